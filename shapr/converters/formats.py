@@ -1,0 +1,139 @@
+"""The table of formats: the only one. The API, the CLI, the page and the docs render it.
+
+Which formats come in and go out, which pairs exist, which options fit which pair, and their defaults. Pure data and
+pure functions; the API imports this module and must not pay for a kernel.
+"""
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, Literal
+
+from shapr.conversion import Options
+from shapr.errors import Refused
+
+Kind = Literal["brep", "mesh"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One file format. `options` are those an *output* of it takes, with their defaults."""
+
+    name: str
+    title: str
+    kind: Kind
+    extensions: tuple[str, ...]
+    media_type: str
+    reads: bool = True
+    writes: bool = True
+    unitless: bool = False
+    text: bool = True  # as written by default; text is stored gzip-compressed
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+FORMATS: dict[str, Format] = {
+    f.name: f
+    for f in (
+        Format(
+            "step",
+            "STEP (ISO 10303-21)",
+            "brep",
+            ("step", "stp"),
+            "model/step",
+            options=(("units", "mm"), ("step_schema", "AP214")),
+        ),
+        Format("iges", "IGES 5.3", "brep", ("iges", "igs"), "model/iges", options=(("units", "mm"),)),
+        Format(
+            "brep",
+            "Open CASCADE BREP",
+            "brep",
+            ("brep", "brp"),
+            "application/x-brep",
+            unitless=True,
+            options=(("units", "mm"), ("encoding", "ascii")),
+        ),
+        Format(
+            "stl",
+            "STL",
+            "mesh",
+            ("stl",),
+            "model/stl",
+            unitless=True,
+            text=False,
+            options=(("units", "mm"), ("up_axis", "z"), ("encoding", "binary")),
+        ),
+        Format(
+            "obj",
+            "Wavefront OBJ",
+            "mesh",
+            ("obj",),
+            "model/obj",
+            unitless=True,
+            options=(("units", "mm"), ("up_axis", "z")),
+        ),
+        Format("glb", "glTF 2.0 binary", "mesh", ("glb",), "model/gltf-binary", reads=False, text=False),
+    )
+}
+ALIASES: dict[str, str] = {extension: f.name for f in FORMATS.values() for extension in f.extensions}
+
+# Tessellation: linear deflection as a fraction of the part's diagonal, angular in degrees.
+QUALITY: dict[str, tuple[float, float]] = {"draft": (2e-3, 25.0), "standard": (5e-4, 12.0), "fine": (1e-4, 6.0)}
+TESSELLATION = ("quality", "linear_deflection", "angular_deflection")
+
+
+def source_format(file_name: str) -> str:
+    """The format that a file name's extension announces; `unsupported_format` if we read none such."""
+    extension = PurePath(file_name).suffix.lower().removeprefix(".")
+    name = ALIASES.get(extension)
+    if name is None or not FORMATS[name].reads:
+        readable = ", ".join(f.name for f in FORMATS.values() if f.reads)
+        said = f"'.{extension}' files are not read" if extension else "the file name has no extension"
+        raise Refused("unsupported_format", f"{said}; readable: {readable}")
+    return name
+
+
+def output_format(name: str) -> str:
+    """The canonical name of a format that we write (`stp` is `step`); `unsupported_pair` if we do not."""
+    canonical = ALIASES.get(name.strip().lower())
+    if canonical is None or not FORMATS[canonical].writes:
+        writable = ", ".join(f.name for f in FORMATS.values() if f.writes)
+        raise Refused("unsupported_pair", f"'{name}' is not written; writable: {writable}")
+    return canonical
+
+
+def pairs() -> dict[str, tuple[str, ...]]:
+    """Every source format and the formats it converts to."""
+    written = tuple(f.name for f in FORMATS.values() if f.writes)
+    return {f.name: written for f in FORMATS.values() if f.reads}
+
+
+def fitting(source: str, output: str) -> dict[str, Any]:
+    """The options that mean something for this pair, with their defaults."""
+    out = dict(FORMATS[output].options)
+    if FORMATS[source].unitless:
+        out["source_units"] = "mm"
+    if FORMATS[source].kind == "brep" and FORMATS[output].kind == "mesh":
+        out |= {"quality": "standard", "linear_deflection": None, "angular_deflection": None}
+    return out
+
+
+def effective(source: str, outputs: tuple[str, ...], options: Options) -> dict[str, dict[str, Any]]:
+    """The options of each output, defaults filled in; `invalid_options` when one fits no output asked for.
+
+    A deflection that was given replaces the preset, so `quality` is then not echoed. A preset's deflections depend on
+    the size of the part: the converter fills them in.
+    """
+    given = options.given()
+    fits = {output: fitting(source, output) for output in outputs}
+    for name in given:
+        if not any(name in fit for fit in fits.values()):
+            raise Refused("invalid_options", f"'{name}' has no meaning for {source} to {', '.join(outputs)}")
+    if "quality" in given and ("linear_deflection" in given or "angular_deflection" in given):
+        raise Refused("invalid_options", "give either 'quality' or deflections")
+    return {output: _filled(fit, given) for output, fit in fits.items()}
+
+
+def _filled(fit: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    filled = {name: given.get(name, default) for name, default in fit.items()}
+    if any(filled.get(name) is not None for name in ("linear_deflection", "angular_deflection")):
+        filled.pop("quality")
+    return {name: value for name, value in filled.items() if value is not None}

@@ -1,0 +1,30 @@
+"""Where a conversion's objects live in the bucket.
+
+Keys derive from ids and content, so doing a step twice is harmless.
+"""
+
+from shapr.conversion import Conversion, Output
+from shapr.converters.formats import FORMATS
+
+
+def prefix(tenant: str, id: str) -> str:
+    """Everything of one conversion; deleting it deletes the prefix."""
+    return f"{tenant}/{id}/"
+
+
+def source(tenant: str, id: str) -> str:
+    return f"{prefix(tenant, id)}source"
+
+
+def work_prefix(tenant: str, id: str) -> str:
+    """What compress leaves for store; gone when the conversion ends."""
+    return f"{prefix(tenant, id)}work/"
+
+
+def work(conversion: Conversion, output: Output) -> str:
+    return f"{work_prefix(conversion.tenant, conversion.id)}{output.sha256}"
+
+
+def output(conversion: Conversion, output: Output) -> str:
+    extension = FORMATS[output.format].extensions[0]
+    return f"{prefix(conversion.tenant, conversion.id)}outputs/{output.sha256}.{extension}"

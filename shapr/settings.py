@@ -1,0 +1,70 @@
+"""Every setting: read from the environment, prefix `SHAPR_`, and from nowhere else.
+
+Nothing reads a setting at import time; `worker_main`, `web.app` and `cli` build one `Settings` and hand it down.
+`docs/settings.md` is rendered from the descriptions here, by a test.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MB = 1 << 20
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="SHAPR_", extra="ignore", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address the API binds to; anything but loopback needs keys.")
+    port: int = Field(8000, description="Port of the API.")
+    temporal_port: int = Field(7233, description="Port of the embedded Temporal server.")
+    temporal_ui_port: int = Field(8233, description="Port of the embedded Temporal UI.")
+    data_dir: Path = Field(Path(".shapr"), description="Where the embedded stack keeps everything.")
+    allowed_hosts: str = Field(
+        "127.0.0.1,localhost,[::1]", description="Host names, comma separated, that a keyless loopback API answers to."
+    )
+
+    temporal_address: str = Field("127.0.0.1:7233", description="Temporal frontend, host:port.")
+    temporal_namespace: str = Field("default", description="Temporal namespace of every workflow.")
+    database_url: SecretStr = Field(
+        SecretStr("postgresql://127.0.0.1:5432/shapr"), description="PostgreSQL, as a postgresql:// URL."
+    )
+    database_pool: int = Field(8, ge=1, description="PostgreSQL connections per process; there is no overflow.")
+    redis_url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"), description="Redis: progress and events. Losing it loses no conversion."
+    )
+    s3_endpoint: str | None = Field(None, description="S3 endpoint URL; unset means the AWS endpoint of the region.")
+    s3_region: str = Field("us-east-1", description="S3 region.")
+    s3_bucket: str = Field("shapr", description="Bucket of sources and outputs.")
+    s3_access_key: SecretStr | None = Field(None, description="S3 access key; unset means the ambient credentials.")
+    s3_secret_key: SecretStr | None = Field(None, description="S3 secret key.")
+    s3_public_url: str | None = Field(None, description="Endpoint that callers reach, for presigned links.")
+
+    max_upload_bytes: int = Field(2048 * MB, ge=1, description="Largest source accepted, bytes.")
+    request_timeout: float = Field(60, gt=0, description="Seconds an upload may stand still before it is given up.")
+
+    queues: Literal["both", "conversions", "compress"] = Field(
+        "both", description="Which task queues this worker serves."
+    )
+    compress_slots: int = Field(0, ge=0, description="Converters at once per worker; 0 means one per core.")
+    grace: float = Field(10, ge=0, description="Seconds a stopping worker gives running steps.")
+    build_id: str | None = Field(None, description="Worker Deployment build id; unset means an unversioned worker.")
+    scratch_dir: Path | None = Field(None, description="Parent of the scratch dirs; unset means the system's temp dir.")
+    step_attempts: int = Field(10, ge=1, description="Attempts of upload, compress and store before a stall.")
+    notify_attempts: int = Field(300, ge=1, description="Attempts of notify, at most 5 minutes apart, before a stall.")
+    heartbeat_timeout: float = Field(30, gt=0, description="Seconds without a heartbeat before a step counts as dead.")
+    upload_timeout: float = Field(1800, gt=0, description="Seconds of one attempt of upload.")
+    compress_timeout: float = Field(1800, gt=0, description="Seconds of one attempt of compress: two converter runs.")
+    store_timeout: float = Field(300, gt=0, description="Seconds of one attempt of store.")
+    notify_timeout: float = Field(300, gt=0, description="Seconds of one attempt of notify.")
+    reconcile_every: float = Field(30, gt=0, description="Seconds between two passes of reconcile.")
+    reconcile_age: float = Field(60, ge=0, description="Seconds a queued row is left alone by reconcile.")
+
+    converter_timeout: float = Field(800, gt=0, description="Wall-clock seconds of one converter run.")
+    converter_cpu: int = Field(800, gt=0, description="CPU seconds of one converter run.")
+    converter_memory: int = Field(4096 * MB, gt=0, description="Resident bytes of one converter run.")
+    converter_output: int = Field(4096 * MB, gt=0, description="Largest file a converter may write, bytes.")
+    max_mesh_to_brep: int = Field(30_000, gt=0, description="Triangles above which a mesh is not made a B-Rep.")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
