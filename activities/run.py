@@ -1,0 +1,82 @@
+"""What the four steps share: who they are, how they say no, how they stay in touch."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Protocol
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+from shapr.conversion import PROGRESS_AT, Conversion, Run, Step
+from shapr.errors import SUPERSEDED, TABLE, Refused, Unavailable
+
+
+class Claims(Protocol):
+    async def claim(self, id: str, run: Run, step: Step) -> Conversion | None:
+        """Own the row, if no younger run does, and note the step. Asking twice changes nothing."""
+
+
+class Tells(Protocol):
+    async def set(self, id: str, attempt: int, percent: int) -> None: ...
+
+
+def this_run() -> Run:
+    me = activity.info()
+    if not (me.workflow_id and me.workflow_run_id):
+        raise RuntimeError("a step belongs to a workflow run")
+    return Run(workflow=me.workflow_id, id=me.workflow_run_id, scheduled=me.scheduled_time)
+
+
+async def claim(rows: Claims, id: str, step: Step) -> Conversion:
+    """The conversion, whose row this run owns from here on."""
+    conversion = await rows.claim(id, this_run(), step)
+    if conversion is None:
+        raise Refused(SUPERSEDED, "a younger run owns this conversion")
+    return conversion
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Our words in Temporal's: the code is the type, and the error table says whether a retry may cure it."""
+    try:
+        yield
+    except Refused as refused:
+        final = refused.code not in TABLE or not TABLE[refused.code].retryable
+        # Benign: a bad file is not an incident, and gets no stack trace in the worker's log.
+        benign = ApplicationErrorCategory.BENIGN if final else ApplicationErrorCategory.UNSPECIFIED
+        raise ApplicationError(refused.detail, type=refused.code, non_retryable=final, category=benign) from refused
+    except Unavailable as down:
+        raise ApplicationError(down.detail, type=down.code) from down
+
+
+@asynccontextmanager
+async def in_touch(progress: Tells, conversion: Conversion, step: Step) -> AsyncIterator[Callable[[int], None]]:
+    """Heartbeat in the background, so that a cancellation reaches the step and its progress reaches the world.
+
+    Yields a function that takes the step's own percent, 0..100, and maps it to the conversion's. It only notes the
+    number: it may be called from a tight loop.
+    """
+    start, end = PROGRESS_AT[step], min([at for at in PROGRESS_AT.values() if at > PROGRESS_AT[step]], default=100)
+    percent = start
+
+    def reach(own: int) -> None:
+        nonlocal percent
+        percent = max(percent, start + (end - start) * min(own, 100) // 100)
+
+    async def beat() -> None:
+        told = -1
+        while True:
+            activity.heartbeat(percent)
+            if percent != told:
+                told = percent
+                await progress.set(conversion.id, conversion.attempts, told)
+            await asyncio.sleep(1)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield reach
+    finally:
+        beating.cancel()
+        with suppress(asyncio.CancelledError):
+            await beating

@@ -1,0 +1,181 @@
+"""Composition root of a worker: settings -> adapters -> activities -> one Worker per queue.
+
+    python worker_main.py [both|conversions|compress]
+
+Prints `ready` when it polls. SIGTERM and SIGINT end it gracefully: running steps get `SHAPR_GRACE` seconds.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.service import RPCError
+from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
+
+from activities.compress import Compress, Convert
+from activities.notify import Notify
+from activities.reconcile import Reconcile
+from activities.store import Store
+from activities.upload import Upload
+from shapr import telemetry
+from shapr.adapters import temporal
+from shapr.adapters.objects import Objects
+from shapr.adapters.progress import Progress
+from shapr.adapters.records import Records
+from shapr.adapters.scratch import Scratch
+from shapr.conversion import Conversion, Request
+from shapr.converters.run.job import Job, Limits, Written
+from shapr.converters.run.process import Converter
+from shapr.settings import Settings
+from workflows import policy
+from workflows.conversion import ConversionWorkflow
+from workflows.policy import COMPRESS_QUEUE, QUEUE
+from workflows.reconcile import ReconcileWorkflow, ensure_schedule
+from workflows.start import start
+
+log = structlog.get_logger()
+
+
+class Parts:
+    """The adapters that the steps are given."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.records = Records(settings)
+        self.objects = Objects(settings)
+        self.progress = Progress(settings)
+        self.scratch = Scratch(settings.scratch_dir)
+        self.convert = converting(settings)
+
+    async def close(self) -> None:
+        self.scratch.close()
+        await self.progress.close()
+        await self.objects.close()
+        await self.records.close()
+
+
+def converting(settings: Settings) -> Convert:
+    """The converter, as compress wants it: of a conversion, its file and a scratch folder."""
+    converter = Converter(settings)
+
+    async def convert(
+        conversion: Conversion, source: Path, folder: Path, progress: Callable[[int], None]
+    ) -> tuple[Written, ...]:
+        job = Job(
+            source=source,
+            source_format=conversion.source.format,
+            source_name=conversion.source.name,
+            outputs=tuple((output.format, output.options) for output in conversion.outputs),
+            scratch=folder,
+            limits=Limits.of(settings),
+        )
+        return await converter.convert(job, progress)
+
+    return convert
+
+
+def common(settings: Settings, deployment: str) -> dict[str, Any]:
+    """What both workers share. A build id pins a conversion to its version, until it stalls and is resumed."""
+    versioned = settings.build_id and WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(deployment, settings.build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
+    )
+    return {
+        "deployment_config": versioned or None,
+        "workflow_task_poller_behavior": PollerBehaviorAutoscaling(),
+        "activity_task_poller_behavior": PollerBehaviorAutoscaling(),
+        # A cancellation travels on a heartbeat's answer, so two seconds is how late it can be.
+        "max_heartbeat_throttle_interval": timedelta(seconds=2),
+        "graceful_shutdown_timeout": timedelta(seconds=settings.grace),
+    }
+
+
+def conversions(client: Client, parts: Parts, settings: Settings, **more: Any) -> Worker:
+    """The worker of workflows and of the three light steps. `more` overrides Worker arguments, for tests."""
+
+    async def begin(request: Request, attempt: int) -> None:
+        await start(client, request, attempt)
+
+    return Worker(
+        client,
+        task_queue=QUEUE,
+        workflows=[ConversionWorkflow, ReconcileWorkflow],
+        activities=[
+            Upload(parts.records, parts.progress, parts.objects).upload,
+            Store(parts.records, parts.progress, parts.objects).store,
+            Notify(parts.records, parts.progress, parts.objects).notify,
+            Reconcile(parts.records, begin, settings.reconcile_age).start_forgotten,
+        ],
+        # The code is tested in Temporal's sandbox; running without it halves the CPU a conversion costs.
+        **({"workflow_runner": UnsandboxedWorkflowRunner()} | common(settings, "shapr-conversions") | more),
+    )
+
+
+def compress(client: Client, parts: Parts, settings: Settings, **more: Any) -> Worker:
+    """The worker that runs converters: as many at once as there are cores, unless told otherwise."""
+    step = Compress(parts.records, parts.progress, parts.objects, parts.scratch.folder, parts.convert)
+    slots = {"max_concurrent_activities": settings.compress_slots or os.cpu_count() or 1}
+    return Worker(
+        client,
+        task_queue=COMPRESS_QUEUE,
+        activities=[step.compress],
+        **(common(settings, "shapr-compress") | slots | more),
+    )
+
+
+async def connected(settings: Settings) -> Client:
+    """A client; waits for a Temporal server that is not up yet."""
+    while True:
+        try:
+            return await temporal.connect(settings)
+        except (RPCError, RuntimeError, OSError) as error:
+            log.warning("temporal_unreachable", address=settings.temporal_address, error=str(error))
+            await asyncio.sleep(2)
+
+
+async def main(settings: Settings) -> None:
+    """Serve until a signal says stop. Compress workers drain first: theirs are the long steps."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    policy.tune(settings)
+    client, parts = await connected(settings), Parts(settings)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(parts.close)
+        if settings.queues != "compress":
+            await ensure_schedule(client, timedelta(seconds=settings.reconcile_every))
+            await stack.enter_async_context(conversions(client, parts, settings))
+        if settings.queues != "conversions":
+            await stack.enter_async_context(compress(client, parts, settings))
+        print("ready", flush=True)  # noqa: T201 - the supervisor waits for this line
+        await stop.wait()
+        log.info("worker_stopping", grace=settings.grace)
+
+
+def serve() -> int:
+    chosen = {"queues": sys.argv[1]} if len(sys.argv) > 1 else {}
+    settings = Settings.model_validate({**Settings().model_dump(), **chosen})
+    telemetry.configure(settings)
+    try:
+        asyncio.run(main(settings))
+    except Exception:  # noqa: BLE001 - reported here, because the process leaves below
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    code = serve()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # temporalio can abort in interpreter exit, after all its work is done
