@@ -140,6 +140,17 @@ class Request(Model):
     outputs: tuple[str, ...]
     priority: int = 3
 
+    @classmethod
+    def of(cls, conversion: Conversion) -> "Request":
+        return cls(
+            id=conversion.id,
+            tenant=conversion.tenant,
+            source_name=conversion.source.name,
+            source_format=conversion.source.format,
+            outputs=tuple(output.format for output in conversion.outputs),
+            priority=conversion.priority,
+        )
+
 
 class Run(Model):
     """A workflow run that asks for the row; the younger run, by the server's clock, gets it."""

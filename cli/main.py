@@ -1,0 +1,52 @@
+"""The `shapr` command: starts processes, or talks to the API."""
+
+import asyncio
+import os
+import sys
+
+import typer
+from pydantic import ValidationError
+
+from cli.up import up as run_stack
+from shapr.settings import Settings
+
+app = typer.Typer(help="CAD conversions that survive anything.", no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def root() -> None:
+    """CAD conversions that survive anything. Settings come from the environment: docs/settings.md."""
+
+
+@app.command()
+def up() -> None:
+    """Start everything on this machine: Temporal, PostgreSQL, S3, Redis, the API and a worker. Ctrl-C ends it."""
+    raise typer.Exit(asyncio.run(run_stack(settings())))
+
+
+@app.command()
+def web() -> None:
+    """Serve the API in this process; it finds its servers by the settings."""
+    chosen = settings()
+    arguments = ["--factory", "web.app:create_app", "--host", chosen.host, "--port", str(chosen.port)]
+    os.execv(sys.executable, [sys.executable, "-m", "uvicorn", *arguments])
+
+
+@app.command()
+def worker(queues: str = typer.Argument("both", help="both, conversions or compress")) -> None:
+    """Run a worker in this process; it finds its servers by the settings."""
+    os.execv(sys.executable, [sys.executable, "-m", "worker_main", queues])
+
+
+def settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        for each in error.errors():
+            name = "_".join(str(part) for part in each["loc"]).upper()
+            print(f"SHAPR_{name}: {each['msg']}", file=sys.stderr)
+        raise typer.Exit(2) from None
+
+
+def main() -> None:
+    app()

