@@ -1,0 +1,147 @@
+"""A B-Rep model: an XCAF document (solids, assembly tree, names, colours), in millimetres."""
+
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any
+
+from OCP.Bnd import Bnd_Box
+from OCP.BRepBndLib import BRepBndLib
+from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
+from OCP.collections import Sequence_TDF_Label
+from OCP.gp import gp_Pnt, gp_Trsf
+from OCP.Message import Message, Message_Printer
+from OCP.TCollection import TCollection_ExtendedString
+from OCP.TDataStd import TDataStd_Name
+from OCP.TDF import TDF_Label
+from OCP.TDocStd import TDocStd_Document
+from OCP.TopAbs import TopAbs_ShapeEnum
+from OCP.TopExp import TopExp_Explorer
+from OCP.TopoDS import TopoDS_Shape
+from OCP.XCAFApp import XCAFApp_Application
+from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
+
+from shapr.errors import Refused
+
+MAX_INSTANCES = 100_000
+LARGEST = 1e9  # millimetres: a box beyond it is a lie, or infinite
+
+Message.DefaultMessenger_s().RemovePrinters(Message_Printer.get_type_descriptor_s())
+
+
+def new() -> TDocStd_Document:
+    document = TDocStd_Document(TCollection_ExtendedString("BinXCAF"))
+    XCAFApp_Application.GetApplication_s().InitDocument(document)
+    XCAFDoc_DocumentTool.SetLengthUnit_s(document, 0.001)
+    return document
+
+
+def holding(shape: TopoDS_Shape, name: str) -> TDocStd_Document:
+    """A document of one shape, named like its file."""
+    document = new()
+    tool = XCAFDoc_DocumentTool.ShapeTool_s(document.Main())
+    label = tool.AddShape(shape, False)
+    TDataStd_Name.Set_s(label, TCollection_ExtendedString(PurePath(name).stem, True))
+    return document
+
+
+def shape(document: TDocStd_Document) -> TopoDS_Shape:
+    return XCAFDoc_DocumentTool.ShapeTool_s(document.Main()).GetOneShape()
+
+
+def roots(document: TDocStd_Document) -> list[TDF_Label]:
+    return _labels(XCAFDoc_DocumentTool.ShapeTool_s(document.Main()).GetFreeShapes)
+
+
+def components(label: TDF_Label) -> list[TDF_Label]:
+    return _labels(lambda found: XCAFDoc_ShapeTool.GetComponents_s(label, found))
+
+
+def referred(label: TDF_Label) -> TDF_Label:
+    """The part that an instance is one of; a part itself."""
+    found = TDF_Label()
+    return found if XCAFDoc_ShapeTool.GetReferredShape_s(label, found) else label
+
+
+def name(label: TDF_Label) -> str:
+    attribute = TDataStd_Name()
+    found = label.FindAttribute(TDataStd_Name.GetID_s(), attribute)
+    return str(attribute.Get().ToExtString()) if found else ""
+
+
+def explore(shape: TopoDS_Shape, kind: TopAbs_ShapeEnum) -> Iterator[Any]:
+    explorer = TopExp_Explorer(shape, kind)
+    while explorer.More():
+        yield explorer.Current()
+        explorer.Next()
+
+
+def count(shape: TopoDS_Shape, kind: TopAbs_ShapeEnum) -> int:
+    return sum(1 for _ in explore(shape, kind))
+
+
+def check_instances(document: TDocStd_Document) -> None:
+    """Count the leaves of the assembly by arithmetic: thirty nested doublings would be a billion shapes."""
+    known: dict[tuple[int, ...], int] = {}
+
+    def leaves(label: TDF_Label) -> int:
+        label = referred(label)
+        key = _entry(label)
+        if key not in known:
+            known[key] = -1
+            inside = components(label)
+            known[key] = sum(map(leaves, inside)) if inside else 1
+        if known[key] < 0:
+            raise Refused("corrupt_file", "an assembly contains itself")
+        return known[key]
+
+    try:
+        total = sum(map(leaves, roots(document)))
+    except RecursionError:
+        raise Refused("limit_exceeded", "the assembly is nested too deeply") from None
+    if total == 0:
+        raise Refused("no_geometry", "the file holds no shape")
+    if total > MAX_INSTANCES:
+        raise Refused("decompression_bomb", f"the assembly expands to {total} parts; {MAX_INSTANCES} are allowed")
+
+
+def box(shape: TopoDS_Shape) -> tuple[gp_Pnt, gp_Pnt]:
+    """The corners of a quick bounding box in millimetres; refused when there is none or it is not finite."""
+    found = Bnd_Box()
+    BRepBndLib.Add_s(shape, found, False)
+    if found.IsVoid():
+        raise Refused("no_geometry", "the file holds no shape that has a size")
+    low, high = found.CornerMin(), found.CornerMax()
+    values = [v for corner in (low, high) for v in (corner.X(), corner.Y(), corner.Z())]
+    if not all(abs(v) < LARGEST for v in values):  # a NaN is not smaller either
+        raise Refused("invalid_geometry", "the model's size is not finite")
+    return low, high
+
+
+def check(document: TDocStd_Document) -> None:
+    """Something to convert, of a finite size."""
+    whole = shape(document)
+    if whole is None or whole.IsNull() or not count(whole, TopAbs_ShapeEnum.TopAbs_FACE):
+        raise Refused("no_geometry", "the file holds no face")
+    box(whole)
+
+
+def scaled(shape: TopoDS_Shape, factor: float) -> TopoDS_Shape:
+    if factor == 1.0:
+        return shape
+    scaling = gp_Trsf()
+    scaling.SetScale(gp_Pnt(0, 0, 0), factor)
+    return BRepBuilderAPI_Transform(shape, scaling, True).Shape()
+
+
+def _labels(fill: Any) -> list[TDF_Label]:
+    found = Sequence_TDF_Label()
+    fill(found)
+    return [found.Value(at) for at in range(1, found.Length() + 1)]
+
+
+def _entry(label: TDF_Label) -> tuple[int, ...]:
+    tags = []
+    while not label.IsRoot():
+        tags.append(label.Tag())
+        label = label.Father()
+    return tuple(tags)

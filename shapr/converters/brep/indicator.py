@@ -1,0 +1,66 @@
+"""The kernel's progress indicator, built in shared memory so that the parent reads it while the kernel is busy.
+
+`Message_ProgressIndicator` cannot be subclassed from Python in this wheel. Its C++ object is constructed by ctypes in
+the page of `converters/progress.py`, with a copy of its vtable in which `Show` and the destructors do nothing: no
+callback, no interpreter lock. This leans on the wheel's private layout, so it is tried at start-up, and where the
+trial fails phases are measured by their ends alone.
+"""
+
+import ctypes
+import mmap
+import struct
+from pathlib import Path
+
+import OCP
+from OCP.Message import Message_ProgressRange, Message_ProgressScope
+
+from shapr.converters.progress import POSITION
+
+PYBIND_VALUE = 16  # bytes from a pybind11 object to its C++ pointer
+SLOTS = 9  # of the vtable: 2, 3 destructors, 5 Delete, 6 UserBreak, 7 Show
+START = "_ZN25Message_ProgressIndicator5StartEv"
+CONSTRUCT = "_ZN25Message_ProgressIndicatorC1Ev"
+
+
+class Indicator:
+    """One per process. `range()` begins a measure and gives what kernel calls take as their progress argument."""
+
+    def __init__(self, memory: mmap.mmap) -> None:
+        self.memory = memory
+        try:
+            self._build()
+            self.works = self._tried()
+        except (OSError, AttributeError, StopIteration):
+            self.works = False
+
+    def range(self) -> Message_ProgressRange:
+        made = Message_ProgressRange()
+        if self.works:
+            self._start(made)
+        return made
+
+    def _build(self) -> None:
+        libraries = Path(OCP.__file__).parent.parent / "cadquery_ocp_novtk.libs"
+        self._kernel = ctypes.CDLL(str(next(libraries.glob("libTKernel-*"))))
+        pointer = ctypes.c_void_p
+        self._object = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
+        getattr(self._kernel, CONSTRUCT)(pointer(self._object))
+        table = pointer.from_address(self._object).value or 0
+        self._table = (pointer * SLOTS).from_buffer_copy((pointer * SLOTS).from_address(table - 16))
+        for slot in (2, 3, 5, 7):
+            self._table[slot] = self._table[6]
+        pointer.from_address(self._object).value = ctypes.addressof(self._table) + 16
+
+    def _start(self, made: Message_ProgressRange) -> None:
+        target = ctypes.c_void_p.from_address(id(made) + PYBIND_VALUE).value
+        getattr(self._kernel, START)(ctypes.c_void_p(target), ctypes.c_void_p(self._object))
+
+    def _tried(self) -> bool:
+        """Whether half a measure shows as a half."""
+        made = Message_ProgressRange()
+        self._start(made)
+        scope = Message_ProgressScope(made, "trial", 2.0)
+        scope.Next(1.0)
+        (position,) = struct.unpack_from("d", self.memory, POSITION)
+        scope.Close()
+        return bool(0.0 <= position <= 1.0 and struct.unpack_from("d", self.memory, POSITION)[0] == 1.0)

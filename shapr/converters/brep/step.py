@@ -1,0 +1,92 @@
+"""STEP (ISO 10303-21) in and out, with names, colours, layers and the assembly tree."""
+
+import mmap
+import re
+from pathlib import Path, PurePath
+from typing import Any
+
+from OCP.APIHeaderSection import APIHeaderSection_MakeHeader
+from OCP.IFSelect import IFSelect_ReturnStatus
+from OCP.Interface import Interface_Static
+from OCP.Message import Message_ProgressRange
+from OCP.STEPCAFControl import STEPCAFControl_Reader, STEPCAFControl_Writer
+from OCP.STEPControl import STEPControl_StepModelType
+from OCP.TCollection import TCollection_HAsciiString
+from OCP.TDocStd import TDocStd_Document
+
+from shapr.converters.brep import document
+from shapr.errors import Refused
+
+UNITS = {"mm": "MM", "cm": "CM", "m": "M", "in": "INCH", "ft": "FT"}
+SCHEMAS = {"AP203": "AP203", "AP214": "AP214IS", "AP242": "AP242DIS"}
+STAMP = "2000-01-01T00:00:00"  # the same source gives the same bytes, so no clock is asked
+
+# Entities by which a STEP file names other files. The XCAF reader opens those, also by absolute path.
+EXTERNAL = re.compile(
+    rb"(=\s*)(?:APPLIED_EXTERNAL_IDENTIFICATION_ASSIGNMENT|DOCUMENT_FILE|EXTERNALLY_DEFINED_\w+)(\s*\()"
+)
+
+
+def read(path: Path, progress: Message_ProgressRange) -> TDocStd_Document:
+    """A document in millimetres, whatever the file's units."""
+    cleaned = without_references(path)
+    reader = STEPCAFControl_Reader()
+    for keep in (reader.SetColorMode, reader.SetNameMode, reader.SetLayerMode, reader.SetMatMode, reader.SetPropsMode):
+        keep(True)
+    if reader.ReadFile(str(cleaned)) != IFSelect_ReturnStatus.IFSelect_RetDone:
+        raise Refused("corrupt_file", "the STEP file breaks the rules of its syntax, or is cut short")
+    if reader.NbRootsForTransfer() < 1:
+        raise Refused("no_geometry", "the STEP file holds no shape")
+    made = document.new()
+    if not reader.Transfer(made, progress):
+        raise Refused("corrupt_file", "the STEP file's shapes cannot be read")
+    if not document.roots(made):
+        if cleaned != path:
+            raise Refused("external_reference", "the geometry is in other files that the STEP file names")
+        raise Refused("no_geometry", "the STEP file holds no shape that can be read")
+    document.check_instances(made)
+    return made
+
+
+def without_references(path: Path) -> Path:
+    """The file itself, or a copy beside it in which no entity names another file."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if not EXTERNAL.search(content):
+            return path
+        cleaned = path.with_name("cleaned.step")
+        cleaned.write_bytes(EXTERNAL.sub(rb"\1REFERENCE_REMOVED\2", content))
+        return cleaned
+
+
+def write(
+    model: TDocStd_Document, path: Path, source_name: str, options: dict[str, Any], progress: Message_ProgressRange
+) -> None:
+    writer = STEPCAFControl_Writer()  # first: it creates the settings below
+    for key, value in (
+        ("write.step.schema", SCHEMAS[options["step_schema"]]),
+        ("write.step.unit", UNITS[options["units"]]),
+        ("write.step.product.name", "part"),
+    ):
+        if not Interface_Static.SetCVal_s(key, value):
+            raise RuntimeError(f"the kernel has no setting {key} = {value}")
+    writer = STEPCAFControl_Writer()  # the unit is taken when a writer is made
+    for keep in (writer.SetColorMode, writer.SetNameMode, writer.SetLayerMode, writer.SetPropsMode):
+        keep(True)
+    # None, never '': the empty string splits parts into files named by the model, in the current folder.
+    if not writer.Transfer(model, STEPControl_StepModelType.STEPControl_AsIs, None, progress):
+        raise Refused("unsupported_geometry", "the kernel cannot write this model as STEP")
+    header = APIHeaderSection_MakeHeader(writer.ChangeWriter().Model())
+    text = TCollection_HAsciiString
+    header.SetName(text(ascii_stem(source_name)))
+    header.SetTimeStamp(text(STAMP))
+    header.SetAuthorValue(1, text(""))
+    header.SetOrganizationValue(1, text(""))
+    header.SetOriginatingSystem(text("Shapr3D Conversion Service"))
+    header.SetPreprocessorVersion(text("Open CASCADE"))
+    header.SetDescriptionValue(1, text("model"))
+    if writer.Write(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
+        raise Refused("unsupported_geometry", "the kernel cannot write this model as STEP")
+
+
+def ascii_stem(source_name: str) -> str:
+    return PurePath(source_name).stem.encode("ascii", "replace").decode().replace("?", "_") or "part"

@@ -1,0 +1,85 @@
+"""What a file's bytes say of its format: the first look of the API, and the child's before any parser."""
+
+import re
+import struct
+from pathlib import Path
+
+from shapr.errors import Refused
+
+HEAD = 1 << 16  # bytes that the first look sees
+
+MAGIC = (
+    (b"ISO-10303-21", "a STEP file"),
+    (b"DBRep_DrawableShape", "a BREP file"),
+    (b"glTF", "a GLB file"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"\x1f\x8b", "gzip data"),
+    (b"\x7fELF", "a program"),
+    (b"SQLite format 3", "a database"),
+    (b"<?xml", "XML"),
+    (b"<html", "HTML"),
+    (b"<!DOCTYPE", "HTML"),
+    (b"ply\n", "a PLY file"),
+    (b"ply\r", "a PLY file"),
+)
+OWN = {"step": "a STEP file", "brep": "a BREP file", "glb": "a GLB file"}
+STEP = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:/\*.*?\*/\s*)*ISO-10303-21\s*;", re.DOTALL)
+IGES = re.compile(rb"[^\r\n]{72}[SCB]\s*0*1?\s*[\r\n]")
+BREP = re.compile(
+    rb"(?:\s*DBRep_DrawableShape)?\s*(?:\x00{0,8})?.{0,64}?(?:CASCADE Topology V|Open CASCADE Topology)", re.DOTALL
+)
+SOLID = re.compile(rb"\s*(?:#[^\r\n]*\s+)*solid", re.IGNORECASE)
+OBJ = re.compile(rb"^[ \t]*(?:v|vt|vn|vp|f|l|p|o|g|s|mtllib|usemtl)[ \t]", re.MULTILINE)
+
+
+def contradicts(format: str, head: bytes) -> str | None:
+    """Why these first bytes cannot be of that format; None when they can. `head` is up to `HEAD` bytes."""
+    kind = next((what for magic, what in MAGIC if head.lstrip()[: len(magic)] == magic), None)
+    if kind is not None and kind != OWN.get(format):
+        return f"the content is {kind}"
+    sound = {"step": _step, "iges": _iges, "brep": _brep, "stl": _stl, "obj": _obj}[format](head)
+    return None if sound else f"the content does not look like {format.upper()}"
+
+
+def check(format: str, path: Path) -> None:
+    """Refuse a file that is empty, or not what its extension says."""
+    if not path.stat().st_size:
+        raise Refused("empty_file", "the file has no bytes")
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if reason := contradicts(format, head):
+        raise Refused("format_mismatch", reason)
+
+
+def _step(head: bytes) -> bool:
+    return STEP.match(head) is not None
+
+
+def _iges(head: bytes) -> bool:
+    return IGES.match(head.lstrip(b"\r\n")) is not None
+
+
+def _brep(head: bytes) -> bool:
+    return BREP.match(head[:512]) is not None
+
+
+def _stl(head: bytes) -> bool:
+    """ASCII begins with `solid`; anything of at least a header and a facet may be binary, unless it is plain text."""
+    if SOLID.match(head):
+        return True
+    if len(head) < 84:
+        return False
+    (count,) = struct.unpack_from("<I", head, 80)
+    return count == 0 or not _text(head[80:4096])
+
+
+def _obj(head: bytes) -> bool:
+    return b"\0" not in head and OBJ.search(head) is not None
+
+
+def _text(data: bytes) -> bool:
+    return bool(data) and all(byte in b"\t\n\r\f" or 32 <= byte < 127 for byte in data)

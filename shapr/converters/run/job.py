@@ -1,0 +1,65 @@
+"""What a converter is asked and what it answers: plain data that crosses the fence as JSON."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from shapr.conversion import Error
+from shapr.settings import Settings
+
+
+class Limits(BaseModel):
+    """What one converter run may use: seconds of wall clock and CPU, bytes of memory and of one file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    wall: float
+    cpu: int
+    memory: int
+    output: int
+    mesh_to_brep: int  # triangles
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        return cls(
+            wall=settings.converter_timeout,
+            cpu=settings.converter_cpu,
+            memory=settings.converter_memory,
+            output=settings.converter_output,
+            mesh_to_brep=settings.max_mesh_to_brep,
+        )
+
+
+class Job(BaseModel):
+    """One run of the converter: one source, parsed once, and the outputs with their effective options."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: Path
+    source_format: str
+    source_name: str
+    outputs: tuple[tuple[str, dict[str, Any]], ...]
+    scratch: Path
+    limits: Limits
+
+
+class Written(BaseModel):
+    """One output: a file in the scratch dir, or the reason why there is none."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: str
+    path: Path | None
+    options: dict[str, Any]
+    error: Error | None = None
+
+
+class Answer(BaseModel):
+    """What the child leaves behind: its outputs, or why it refused the source as a whole."""
+
+    written: tuple[Written, ...] = ()
+    error: Error | None = None
+
+
+JOB, ANSWER, PROGRESS = "job.json", "answer.json", "progress.bin"  # file names in the scratch dir

@@ -1,0 +1,58 @@
+"""What a child is before it becomes the converter: limited, alone, and tied to its parent's life."""
+
+import ctypes
+import os
+import resource
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from shapr.converters.run.job import Limits
+
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # linux/prctl.h
+ADDR_NO_RANDOMIZE = 0x0040000  # linux/personality.h
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def before_exec(limits: Limits) -> Callable[[], None]:
+    """The function to run in the child between fork and exec."""
+    parent = os.getpid()
+
+    def prepare() -> None:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+        _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        # The kernel orders some entities by address: the same addresses give the same bytes. Where it is forbidden,
+        # such assemblies agree by content only.
+        _libc.personality(ADDR_NO_RANDOMIZE)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _limit(resource.RLIMIT_CPU, limits.cpu, limits.cpu + 5)
+        _limit(resource.RLIMIT_FSIZE, limits.output, limits.output)
+        _limit(resource.RLIMIT_NOFILE, 256, 256)
+        # Address space is no measure of memory, but a lie in a file that asks for terabytes ends here at once.
+        _limit(resource.RLIMIT_AS, limits.memory + (4 << 30), limits.memory + (4 << 30))
+
+    return prepare
+
+
+def _limit(kind: int, soft: int, hard: int) -> None:
+    ceiling = resource.getrlimit(kind)[1]
+    if ceiling != resource.RLIM_INFINITY:
+        soft, hard = min(soft, ceiling), min(hard, ceiling)
+    resource.setrlimit(kind, (soft, hard))
+
+
+def resident(group: int) -> int:
+    """Resident bytes of a process group."""
+    pages = 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # it has just ended
+            if int(fields[2]) == group:
+                pages += int(fields[21])
+    return pages * resource.getpagesize()

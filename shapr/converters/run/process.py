@@ -1,0 +1,114 @@
+"""The worker's side of a converter run: a child process per job, watched and, if need be, killed as a group."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from shapr.converters.progress import Reading
+from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job, Written
+from shapr.converters.run.limits import before_exec, resident
+from shapr.errors import Refused
+from shapr.settings import Settings
+
+ROOT = Path(__file__).parents[3]
+LOOK = 0.25  # seconds between two looks at a running child
+TAIL = 2000  # characters of a dead child's last words that go to the log
+
+
+class Converter:
+    """Runs jobs, each in a process group of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    async def convert(self, job: Job, progress: Callable[[int], None]) -> tuple[Written, ...]:
+        """The outputs of a job; `progress` gets 0..100, never falling.
+
+        Raises Refused when the source as a whole is refused or the child broke a limit. A cancellation kills the
+        child's group, and leaves when it is gone.
+        """
+        (job.scratch / JOB).write_text(job.model_dump_json())
+        reading = Reading(job.scratch / PROGRESS)
+        words = job.scratch / "stderr"
+        with words.open("wb") as stderr:
+            child = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-s", "-m", "shapr.converters.job", str(job.scratch)),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,  # the kernel chats
+                stderr=stderr,
+                cwd=job.scratch,
+                env=environment(job.scratch),
+                start_new_session=True,
+                preexec_fn=before_exec(job.limits),
+            )
+        try:
+            code = await self._watch(child, job, reading, progress)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            await asyncio.shield(child.wait())
+            reading.close()
+        return answered(job.scratch, code, words)
+
+    async def _watch(
+        self, child: asyncio.subprocess.Process, job: Job, reading: Reading, progress: Callable[[int], None]
+    ) -> int:
+        """Its exit code; Refused when it has used up its time or memory."""
+        end = time.monotonic() + job.limits.wall
+        waiting = asyncio.ensure_future(child.wait())
+        try:
+            while True:
+                done, _ = await asyncio.wait((waiting,), timeout=LOOK)
+                progress(reading.percent())
+                if done:
+                    return waiting.result()
+                if time.monotonic() > end:
+                    raise Refused("conversion_timeout", f"it took more than {job.limits.wall:g} s")
+                if resident(child.pid) > job.limits.memory:
+                    raise Refused("out_of_memory", f"it needs more than {job.limits.memory >> 20} MB")
+        finally:
+            waiting.cancel()
+
+
+def environment(scratch: Path) -> dict[str, str]:
+    """Nothing of ours: no addresses, no secrets. Hash seed and threads are fixed so that a job repeats exactly."""
+    return {
+        "PATH": os.defpath,
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "LC_ALL": "C.UTF-8",
+    }
+
+
+def answered(scratch: Path, code: int, words: Path) -> tuple[Written, ...]:
+    """What the child left behind, or what its end means."""
+    try:
+        answer = Answer.model_validate_json((scratch / ANSWER).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        raise Refused(*meaning(code, words.read_text(errors="replace")[-TAIL:])) from None
+    if answer.error:
+        raise Refused(answer.error.code, answer.error.detail)
+    return answer.written
+
+
+def meaning(code: int, words: str) -> tuple[str, str]:
+    """The error of a child that ended without an answer."""
+    if code == -signal.SIGXCPU or code == -signal.SIGKILL:
+        return "conversion_timeout", "it used up its CPU time"
+    if code == -signal.SIGXFSZ:
+        return "limit_exceeded", "an output would be larger than allowed"
+    if "MemoryError" in words or "bad_alloc" in words:
+        return "out_of_memory", "it needs more memory than allowed"
+    how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return "converter_crashed", f"the converter ended by {how}"
