@@ -1,11 +1,10 @@
-"""The child: reads one source, writes its outputs, and says how far it is. `python -m shapr.converters.job SCRATCH`
+"""The child: reads one source, writes its outputs, and says how far it is. `python -m shapr.converters.job`
 
-It holds no address and no secret, and leaves its answer in the scratch dir. B-Rep and mesh outputs of one source
-share one parse and one tessellation.
+It holds no address and no secret, works in the scratch dir that it is started in, and leaves its answer there. B-Rep
+and mesh outputs of one source share one parse and one tessellation.
 """
 
 import os
-import sys
 import traceback
 from pathlib import Path
 
@@ -69,5 +68,5 @@ def main(scratch: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path())
     os._exit(0)  # taking a kernel document apart costs more than the process is worth
