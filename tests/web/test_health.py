@@ -1,0 +1,50 @@
+"""Alive is not ready: the API comes up whatever is down, and says what it is."""
+
+import asyncio
+
+import pytest
+from pydantic import SecretStr
+
+from shapr.settings import Settings
+from tests.web.conftest import Api, serving
+
+NOWHERE = {
+    "postgres": {"database_url": SecretStr("postgresql://nobody@127.0.0.1:1/shapr")},
+    "s3": {"s3_endpoint": "http://127.0.0.1:1"},
+    "temporal": {"temporal_address": "127.0.0.1:1"},
+    "redis": {"redis_url": SecretStr("redis://127.0.0.1:1/0")},
+}
+
+
+async def test_with_every_part_up_it_is_ready(api: Api) -> None:
+    answer = await api.http.get("/readyz")
+    told = answer.json()
+    assert answer.status_code == 200, told
+    assert told["status"] == "ready"
+    assert {name: part["status"] for name, part in told["parts"].items()} == dict.fromkeys(NOWHERE, "up")
+
+
+@pytest.mark.parametrize(
+    ("down", "status", "word"),
+    [
+        ("postgres", 503, "unavailable"),
+        ("s3", 503, "unavailable"),
+        ("temporal", 503, "unavailable"),
+        ("redis", 200, "degraded"),
+    ],
+)
+async def test_a_part_that_is_down_is_named(settings: Settings, down: str, status: int, word: str) -> None:
+    async with serving(settings.model_copy(update=NOWHERE[down])) as api:
+        answer = await asyncio.wait_for(api.http.get("/readyz"), 5)
+        told = answer.json()
+        assert (answer.status_code, told["status"]) == (status, word)
+        assert [name for name, part in told["parts"].items() if part["status"] == "down"] == [down]
+        assert "127.0.0.1" not in answer.text
+
+
+async def test_it_comes_up_and_lives_while_everything_is_down(settings: Settings) -> None:
+    nothing = {key: value for each in NOWHERE.values() for key, value in each.items()}
+    async with serving(settings.model_copy(update=nothing)) as api:
+        assert (await api.http.get("/livez")).status_code == 200
+        assert (await asyncio.wait_for(api.http.get("/readyz"), 5)).status_code == 503
+        assert (await api.submit()).json()["code"] == "storage_unavailable"

@@ -1,0 +1,90 @@
+"""Composition root of the API: settings -> adapters -> routes. `uvicorn --factory web.app:create_app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shapr import telemetry
+from shapr.adapters import temporal
+from shapr.adapters.objects import Objects
+from shapr.adapters.progress import Progress
+from shapr.adapters.records import Records
+from shapr.conversion import Request
+from shapr.settings import Settings
+from web import conversions, docs, files, formats, health, landing, problems
+from web.auth import Guard, require_loopback
+from web.parts import Parts, Start
+from workflows import start as workflows
+
+
+def create_app(settings: Settings | None = None, *, start: Start | None = None) -> FastAPI:
+    """The API. It comes up even while its stores are down. `start` replaces the start of workflows, for tests."""
+    if settings is None:
+        settings = Settings()
+        telemetry.configure(settings)
+    require_loopback(settings)
+    ours = settings
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.parts = await built(ours, start, stack)
+            yield
+
+    app = FastAPI(
+        title="Shapr3D Conversion Service",
+        version="1",
+        description="Durable CAD conversions. Errors are problems (RFC 9457) with a code of the error table.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    for router in (conversions.router, files.router, formats.router, health.router, landing.router):
+        app.include_router(router)
+    docs.install(app)
+    app.add_middleware(Head)
+    app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
+    problems.install(app)  # the last one added is the outermost
+    return app
+
+
+async def built(settings: Settings, start: Start | None, stack: AsyncExitStack) -> Parts:
+    """The real parts. None of them connects before it is used."""
+    client = await temporal.connect(settings, lazy=True)
+    records, objects, progress = Records(settings), Objects(settings), Progress(settings)
+    for part in (records, objects, progress):
+        stack.push_async_callback(part.close)
+
+    async def begin(request: Request) -> None:
+        await workflows.start(client, request)
+
+    async def temporal_ready() -> None:
+        await temporal.ready(client)
+
+    return Parts(settings, records, objects, progress, start or begin, temporal_ready)
+
+
+class Head:
+    """HEAD is GET without the body, wherever GET is.
+
+    The answer is complete with its headers, which the server tells a streaming response as a disconnect: it ends.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def headers_only(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body", "body": b""})
+
+        headers = [header for header in scope["headers"] if header[0] != b"range"]  # ranges are GET's alone
+        await self.app({**scope, "method": "GET", "headers": headers}, receive, headers_only)

@@ -1,0 +1,68 @@
+"""Is the process alive, and can it do its work?"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from web.answer import json
+from web.parts import parts
+
+PATIENCE = 2.0  # seconds a part has to answer
+NEEDED = ("postgres", "s3", "temporal")  # without Redis, only progress and prompt waiting are lost
+
+log = structlog.get_logger()
+router = APIRouter(tags=["health"])
+
+
+class Part(BaseModel):
+    status: Literal["up", "down"]
+    milliseconds: float
+
+
+class Readiness(BaseModel):
+    status: Literal["ready", "degraded", "unavailable"]
+    parts: dict[str, Part]
+
+
+class Liveness(BaseModel):
+    status: Literal["alive"]
+
+
+@router.get("/livez", responses={200: {"model": Liveness}})
+async def livez() -> Response:
+    """200 as long as the process answers."""
+    return json({"status": "alive"})
+
+
+@router.get("/readyz", responses={200: {"model": Readiness}, 503: {"model": Readiness, "description": "Unavailable"}})
+async def readyz(request: Request) -> Response:
+    """503 when a part is down without which no conversion can be accepted and carried out."""
+    our = parts(request)
+    checks = {
+        "postgres": our.rows.ready,
+        "s3": our.bucket.ready,
+        "temporal": our.temporal_ready,
+        "redis": our.progress.ready,
+    }
+    found = dict(zip(checks, await asyncio.gather(*(checked(*each) for each in checks.items())), strict=True))
+    down = [name for name, part in found.items() if part["status"] == "down"]
+    unavailable = any(name in NEEDED for name in down)
+    status = "unavailable" if unavailable else "degraded" if down else "ready"
+    return json({"status": status, "parts": found}, 503 if unavailable else 200)
+
+
+async def checked(name: str, check: Callable[[], Awaitable[None]]) -> dict[str, Any]:
+    begun = time.perf_counter()
+    status = "up"
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await check()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the part does not do its work
+        log.warning("part_down", part=name, error=repr(error))
+        status = "down"
+    return {"status": status, "milliseconds": round((time.perf_counter() - begun) * 1000, 1)}

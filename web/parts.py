@@ -1,0 +1,99 @@
+"""What the API needs of the adapters: the smallest Protocols, and the bundle that requests are served from."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from fastapi import Request as HttpRequest
+
+from shapr.conversion import Conversion, Request, State
+from shapr.errors import Refused
+from shapr.settings import Settings
+
+ID = re.compile("cnv_[0-9a-hjkmnp-tv-z]{26}")  # Crockford's base 32, as ULIDs are written
+
+
+class Rows(Protocol):
+    async def create(self, conversion: Conversion) -> None: ...
+    async def get(self, tenant: str, id: str) -> Conversion | None: ...
+    async def list(
+        self,
+        tenant: str,
+        *,
+        limit: int,
+        before: str | None = None,
+        state: State | None = None,
+        source_format: str | None = None,
+        output_format: str | None = None,
+        batch: str | None = None,
+        created_after: datetime | None = None,
+    ) -> list[Conversion]:
+        """Newest first, those older than `before`."""
+
+    async def ready(self) -> None: ...
+
+
+class Incoming(Protocol):
+    async def write(self, chunk: bytes) -> None:
+        """Returns when there is room for more."""
+
+
+class Opened(Protocol):
+    """An object being read: its stored size in bytes, and its stored bytes."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def body(self) -> AsyncIterator[bytes]: ...
+
+
+class Bucket(Protocol):
+    def receive(self, key: str) -> AbstractAsyncContextManager[Incoming]:
+        """Stores what is written when the block ends, nothing when it raises."""
+
+    async def open(self, key: str, range: tuple[int, int] | None = None) -> Opened: ...
+    async def delete_prefix(self, prefix: str) -> int: ...
+    async def ready(self) -> None: ...
+
+
+class Changes(Protocol):
+    async def wait(self, seconds: float) -> bool: ...
+
+
+class Telling(Protocol):
+    async def get(self, wanted: Sequence[tuple[str, int]]) -> dict[str, int]: ...
+    def changes(self, id: str) -> AbstractAsyncContextManager[Changes]: ...
+    async def ready(self) -> None: ...
+
+
+Start = Callable[[Request], Awaitable[object]]
+"""Starts the workflow of a conversion's first attempt."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything a request may touch. Nothing in it is built per request."""
+
+    settings: Settings
+    rows: Rows
+    bucket: Bucket
+    progress: Telling
+    start: Start
+    temporal_ready: Callable[[], Awaitable[None]]
+
+    async def conversion(self, tenant: str, id: str) -> Conversion:
+        """`not_found` for what does not exist, and for what is another tenant's."""
+        found = await self.rows.get(tenant, id) if ID.fullmatch(id) else None
+        if found is None:
+            raise Refused("not_found", "there is no such conversion")
+        return found
+
+
+def parts(request: HttpRequest) -> Parts:
+    found = request.app.state.parts
+    if not isinstance(found, Parts):
+        raise TypeError("the application is not started")
+    return found
