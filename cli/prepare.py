@@ -1,10 +1,16 @@
-"""What servers need before the service can use them: tables, a bucket, a namespace, search attributes. Idempotent."""
+"""What servers need before the service can use them: tables, a bucket, a namespace, search attributes. Idempotent.
+
+`python -m cli.prepare` reads the names of servers from stdin, one a line, as they begin to serve. `shapr up` runs it as
+a process of its own: the clients it needs would stay in the supervisor's memory for ever.
+"""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
+from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.namespace.v1 import NamespaceConfig
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import (
@@ -24,7 +30,7 @@ from workflows import visibility
 RETENTION = timedelta(days=7)  # as long as a stalled conversion waits
 
 
-async def prepare(settings: Settings, up: Mapping[str, Awaitable[None]]) -> None:
+async def prepare(settings: Settings, up: Mapping[str, Awaitable[object]]) -> None:
     """Everything, each part as soon as its server serves. `up` has an awaitable per server."""
 
     async def after(role: str, work: Awaitable[None]) -> None:
@@ -73,6 +79,24 @@ async def namespace(client: Client, name: str) -> None:
 async def search_attributes(client: Client, name: str) -> None:
     operator = client.operator_service
     known = (await operator.list_search_attributes(ListSearchAttributesRequest(namespace=name))).custom_attributes
-    missing = {key.name: key.indexed_value_type for key in visibility.ALL if key.name not in known}
+    missing = {
+        key.name: IndexedValueType.ValueType(key.indexed_value_type) for key in visibility.ALL if key.name not in known
+    }
     if missing:
         await operator.add_search_attributes(AddSearchAttributesRequest(namespace=name, search_attributes=missing))
+
+
+async def main() -> None:
+    up = {role: asyncio.Event() for role in ("postgres", "s3", "temporal", "redis")}
+
+    async def listen() -> None:
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            up[line.strip()].set()
+
+    listening = asyncio.create_task(listen())
+    await prepare(Settings(), {role: event.wait() for role, event in up.items()})
+    await listening
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,30 +1,36 @@
 """`shapr up`: the embedded stack, the API and a worker on this machine, until Ctrl-C."""
 
 import asyncio
+import ctypes
 import os
 import signal
 import sys
 import time
+from asyncio.subprocess import PIPE
+from collections.abc import Collection
 from pathlib import Path
 
-import httpx
 from pydantic import SecretStr
 
-from cli.prepare import prepare
 from devstack import postgres, redis, s3, temporal
-from devstack.ports import Ports, well_known
-from devstack.program import Program
+from devstack.answers import get
+from devstack.ports import HOST, Ports, well_known
+from devstack.program import Program, launched
 from devstack.secret import secret
 from devstack.stack import HeldError, Stack
 from shapr.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 SERVERS = ("postgres", "redis", "s3", "temporal")
+OURS = ("api", "worker")
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-async def up(settings: Settings) -> int:
-    """Run until a signal says stop; gives the exit code."""
+async def up(settings: Settings, roles: Collection[str] = (*SERVERS, *OURS)) -> int:
+    """Run these roles until a signal says stop; gives the exit code."""
     begun = time.monotonic()
+    if "MAKELEVEL" in os.environ:  # a killed make must not leave its stack behind
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     try:
         stack = Stack(settings.data_dir, say)
     except HeldError as held:
@@ -32,7 +38,7 @@ async def up(settings: Settings) -> int:
         return 1
     stop = asyncio.Event()
     watch_signals(stop, stack)
-    running = asyncio.create_task(run(stack, settings, begun))
+    running = asyncio.create_task(run(stack, settings, roles, begun))
     waiting = asyncio.create_task(stop.wait())
     await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
     code = 0
@@ -40,17 +46,18 @@ async def up(settings: Settings) -> int:
         print(f"cannot start: {error}", file=sys.stderr)
         code = 1
     running.cancel()
-    await stack.stop(("api", "worker"))
+    await stack.stop(OURS)
     return code
 
 
-async def run(stack: Stack, settings: Settings, begun: float) -> None:
+async def run(stack: Stack, settings: Settings, roles: Collection[str], begun: float) -> None:
     """Start everything together, say `ready:`, and go on until cancelled."""
     servers = await asyncio.to_thread(programs, stack.data_dir, settings)
     inner = addressed(settings, stack.data_dir, {program.role: program.address for program in servers})
-    await stack.start([*servers, api(inner), worker(inner, stack)])
-    await prepare(inner, {role: stack.ready(role) for role in SERVERS})
-    await asyncio.gather(stack.ready("api"), stack.ready("worker"))
+    await stack.start([each for each in (*servers, api(inner), worker(inner, stack)) if each.role in roles])
+    if not set(OURS).isdisjoint(roles):
+        await prepare(inner, stack)
+    await asyncio.gather(*(stack.ready(role) for role in roles))
     announce(settings, time.monotonic() - begun)
     await asyncio.Event().wait()
 
@@ -86,7 +93,7 @@ def addressed(settings: Settings, home: Path, addresses: dict[str, str]) -> Sett
 
 def environment(settings: Settings) -> dict[str, str]:
     """Settings as the variables that give the same settings in another process."""
-    values = {}
+    values = {**os.environ, "PGSSLMODE": "disable"}  # else asyncpg looks for certificates in a home that may not exist
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         if value is not None:
@@ -95,14 +102,10 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def api(settings: Settings) -> Program:
-    url = f"http://{settings.host}:{settings.port}"
+    host, name = settings.host.strip("[]"), settings.allowed_hosts.split(",")[0].strip()
 
     async def ready() -> bool:
-        try:
-            async with httpx.AsyncClient(trust_env=False) as client:
-                return (await client.get(f"{url}/readyz", timeout=5)).status_code == 200
-        except httpx.HTTPError:
-            return False
+        return await get(settings.port, "/readyz", host, name) is not None
 
     return Program(
         role="api",
@@ -110,7 +113,7 @@ def api(settings: Settings) -> Program:
             *(sys.executable, "-m", "uvicorn", "--factory", "web.app:create_app", "--no-access-log"),
             *("--host", settings.host, "--port", str(settings.port), "--timeout-graceful-shutdown", "3"),
         ),
-        address=url,
+        address=url(settings),
         ready=ready,
         environment=environment(settings),
         cwd=ROOT,
@@ -120,7 +123,7 @@ def api(settings: Settings) -> Program:
 
 def worker(settings: Settings, stack: Stack) -> Program:
     async def ready() -> bool:
-        return b"ready\n" in await asyncio.to_thread(stack.log("worker").read_bytes)
+        return b"ready" in (await asyncio.to_thread(stack.log("worker").read_bytes)).splitlines()
 
     return Program(
         role="worker",
@@ -131,6 +134,30 @@ def worker(settings: Settings, stack: Stack) -> Program:
         cwd=ROOT,
         patience=settings.grace + 5,
     )
+
+
+async def prepare(settings: Settings, stack: Stack) -> None:
+    """Run `cli.prepare` beside the servers' start, and tell it of each that serves."""
+    log = stack.log("prepare")
+    command = (sys.executable, "-m", "cli.prepare")
+    with log.open("wb") as out:
+        process = await asyncio.create_subprocess_exec(
+            *launched(command), env=environment(settings), cwd=ROOT, stdin=PIPE, stdout=out, stderr=out
+        )
+
+    async def tell(role: str) -> None:
+        await stack.ready(role)
+        if process.stdin:
+            process.stdin.write(f"{role}\n".encode())
+
+    async def tell_all() -> None:
+        await asyncio.gather(*(tell(role) for role in SERVERS))
+        if process.stdin:
+            process.stdin.close()
+
+    _, code = await asyncio.gather(tell_all(), process.wait())
+    if code:
+        raise RuntimeError(f"the servers could not be prepared. The end of {log}:\n{log.read_text()[-2000:]}")
 
 
 def watch_signals(stop: asyncio.Event, stack: Stack) -> None:
@@ -148,12 +175,26 @@ def watch_signals(stop: asyncio.Event, stack: Stack) -> None:
 
 
 def announce(settings: Settings, seconds: float) -> None:
-    url = f"http://{settings.host}:{settings.port}"
+    address = url(settings)
     say(f"up in {seconds:.1f} s, data and logs in {settings.data_dir}")
     print(
-        f"ready: {url}  (API docs {url}/docs, Temporal UI http://127.0.0.1:{settings.temporal_ui_port})\n"
-        f"try:   curl -F file=@samples/bracket.step -F outputs=stl -H 'Prefer: wait=30' {url}/v1/conversions",
+        f"ready: {address}\n"
+        f"  page         {address}/\n"
+        f"  API docs     {address}/docs\n"
+        f"  Temporal UI  http://{HOST}:{settings.temporal_ui_port}\n"
+        "  try          curl -F file=@samples/bracket.step -F outputs=stl -H 'Prefer: wait=30' "
+        f"{address}/v1/conversions",
         flush=True,
+    )
+
+
+def url(settings: Settings) -> str:
+    """The API's address for a browser on this machine."""
+    host = settings.host
+    return (
+        f"http://[{host}]:{settings.port}"
+        if host.count(":") > 1 and "[" not in host
+        else f"http://{host}:{settings.port}"
     )
 
 

@@ -4,7 +4,9 @@ A remembered port is an address that survives a restart.
 """
 
 import json
+import random
 import socket
+from collections.abc import Collection
 from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -25,9 +27,11 @@ class Ports:
         """The same free port as last time, if it is still free."""
         port = self.known.get(name)
         if port is None or not is_free(port):
-            port = free_port()
+            port = free_port(besides=self.known.values())
             self.known[name] = port
-            self.file.write_text(json.dumps(self.known, indent=1))
+            new = self.file.with_suffix(".new")
+            new.write_text(json.dumps(self.known, indent=1))
+            new.replace(self.file)
         return port
 
 
@@ -42,11 +46,18 @@ def is_free(port: int) -> bool:
         return True
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(besides: Collection[int] = ()) -> int:
+    """A port nobody listens on, outside the range that outgoing connections take theirs from.
+
+    Inside it, a client that knocks at a dead server again and again may be given that server's port, and so
+    connect to itself and keep the server from coming back.
+    """
+    low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    candidates = [port for port in range(10_000, 65_536) if not low <= port <= high] or range(10_000, 65_536)
+    for port in random.SystemRandom().sample(candidates, len(candidates)):
+        if port not in besides and is_free(port):
+            return port
+    raise PortTakenError("no port is free")
 
 
 def well_known(port: int, what: str, setting: str) -> int:

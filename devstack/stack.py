@@ -10,14 +10,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from devstack.identity import Identity, reap
-from devstack.program import Program, kill_group, launch, stop
+from devstack.program import Program, launch, stop
 
 KEPT_UP = 5.0  # seconds after which a program counts as started for good
 SLOWEST = 10.0  # seconds between two starts of a program that keeps dying
+STARTS = 4  # deaths before a program has ever served, after which we stop waiting for it
 
 
 class HeldError(Exception):
     """Another process runs a stack on this data dir."""
+
+
+class DeadError(Exception):
+    """A program dies again and again, and has never served."""
 
 
 class Stack:
@@ -29,11 +34,12 @@ class Stack:
         self.say = say
         self.processes: dict[str, asyncio.subprocess.Process] = {}
         self.programs: dict[str, Program] = {}
+        self.identities: dict[str, Identity] = {}
+        self.deaths: dict[str, int] = {}
         self.keepers: list[asyncio.Task[None]] = []
-        self.stopping = False
         self.lock = self._hold()
-        for left in reap(self._identities()):
-            say(f"reaped {left}, left over by a stack that was killed")
+        for killed in reap(self._recorded()):
+            say(f"reaped {killed}, left over by a stack that was killed")
 
     def log(self, role: str) -> Path:
         """What a program prints; the file of the start before is kept as `.1`."""
@@ -46,30 +52,34 @@ class Stack:
             if self.log(program.role).exists():
                 self.log(program.role).replace(self.logs / f"{program.role}.log.1")
             self.programs[program.role] = program
+            self.deaths[program.role] = 0
             await self._launch(program)
             self.keepers.append(asyncio.create_task(self._keep(program)))
 
     async def ready(self, role: str) -> None:
-        """Wait until that program serves."""
-        while not await self.programs[role].ready():  # noqa: ASYNC110 - no server tells us
+        """Wait until that program serves; DeadError when it never will."""
+        while not await self.programs[role].ready():
+            if self.deaths[role] >= STARTS:
+                end = self.log(role).read_text(errors="replace")[-2000:]
+                raise DeadError(f"{role} does not start. The end of {self.log(role)}:\n{end}")
             await asyncio.sleep(0.05)
+        self.deaths[role] = 0
 
     async def stop(self, *waves: Sequence[str], patience: float | None = None) -> None:
         """Stop the roles of each wave together, one wave after the other, then all the rest."""
-        self.stopping = True
         for keeper in self.keepers:
             keeper.cancel()
         await asyncio.gather(*self.keepers, return_exceptions=True)
         for wave in (*waves, tuple(self.processes)):
             going = [role for role in wave if role in self.processes]
             await asyncio.gather(*(stop(self.programs[r], self.processes.pop(r), patience) for r in going))
+            for role in going:
+                self._bury(role)
         self.close()
 
     def kill(self) -> None:
         """Everything, now."""
-        self.stopping = True
-        for process in self.processes.values():
-            kill_group(process.pid)
+        reap(self.identities)
 
     def close(self) -> None:
         """Let go of the data dir."""
@@ -79,23 +89,47 @@ class Stack:
 
     async def _launch(self, program: Program) -> None:
         program.prepare()
-        self.processes[program.role] = await launch(program, self.log(program.role))
-        self._write()
+        process = self.processes[program.role] = await launch(program, self.log(program.role))
+        if identity := Identity.of(process.pid, list(program.command)):
+            self.identities[program.role] = identity
+        try:
+            self._write()
+        except OSError as error:  # a full disk: it runs all the same
+            self.say(f"cannot write stack.json: {error}")
 
     async def _keep(self, program: Program) -> None:
         quick = 0
         while True:
             started, process = time.monotonic(), self.processes[program.role]
             code = await process.wait()
-            kill_group(process.pid)  # children of the dead
+            self._bury(program.role)
+            self.deaths[program.role] += 1
             quick = quick + 1 if time.monotonic() - started < KEPT_UP else 0
             pause = min(SLOWEST, 0.1 * 2**quick) if quick else 0.0
             self.say(f"restart: {program.role} (pid {process.pid}) {ended(code)}; again in {pause:.1f} s")
             await asyncio.sleep(pause)
-            await self._launch(program)
+            await self._relaunch(program)
+
+    async def _relaunch(self, program: Program) -> None:
+        """Launch, in a while if it cannot be done now: a full disk or a lack of memory must not end the keeping."""
+        while True:
+            try:
+                return await self._launch(program)
+            except OSError as error:
+                self.say(f"cannot restart {program.role}: {error}")
+                await asyncio.sleep(SLOWEST)
+
+    def _bury(self, role: str) -> None:
+        """After its death: its children go too, and what it left where it should not be."""
+        try:
+            if identity := self.identities.pop(role, None):
+                reap({role: identity})
+            self.programs[role].clean()
+        except OSError as error:
+            self.say(f"cannot clean up after {role}: {error}")
 
     def _hold(self) -> int:
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(self.data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -107,8 +141,8 @@ class Stack:
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         return lock
 
-    def _identities(self) -> dict[str, Identity]:
-        with contextlib.suppress(FileNotFoundError, ValueError):
+    def _recorded(self) -> dict[str, Identity]:
+        with contextlib.suppress(FileNotFoundError, TypeError, ValueError):  # none, or of another version
             seen = json.loads((self.data_dir / "processes.json").read_text())
             return {role: Identity(*each) for role, each in seen.items()}
         return {}
@@ -117,9 +151,8 @@ class Stack:
         """stack.json for everybody, processes.json for the next start's reaping."""
         pids = {role: process.pid for role, process in self.processes.items()}
         addresses = {role: program.address for role, program in self.programs.items() if role in pids}
-        identities = {role: Identity.of(pid) for role, pid in pids.items()}
         self._replace("stack.json", {"addresses": addresses, "pids": pids})
-        self._replace("processes.json", {role: each for role, each in identities.items() if each})
+        self._replace("processes.json", self.identities)
 
     def _replace(self, name: str, content: object) -> None:
         new = self.data_dir / f"{name}.new"

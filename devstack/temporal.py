@@ -3,9 +3,7 @@
 import sys
 from pathlib import Path
 
-from temporalio.client import Client
-from temporalio.service import RPCError
-
+from devstack.answers import get
 from devstack.ports import HOST, Ports, well_known
 from devstack.program import Program
 from shapr.settings import Settings
@@ -24,26 +22,24 @@ def program(home: Path, ports: Ports, settings: Settings) -> Program:
     home.mkdir(parents=True, exist_ok=True)
     port = well_known(settings.temporal_port, "Temporal", "SHAPR_TEMPORAL_PORT")
     ui = well_known(settings.temporal_ui_port, "the Temporal UI", "SHAPR_TEMPORAL_UI_PORT")
-    address = f"{HOST}:{port}"
+    address, http = f"{HOST}:{port}", ports.get("temporal.http")
 
     async def ready() -> bool:
-        try:
-            client = await Client.connect(address)
-            return await client.service_client.check_health()
-        except (RPCError, RuntimeError, OSError):
-            return False
+        """The frontend knows its first namespace, and the UI has its page."""
+        return await get(http, "/api/v1/namespaces/default") is not None and await get(ui, "/") is not None
 
     return Program(
         role="temporal",
         command=(
             *(str(TEMPORAL), "server", "start-dev", "--ip", HOST, "--port", str(port), "--ui-port", str(ui)),
-            *("--http-port", str(ports.get("temporal.http")), "--metrics-port", str(ports.get("temporal.metrics"))),
+            *("--http-port", str(http), "--metrics-port", str(ports.get("temporal.metrics"))),
             *("--db-filename", str(home / "temporal.db"), "--ui-disable-news-fetch", "--log-level", "error"),
+            *("--disable-config-file", "--disable-config-env"),
             *(f"--sqlite-pragma={pragma}" for pragma in PRAGMAS),
             *(f"--dynamic-config-value={key}={value}" for key, value in DYNAMIC.items()),
         ),
         address=address,
         ready=ready,
-        environment={"GOGC": "400"},
+        environment={"GOGC": "400", "HOME": str(home)},
         patience=8,
     )

@@ -31,6 +31,7 @@ class Settings(BaseSettings):
         SecretStr("postgresql://127.0.0.1:5432/shapr"), description="PostgreSQL, as a postgresql:// URL."
     )
     database_pool: int = Field(8, ge=1, description="PostgreSQL connections per process; there is no overflow.")
+    database_timeout: float = Field(15, gt=0, description="Seconds a PostgreSQL statement may take.")
     redis_url: SecretStr = Field(
         SecretStr("redis://127.0.0.1:6379/0"), description="Redis: progress and events. Losing it loses no conversion."
     )

@@ -8,6 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from shapr.adapters.postgres import driver_errors
 from shapr.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -15,22 +16,23 @@ TURN = 0x5AA9_2026  # an advisory lock of ours
 
 
 async def migrate(settings: Settings) -> None:
-    """Upgrade to the head revision. One query when there is nothing to do."""
+    """Upgrade to the head revision: one query when there is nothing to do. `Unavailable` without a server."""
     url = settings.database_url.get_secret_value()
-    connection = await asyncpg.connect(url, timeout=10)
-    try:
-        if await current(connection) == head():
-            return
-        await connection.execute("SELECT pg_advisory_lock($1)", TURN)
-        if await current(connection) != head():
-            await asyncio.to_thread(command.upgrade, config(url), "head")
-    finally:
-        await connection.close()
+    with driver_errors():
+        connection = await asyncpg.connect(url, timeout=10)
+        try:
+            if await current(connection) == head():
+                return
+            await connection.execute("SELECT pg_advisory_lock($1)", TURN)  # until the connection is closed
+            if await current(connection) != head():
+                await asyncio.to_thread(command.upgrade, config(url), "head")  # Alembic runs a loop of its own
+        finally:
+            await connection.close(timeout=5)
 
 
 def config(url: str) -> Config:
     made = Config()
-    made.set_main_option("script_location", str(MIGRATIONS))
+    made.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))  # it interpolates
     made.attributes["url"] = url
     return made
 

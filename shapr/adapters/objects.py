@@ -1,223 +1,225 @@
-"""The bucket: sources, work and outputs, in any S3. boto3 in a few threads of its own.
+"""The bucket: sources, work and outputs, in any S3.
 
 Keys come from `shapr.keys`. Work and outputs are content-addressed, so a key that exists already holds the same bytes.
 """
 
 import asyncio
-import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
-import boto3
-from boto3.exceptions import Boto3Error
-from boto3.s3.transfer import TransferConfig
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ClientError
 
 from shapr.adapters.incoming import PART, Incoming
+from shapr.adapters.s3 import S3
 from shapr.errors import Refused, Unavailable
 from shapr.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
 
-CHUNK = 1 << 20
-THREADS = 16
-ABSENT = {"404", "NoSuchKey", "NotFound", "NoSuchBucket"}
-EXISTS = {"PreconditionFailed", "412"}
-FULL = {"507", "InsufficientStorage", "XMinioStorageFull"}
-
-Got = TypeVar("Got")
+CHUNK = 1 << 20  # bytes read at a time
+BLOCK = 16 << 20  # bytes asked for at a time
 
 
 @dataclass(frozen=True)
 class Opened:
-    """An object being read: its stored size in bytes, how it is encoded, and its stored bytes."""
+    """An object, or a range of it, being read: how many bytes are stored, how they are encoded, and the bytes."""
 
     size: int
-    encoding: str | None
+    encoding: Literal["gzip"] | None
     body: AsyncIterator[bytes]
 
 
 class Objects:
-    """One bucket. Nothing is connected before the first call."""
+    """One bucket. Nothing is connected before the first call. What cannot be reached or is full is `Unavailable`."""
 
     def __init__(self, settings: Settings) -> None:
         self.bucket = settings.s3_bucket
-        self._settings = settings
-        self._client: S3Client | None = None
-        self._threads = ThreadPoolExecutor(THREADS, "s3")
+        self._region = settings.s3_region
+        self._s3 = S3(settings)
 
     async def create_bucket(self) -> None:
+        """Unless it is there."""
+        here: Any = (
+            {} if self._region == "us-east-1" else {"LocationConstraint": self._region}
+        )  # S3 refuses its default
+        more: Any = {"CreateBucketConfiguration": here} if here else {}
         try:
-            await self._call(lambda s3: s3.create_bucket(Bucket=self.bucket))
-        except FileExistsError:
-            return
+            await self._s3.call(lambda s3: s3.head_bucket(Bucket=self.bucket))
+        except LookupError:
+            with suppress(FileExistsError):  # another starter was faster
+                await self._s3.call(lambda s3: s3.create_bucket(Bucket=self.bucket, **more))
+            await self.ready()
 
     async def ready(self) -> None:
         try:
-            await self._call(lambda s3: s3.head_bucket(Bucket=self.bucket))
+            await self._s3.call(lambda s3: s3.head_bucket(Bucket=self.bucket))
         except LookupError as error:
             raise Unavailable(f"s3: there is no bucket {self.bucket}") from error
 
     @asynccontextmanager
     async def receive(self, key: str) -> AsyncIterator[Incoming]:
         """A new object, written chunk by chunk; it appears when the block ends, and never if the block fails."""
-        incoming = Incoming(self._call, self.bucket, key)
-        try:
+        async with self._written(Incoming(self._s3.call, self.bucket, key)) as incoming:
             yield incoming
-            await incoming.finish()
-        except BaseException:
-            with contextlib.suppress(Unavailable, LookupError):
-                await asyncio.shield(incoming.abort())
-            raise
 
     async def verify(self, key: str) -> tuple[int, str]:
         """Size in bytes and SHA-256 (hex) of the object, by reading it; `source_missing` when there is none."""
-
-        def read(s3: "S3Client") -> tuple[int, str]:
-            body, digest, size = s3.get_object(Bucket=self.bucket, Key=key)["Body"], hashlib.sha256(), 0
-            for chunk in body.iter_chunks(CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
-            return size, digest.hexdigest()
-
+        digest = hashlib.sha256()
         try:
-            return await self._call(read)
+            size = await self._read(key, digest.update)
         except LookupError as error:
             raise Refused("source_missing", "the uploaded file is not in the store") from error
+        return size, digest.hexdigest()
 
     async def download(self, key: str, path: Path) -> str:
-        """Write the stored bytes to `path`; gives their SHA-256 (hex)."""
+        """Write the stored bytes to `path`; gives their SHA-256 (hex). LookupError when there is no such object."""
+        digest = hashlib.sha256()
+        with path.open("wb") as out:
 
-        def read(s3: "S3Client") -> str:
-            body, digest = s3.get_object(Bucket=self.bucket, Key=key)["Body"], hashlib.sha256()
-            with path.open("wb") as out:
-                for chunk in body.iter_chunks(CHUNK):
-                    digest.update(chunk)
-                    out.write(chunk)
-            return digest.hexdigest()
+            def take(chunk: bytes) -> None:
+                digest.update(chunk)
+                out.write(chunk)
 
-        return await self._call(read)
+            await self._read(key, take)
+        return digest.hexdigest()
 
     async def put(self, key: str, path: Path, *, encoding: Literal["gzip"] | None, media_type: str) -> None:
         """Create a content-addressed object from a file; one that is there already is the same."""
-        headers: dict[str, Any] = {"ContentType": media_type} | ({"ContentEncoding": encoding} if encoding else {})
-
-        def write(s3: "S3Client") -> None:
-            if path.stat().st_size > PART:
-                parts = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART, max_concurrency=2)
-                s3.upload_file(str(path), self.bucket, key, ExtraArgs=headers, Config=parts)
-            else:
-                s3.put_object(Bucket=self.bucket, Key=key, Body=path.read_bytes(), IfNoneMatch="*", **headers)
-
-        with contextlib.suppress(FileExistsError):
-            await self._call(write)
+        headers = {"ContentType": media_type} | ({"ContentEncoding": encoding} if encoding else {})
+        new = Incoming(self._s3.call, self.bucket, key, once=True, headers=headers)
+        with path.open("rb") as file, suppress(FileExistsError):
+            async with self._written(new) as incoming:
+                while chunk := await asyncio.to_thread(file.read, PART):
+                    await incoming.write(chunk)
 
     async def copy(self, source: str, target: str) -> None:
-        """Publish an object under a second, content-addressed key, without its bytes coming here."""
+        """Publish an object under a second, content-addressed key, without its bytes coming here.
 
-        def publish(s3: "S3Client") -> None:
-            given = s3.head_object(Bucket=self.bucket, Key=source)
-            s3.copy_object(
-                Bucket=self.bucket, Key=target, CopySource={"Bucket": self.bucket, "Key": source},
-                MetadataDirective="COPY",
-            )  # fmt: skip
-            made = s3.head_object(Bucket=self.bucket, Key=target)
-            same = ("ContentLength", "ContentEncoding", "ContentType")
-            if any(given.get(name) != made.get(name) for name in same):
-                raise Unavailable(f"s3: the copy {target} is not what {source} is")
-
-        def published(s3: "S3Client") -> bool:
-            s3.head_object(Bucket=self.bucket, Key=target)
-            return True
-
+        Doing it again is fine, also when the source is gone since.
+        """
         try:
-            await self._call(publish)
+            given = await self._head(source)
         except LookupError:
-            # An attempt before this one may have published it and lost its work since.
-            if not await self._call(published):
-                raise
+            await self._head(target)
+            return
+        conditions: tuple[Any, ...] = ({"IfNoneMatch": "*"}, {})
+        for condition in conditions:  # what is there stays, unless another version of ours packed it otherwise
+            with suppress(FileExistsError):
+                await self._s3.call(partial(self._copy, source=source, target=target, condition=condition))
+            if same(given, await self._head(target)):
+                return
+        raise Unavailable(f"s3: the copy {target} is not what {source} is")
 
     async def open(self, key: str, range: tuple[int, int] | None = None) -> Opened:
         """The object, or its bytes from the first to the last of `range`; LookupError when there is none."""
-        part: Any = {"Range": f"bytes={range[0]}-{range[1]}"} if range else {}
-        got = await self._call(lambda s3: s3.get_object(Bucket=self.bucket, Key=key, **part))
+        first, last = range or (0, None)
+        block = await self._block(key, first, last)
+        total = stored_size(block)
+        end = total - 1 if last is None else min(last, total - 1)
 
         async def body() -> AsyncIterator[bytes]:
-            try:
-                while chunk := await self._call(lambda _: got["Body"].read(CHUNK)):
+            async for read in self._reads(key, block, first, end):
+                if chunk := await self._s3.call(read):
                     yield chunk
-            finally:
-                got["Body"].close()
 
-        return Opened(got["ContentLength"], got.get("ContentEncoding") or None, body())
+        return Opened(end - first + 1, "gzip" if block.get("ContentEncoding") == "gzip" else None, body())
 
     async def delete_prefix(self, prefix: str) -> int:
-        """Delete every object below; gives how many there were."""
+        """Delete every object below `prefix`, which ends with a slash; gives how many there were."""
+        if not prefix.endswith("/"):
+            raise ValueError("a prefix without its slash is also that of its neighbours")
 
         def delete(s3: "S3Client") -> int:
             count = 0
             for page in s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
-                keys = [{"Key": each["Key"]} for each in page.get("Contents", [])]
+                keys: Any = [{"Key": each["Key"]} for each in page.get("Contents", [])]
                 if keys:
-                    s3.delete_objects(Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True})  # type: ignore[typeddict-item]
+                    done = s3.delete_objects(Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True})
+                    if errors := done.get("Errors"):
+                        raise Unavailable(f"s3: {len(errors)} objects cannot be deleted: {errors[0].get('Code')}")
                     count += len(keys)
             return count
 
-        return await self._call(delete)
+        return await self._s3.call(delete)
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        await self._s3.close()
 
-    async def _call(self, work: "Callable[[S3Client], Got]") -> Got:
-        """Run `work` in a thread, its driver's errors in our words."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._guarded, work)
-
-    def _guarded(self, work: "Callable[[S3Client], Got]") -> Got:
+    @asynccontextmanager
+    async def _written(self, incoming: Incoming) -> AsyncIterator[Incoming]:
         try:
-            return work(self._connected())
-        except ClientError as error:
-            code = error.response["Error"].get("Code", "")
-            status = str(error.response["ResponseMetadata"].get("HTTPStatusCode", ""))
-            if {code, status} & ABSENT:
-                raise LookupError(code) from error
-            if {code, status} & EXISTS or code in ("BucketAlreadyExists", "BucketAlreadyOwnedByYou"):
-                raise FileExistsError(code) from error
-            full = bool({code, status} & FULL)
-            raise Unavailable(f"s3: {error}", "storage_full" if full else "storage_unavailable") from error
-        except (BotoCoreError, Boto3Error, HTTPClientError) as error:
-            raise Unavailable(f"s3: {error}") from error
+            yield incoming
+            await incoming.finish()
+        except BaseException:
+            # What cannot be undone now is left to the bucket's lifecycle rule for unfinished uploads.
+            with suppress(Unavailable, LookupError):
+                await asyncio.shield(incoming.abort())
+            raise
 
-    def _connected(self) -> "S3Client":
-        if self._client is None:
-            self._client = connect(self._settings)
-        return self._client
+    async def _read(self, key: str, take: Callable[[bytes], object]) -> int:
+        """Give every chunk to `take`, in a thread; gives the size. A cancellation waits for one chunk at most."""
+        block = await self._block(key, 0, None)
+        size = stored_size(block)
+        async for read in self._reads(key, block, 0, size - 1):
+            await self._s3.call(lambda s3, read=read: take(read(s3)))
+        return size
+
+    async def _reads(
+        self, key: str, block: "GetObjectOutputTypeDef", first: int, last: int
+    ) -> "AsyncIterator[Callable[[S3Client], bytes]]":
+        """Functions that read the next chunk, block after block from a first one that is open already."""
+        at = first
+        while True:
+            body, left = block["Body"], block["ContentLength"]
+            try:
+                while left > 0:
+                    length = min(CHUNK, left)
+                    yield lambda _, body=body, length=length: body.read(length)  # type: ignore[misc]
+                    left, at = left - length, at + length
+            finally:
+                body.close()
+            if at > last:
+                return
+            block = await self._block(key, at, last)
+
+    async def _block(self, key: str, first: int, last: int | None) -> "GetObjectOutputTypeDef":
+        """At most `BLOCK` bytes from `first` on. One request for a gigabyte makes SeaweedFS read most of it ahead."""
+        end = first + BLOCK - 1 if last is None else min(last, first + BLOCK - 1)
+
+        def get(s3: "S3Client") -> "GetObjectOutputTypeDef":
+            try:
+                return s3.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={first}-{end}")
+            except ClientError as error:
+                if first or error.response["Error"].get("Code") not in ("InvalidRange", "416"):
+                    raise
+                return s3.get_object(Bucket=self.bucket, Key=key)  # an empty object has no range
+
+        return await self._s3.call(get)
+
+    def _copy(self, s3: "S3Client", source: str, target: str, condition: Any) -> None:
+        original: Any = {"Bucket": self.bucket, "Key": source}
+        s3.copy_object(Bucket=self.bucket, Key=target, CopySource=original, MetadataDirective="COPY", **condition)
+
+    async def _head(self, key: str) -> "HeadObjectOutputTypeDef":
+        return await self._s3.call(lambda s3: s3.head_object(Bucket=self.bucket, Key=key))
 
 
-def connect(settings: Settings) -> "S3Client":
-    """A client of the settings' endpoint; clients may be shared by threads, sessions may not."""
-    access, secret = settings.s3_access_key, settings.s3_secret_key
-    return boto3.session.Session().client(
-        "s3",
-        endpoint_url=settings.s3_endpoint,
-        region_name=settings.s3_region,
-        aws_access_key_id=access.get_secret_value() if access else None,
-        aws_secret_access_key=secret.get_secret_value() if secret else None,
-        config=Config(
-            signature_version="s3v4",
-            s3={"addressing_style": "path"},
-            connect_timeout=2,
-            read_timeout=30,
-            retries={"max_attempts": 3, "mode": "standard"},
-            max_pool_connections=THREADS,
-            proxies={} if settings.s3_endpoint else None,
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
-    )
+def stored_size(block: "GetObjectOutputTypeDef") -> int:
+    """Bytes of the whole object that a block is of (`Content-Range: bytes 0-9/1000`)."""
+    whole = block.get("ContentRange", "").rpartition("/")[2]
+    return int(whole) if whole else block["ContentLength"]
+
+
+def same(one: "HeadObjectOutputTypeDef", other: "HeadObjectOutputTypeDef") -> bool:
+    """Size, encoding and type agree; the ETag too, where it is a digest of the bytes and not of an upload's parts."""
+    names = ["ContentLength", "ContentEncoding", "ContentType"]
+    if "-" not in one["ETag"] + other["ETag"]:
+        names.append("ETag")
+    return all(one.get(name) == other.get(name) for name in names)

@@ -1,15 +1,17 @@
 """Redis: how far a conversion is, and that it changed. Best effort: losing Redis loses no conversion."""
 
 import asyncio
+import socket
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import redis.asyncio as redis
 import structlog
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import RedisError
 
 from shapr.errors import Unavailable
@@ -17,7 +19,17 @@ from shapr.settings import Settings
 
 CHANNEL = "shapr:changes"
 DAY = 86_400  # seconds
+PATIENCE = 1.0  # seconds that Redis has to answer; then nobody asks it for as long again
 REMEMBERED = 10_000  # conversions
+
+# An older try of a step may still be running somewhere: the highest percent stays, whoever tells it.
+RAISE = """
+local percent = math.max(tonumber(ARGV[1]), tonumber(redis.call('GET', KEYS[1]) or ARGV[1]))
+redis.call('SET', KEYS[1], percent, 'EX', ARGV[2])
+return percent
+"""
+# A listener's connection is silent for hours, so the kernel asks whether the other end is still there.
+KEEPALIVE = {socket.TCP_KEEPIDLE: 15, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3}
 
 log = structlog.get_logger()
 
@@ -42,34 +54,46 @@ class Progress:
     """Percent by conversion and attempt; it never falls. Nothing here raises but `ready`."""
 
     def __init__(self, settings: Settings) -> None:
+        url = settings.redis_url.get_secret_value()
         self._redis = redis.Redis.from_url(
-            settings.redis_url.get_secret_value(),
-            socket_timeout=2,
-            socket_connect_timeout=1,
-            retry=Retry(NoBackoff(), 1),
+            url,
+            socket_timeout=PATIENCE,
+            socket_connect_timeout=PATIENCE,
+            # Once more, at once: after a restart of Redis the connections in the pool are dead.
+            retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionLost,)),
         )
-        self._subscriber = redis.Redis.from_url(settings.redis_url.get_secret_value(), socket_connect_timeout=1)
+        # Never by itself: whoever listened across a lost connection has to look again.
+        self._subscriber = redis.Redis.from_url(
+            url,
+            socket_connect_timeout=PATIENCE,
+            socket_keepalive=True,
+            socket_keepalive_options=KEEPALIVE,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._raise = self._redis.register_script(RAISE)
         self._highest: OrderedDict[tuple[str, int], int] = OrderedDict()
         self._waiting: dict[str, set[Changes]] = {}
         self._listening: asyncio.Task[None] | None = None
-        self._down_until = 0.0
+        self._settled = asyncio.Event()  # the listener listens, or has found Redis down
+        self._down = False
+        self._quiet_until = 0.0
 
     async def ready(self) -> None:
         try:
             await self._redis.ping()
-        except (RedisError, OSError, TimeoutError) as error:
+        except (RedisError, OSError) as error:
             raise Unavailable(f"redis: {error}") from error
 
     async def set(self, id: str, attempt: int, percent: int) -> None:
         percent = self._remember(id, attempt, percent)
-        if self._up():
-            with self._forgiving():
-                await self._redis.set(_key(id, attempt), percent, ex=DAY)
+        if self._asked():
+            with self._forgiven():
+                self._remember(id, attempt, int(await self._raise(keys=[_key(id, attempt)], args=[percent, DAY])))
 
     async def get(self, wanted: Sequence[tuple[str, int]]) -> dict[str, int]:
         """Percent by id, for the attempts asked for; what nobody told is absent."""
-        if wanted and self._up():
-            with self._forgiving():
+        if wanted and self._asked():
+            with self._forgiven():
                 found = await self._redis.mget([_key(*each) for each in wanted])
                 for (id, attempt), value in zip(wanted, found, strict=True):
                     if value is not None:
@@ -78,8 +102,8 @@ class Progress:
 
     async def announce(self, id: str) -> None:
         """Tell every waiter, in whatever process, that this conversion changed."""
-        if self._up():
-            with self._forgiving():
+        if self._asked():
+            with self._forgiven():
                 await self._redis.publish(CHANNEL, id)
 
     @asynccontextmanager
@@ -90,6 +114,9 @@ class Progress:
         mine = Changes()
         self._waiting.setdefault(id, set()).add(mine)
         try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), PATIENCE)
+            mine.event.clear()
             yield mine
         finally:
             self._waiting[id].discard(mine)
@@ -113,47 +140,55 @@ class Progress:
             self._highest.popitem(last=False)
         return percent
 
-    def _up(self) -> bool:
-        return time.monotonic() >= self._down_until
+    def _asked(self) -> bool:
+        """Is it time to ask Redis (again)?"""
+        return time.monotonic() >= self._quiet_until
 
-    def _forgiving(self) -> "_Forgiving":
-        return _Forgiving(self)
+    @contextmanager
+    def _forgiven(self) -> Iterator[None]:
+        try:
+            yield
+            self._answered()
+        except (RedisError, OSError) as error:
+            self._failed(error)
 
-    def failed(self, error: BaseException) -> None:
-        """Do not ask again for a second; say so once."""
-        if self._up():
+    def _failed(self, error: Exception) -> None:
+        if not self._down:
             log.warning("redis_unavailable", error=str(error))
-        self._down_until = time.monotonic() + 1
+        self._down = True
+        self._quiet_until = time.monotonic() + PATIENCE
+
+    def _answered(self) -> None:
+        if self._down:
+            log.info("redis_available")
+        self._down = False
 
     async def _listen(self) -> None:
         while True:
             try:
-                async with self._subscriber.pubsub(ignore_subscribe_messages=True) as channel:
+                async with self._subscriber.pubsub() as channel:
                     await channel.subscribe(CHANNEL)
                     async for message in channel.listen():
-                        for waiter in self._waiting.get(message["data"].decode(), ()):
-                            waiter.event.set()
-            except (RedisError, OSError, TimeoutError) as error:
-                self.failed(error)
-                for waiters in self._waiting.values():  # they may have missed something
-                    for waiter in waiters:
-                        waiter.event.set()
-                await asyncio.sleep(0.5)
+                        if message["type"] == "message":
+                            self._wake(self._waiting.get(message["data"].decode(errors="replace"), ()))
+                        elif message["type"] == "subscribe":
+                            self._answered()
+                            self._wake_all()
+            except (RedisError, OSError) as error:
+                self._failed(error)
+                self._wake_all()
+            await asyncio.sleep(PATIENCE / 2)
 
+    def _wake_all(self) -> None:
+        """Whatever was said while nobody listened has to be looked up."""
+        for waiting in self._waiting.values():
+            self._wake(waiting)
+        self._settled.set()
 
-class _Forgiving:
-    """Redis is down: the conversion goes on."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if isinstance(error, RedisError | OSError | TimeoutError):
-            self.progress.failed(error)
-            return True
-        return False
+    @staticmethod
+    def _wake(waiting: Iterable[Changes]) -> None:
+        for each in waiting:
+            each.event.set()
 
 
 def _key(id: str, attempt: int) -> str:

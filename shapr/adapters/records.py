@@ -1,102 +1,124 @@
 """PostgreSQL: the rows of conversions and the rule of who may write them.
 
-Plain SQL on a fixed asyncpg pool. Every driver error becomes `Unavailable`, so a step retries it and the API says so.
+Plain SQL, most of it one statement. Every driver error becomes `Unavailable`, so a step retries it and the API says so.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 import asyncpg
-import orjson
 
+from shapr.adapters.postgres import Postgres, storable
 from shapr.conversion import Conversion, Outcome, Output, Request, Results, Run, State, Step
-from shapr.errors import Unavailable
 from shapr.settings import Settings
 
-Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
-
-COLUMNS = """
-    c.id, c.tenant, c.state, c.step, c.created_at, c.started_at, c.finished_at, c.expires_at, c.batch, c.priority,
-    c.reuse, c.preview, c.source, c.error, c.failed_step, c.report, c.attempts, c.workflow_id,
-    (SELECT jsonb_agg(o.content || jsonb_build_object('format', o.format) ORDER BY o.position)
-       FROM outputs o WHERE o.conversion_id = c.id) AS outputs
+CONVERSION = """
+    SELECT c.id, c.tenant, c.state, c.step, c.created_at, c.started_at, c.finished_at, c.expires_at, c.batch,
+        c.priority, c.reuse, c.preview, c.source, c.error, c.failed_step, c.report, c.attempts, c.workflow_id,
+        (SELECT jsonb_agg(o.content || jsonb_build_object('format', o.format) ORDER BY o.position)
+           FROM outputs o WHERE o.conversion_id = c.id) AS outputs
+    FROM conversions c
 """
 
-# The ownership rule (docs/architecture.md): the same run may always; a past run or one that was scheduled before the
-# last claim may not; any other takes over. A takeover is a new attempt, unless it resumes a stalled one.
-CLAIM = """
+CREATE = """
+    WITH made AS (
+        INSERT INTO conversions
+            (id, tenant, state, created_at, expires_at, batch, priority, reuse, preview, source, attempts)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11))
+    INSERT INTO outputs (conversion_id, format, position, content)
+    SELECT $1, format, position, content
+    FROM unnest($12::text[], $13::jsonb[]) WITH ORDINALITY AS o (format, content, position)
+"""
+
+# The ownership rule (LIFECYCLE.md, "What was learned" 8). A run takes the row over unless it has lost it before, or was
+# scheduled before the last takeover. That is a new attempt, unless it goes on with a stalled one.
+TAKE_OVER = """
     UPDATE conversions SET
-        step = CASE WHEN run_id = $3 AND state IN ('completed', 'failed', 'cancelled') THEN step ELSE $5 END,
-        state = CASE WHEN run_id = $3 AND state IN ('completed', 'failed', 'cancelled') THEN state ELSE 'running' END,
-        attempts = attempts + CASE WHEN {same_attempt} THEN 0 ELSE 1 END,
-        started_at = CASE WHEN {same_attempt} THEN started_at ELSE now() END,
-        finished_at = CASE WHEN run_id = $3 THEN finished_at END,
-        error = CASE WHEN run_id = $3 THEN error END,
-        failed_step = CASE WHEN run_id = $3 THEN failed_step END,
-        past_runs = CASE WHEN run_id <> $3 THEN past_runs || run_id ELSE past_runs END,
-        workflow_id = $2, run_id = $3,
-        claimed_at = CASE WHEN run_id = $3 THEN claimed_at ELSE $4 END
-    WHERE id = $1
-      AND (run_id = $3 OR run_id IS NULL OR (NOT $3 = ANY (past_runs) AND (claimed_at IS NULL OR $4 > claimed_at)))
+        state = 'running', step = $5, finished_at = NULL, error = NULL, failed_step = NULL,
+        attempts = CASE WHEN state = 'stalled' AND workflow_id = $2 THEN attempts ELSE attempts + 1 END,
+        started_at = CASE WHEN state = 'stalled' AND workflow_id = $2 THEN started_at ELSE now() END,
+        past_runs = CASE WHEN run_id IS NULL THEN past_runs ELSE past_runs || run_id END,
+        workflow_id = $2, run_id = $3, claimed_at = $4
+    WHERE id = $1 AND run_id IS DISTINCT FROM $3
+      AND NOT $3 = ANY (past_runs) AND (claimed_at IS NULL OR claimed_at < $4)
     RETURNING id
-""".format(same_attempt="(run_id IS NOT NULL AND (run_id = $3 OR (state = 'stalled' AND workflow_id = $2)))")
+"""
+# The owner goes on. What it has ended stays ended: notify may be told twice.
+GO_ON = """
+    UPDATE conversions SET step = CASE WHEN state IN ('completed', 'failed', 'cancelled') THEN step ELSE $3 END
+    WHERE id = $1 AND run_id = $2
+    RETURNING id
+"""
+# Another attempt may yet make what failed in the last one.
+PENDING_AGAIN = """
+    UPDATE outputs SET content = content || '{"state": "pending", "error": null}'
+    WHERE conversion_id = $1 AND content ->> 'state' = 'failed'
+"""
+
+STORE = """
+    WITH mine AS (UPDATE conversions SET report = $3 WHERE id = $1 AND run_id = $2 RETURNING id),
+    facts AS (
+        UPDATE outputs o SET content = made.content
+        FROM mine, unnest($4::text[], $5::jsonb[]) AS made (format, content)
+        WHERE o.conversion_id = mine.id AND o.format = made.format)
+    SELECT id FROM mine
+"""
+
+WRITE = """
+    WITH mine AS (
+        UPDATE conversions SET state = $3, step = $4, error = $5, failed_step = $6,
+            finished_at = CASE WHEN $7 THEN coalesce(finished_at, now()) END
+        WHERE id = $1 AND run_id = $2 RETURNING id),
+    unmade AS (
+        UPDATE outputs o SET content = o.content || jsonb_build_object('state', 'failed', 'error', $5::jsonb)
+        FROM mine WHERE $7 AND o.conversion_id = mine.id AND o.content ->> 'state' = 'pending')
+    SELECT id FROM mine
+"""
 
 
 class Records:
-    """Conversions by id. The pool connects at the first query and again whenever the server comes back."""
+    """Conversions by id. Text that PostgreSQL cannot keep (NUL, lone surrogates) is kept with U+FFFD in its place."""
 
     def __init__(self, settings: Settings) -> None:
-        self._url = settings.database_url.get_secret_value()
-        self._size = settings.database_pool
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._opening = asyncio.Lock()
+        self._postgres = Postgres(settings)
 
     async def ready(self) -> None:
-        async with self._connection() as connection:
+        async with self._postgres.connection() as connection:
             await connection.fetchval("SELECT 1")
 
     async def create(self, conversion: Conversion) -> None:
-        """The row and its outputs, in one transaction."""
-        async with self._connection() as connection, connection.transaction():
+        """The row and its outputs, or neither."""
+        async with self._postgres.connection() as connection:
             await connection.execute(
-                "INSERT INTO conversions (id, tenant, state, created_at, expires_at, batch, priority, reuse, preview,"
-                " source, attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-                conversion.id,
-                conversion.tenant,
+                CREATE,
+                storable(conversion.id),
+                storable(conversion.tenant),
                 conversion.state,
                 conversion.created_at,
                 conversion.expires_at,
-                conversion.batch,
+                storable(conversion.batch) if conversion.batch is not None else None,
                 conversion.priority,
                 conversion.reuse,
                 conversion.preview,
                 conversion.source.model_dump(mode="json"),
                 conversion.attempts,
-            )
-            await connection.executemany(
-                "INSERT INTO outputs (conversion_id, format, position, content) VALUES ($1, $2, $3, $4)",
-                [(conversion.id, o.format, at, _content(o)) for at, o in enumerate(conversion.outputs)],
+                *_columns(conversion.outputs),
             )
 
     async def get(self, tenant: str, id: str) -> Conversion | None:
-        async with self._connection() as connection:
+        async with self._postgres.connection() as connection:
             row = await connection.fetchrow(
-                f"SELECT {COLUMNS} FROM conversions c WHERE c.tenant = $1 AND c.id = $2",  # noqa: S608
-                tenant,
-                id,
+                f"{CONVERSION} WHERE c.tenant = $1 AND c.id = $2", storable(tenant), storable(id)
             )
         return _conversion(row) if row else None
 
     async def forgotten(self, limit: int, age_seconds: float) -> list[tuple[Request, int]]:
         """Queued rows older than that, oldest first, each with the attempt that is to be started."""
         query = (
-            f"SELECT {COLUMNS} FROM conversions c WHERE c.state = 'queued'"  # noqa: S608
-            " AND c.created_at < now() - make_interval(secs => $2) ORDER BY c.created_at LIMIT $1"
+            f"{CONVERSION} WHERE c.state = 'queued' AND c.created_at < now() - make_interval(secs => $2)"
+            " ORDER BY c.created_at LIMIT $1"
         )
-        async with self._connection() as connection:
+        async with self._postgres.connection() as connection:
             rows = [_conversion(row) for row in await connection.fetch(query, limit, age_seconds)]
         return [(Request.of(row), row.attempts + 1) for row in rows]
 
@@ -123,98 +145,56 @@ class Records:
             "c.created_at > {}": created_after,
         }
         given = {condition: value for condition, value in wanted.items() if value is not None}
-        where = " AND ".join(condition.format(f"${at}") for at, condition in enumerate(given, 1))
-        query = f"SELECT {COLUMNS} FROM conversions c WHERE {where} ORDER BY c.id DESC LIMIT {int(limit)}"  # noqa: S608
-        async with self._connection() as connection:
-            return [_conversion(row) for row in await connection.fetch(query, *given.values())]
+        where = " AND ".join(condition.format(f"${at}") for at, condition in enumerate(given, 2))
+        values = [storable(value) if isinstance(value, str) else value for value in given.values()]
+        async with self._postgres.connection() as connection:
+            rows = await connection.fetch(f"{CONVERSION} WHERE {where} ORDER BY c.id DESC LIMIT $1", limit, *values)
+        return [_conversion(row) for row in rows]
 
     async def claim(self, id: str, run: Run, step: Step) -> Conversion | None:
-        """Own the row for `run`, from this step on; None when a younger run owns it, or it was deleted."""
-        async with self._connection() as connection, connection.transaction():
-            if not await connection.fetchval(CLAIM, id, run.workflow, run.id, run.scheduled, step):
+        """Own the row for `run`, from this step on; None when a younger run owns it, or it was deleted.
+
+        First take over, then go on: two claims of one run that wait for the same row then both succeed.
+        """
+        async with self._postgres.connection() as connection, connection.transaction():
+            if await connection.fetchval(TAKE_OVER, id, run.workflow, run.id, run.scheduled, step):
+                if step in (Step.UPLOAD, Step.COMPRESS):
+                    await connection.execute(PENDING_AGAIN, id)
+            elif not await connection.fetchval(GO_ON, id, run.id, step):
                 return None
-            row = await connection.fetchrow(f"SELECT {COLUMNS} FROM conversions c WHERE c.id = $1", id)  # noqa: S608
+            row = await connection.fetchrow(f"{CONVERSION} WHERE c.id = $1", id)
         return _conversion(row) if row else None
 
     async def store(self, run: Run, id: str, results: Results, report: dict[str, Any] | None) -> bool:
         """Record what was published; False when a younger run owns the row."""
-        async with self._connection() as connection, connection.transaction():
-            owned = await connection.fetchval(
-                "UPDATE conversions SET report = $3 WHERE id = $1 AND run_id = $2 RETURNING id", id, run.id, report
-            )
-            if not owned:
-                return False
-            await connection.executemany(
-                "UPDATE outputs SET content = $3 WHERE conversion_id = $1 AND format = $2",
-                [(id, output.format, _content(output)) for output in results.outputs],
-            )
-        return True
+        async with self._postgres.connection() as connection:
+            return bool(await connection.fetchval(STORE, id, run.id, report, *_columns(results.outputs)))
 
     async def write(self, run: Run, outcome: Outcome) -> bool:
-        """The state that the run came to; False when a younger run owns the row.
+        """The state that the run came to; False when a younger run owns the row. Writing it twice changes nothing.
 
         Outputs that are still pending at a terminal state failed for the conversion's reason.
         """
-        error = outcome.error.model_dump() if outcome.error else None
-        async with self._connection() as connection, connection.transaction():
-            owned = await connection.fetchval(
-                "UPDATE conversions SET state = $3, step = $4, error = $5, failed_step = $6,"
-                " finished_at = CASE WHEN $7 THEN now() END WHERE id = $1 AND run_id = $2 RETURNING id",
+        async with self._postgres.connection() as connection:
+            mine = await connection.fetchval(
+                WRITE,
                 outcome.request.id,
                 run.id,
                 outcome.state,
                 outcome.step if outcome.state is State.STALLED else None,
-                error,
-                outcome.step if error else None,
+                outcome.error.model_dump() if outcome.error else None,
+                outcome.step if outcome.error else None,
                 outcome.state.terminal,
             )
-            if owned and outcome.state in (State.FAILED, State.CANCELLED):
-                await connection.execute(
-                    "UPDATE outputs SET content = content || $2"
-                    " WHERE conversion_id = $1 AND content ->> 'state' = 'pending'",
-                    outcome.request.id,
-                    {"state": "failed", "error": error},
-                )
-        return bool(owned)
+        return bool(mine)
 
     async def close(self) -> None:
-        if self._pool is not None:
-            self._pool.terminate()
-            self._pool = None
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
-        try:
-            pool = self._pool or await self._open()
-            async with pool.acquire(timeout=10) as connection:
-                yield connection
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            full = isinstance(error, asyncpg.DiskFullError)
-            raise Unavailable(
-                f"postgres: {type(error).__name__}: {error}", "storage_full" if full else "storage_unavailable"
-            ) from error
-
-    async def _open(self) -> "asyncpg.Pool[asyncpg.Record]":
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await asyncpg.create_pool(
-                    self._url, min_size=0, max_size=self._size, command_timeout=20, timeout=3, init=_codecs
-                )
-            return self._pool
+        await self._postgres.close()
 
 
-async def _codecs(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    await connection.set_type_codec(
-        "jsonb",
-        schema="pg_catalog",
-        encoder=lambda value: b"\x01" + orjson.dumps(value),  # a version byte comes before the text
-        decoder=lambda value: orjson.loads(value[1:]),
-        format="binary",
-    )
-
-
-def _content(output: Output) -> dict[str, Any]:
-    return output.model_dump(mode="json", exclude={"format"})
+def _columns(outputs: tuple[Output, ...]) -> tuple[list[str], list[dict[str, Any]]]:
+    """Formats, and what is told of each."""
+    return [o.format for o in outputs], [o.model_dump(mode="json", exclude={"format"}) for o in outputs]
 
 
 def _conversion(row: asyncpg.Record) -> Conversion:

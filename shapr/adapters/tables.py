@@ -26,6 +26,8 @@ class ConversionRow(SQLModel, table=True):
     __table_args__ = (
         Index("conversions_list", "tenant", "id"),
         Index("conversions_state", "tenant", "state", "id"),
+        Index("conversions_source_format", "tenant", text("(source ->> 'format')"), "id"),
+        Index("conversions_created", "tenant", "created_at"),
         Index("conversions_batch", "tenant", "batch", "id", postgresql_where=text("batch IS NOT NULL")),
         Index("conversions_queued", "created_at", postgresql_where=text("state = 'queued'")),
     )
@@ -59,6 +61,7 @@ class OutputRow(SQLModel, table=True):
     """One output of a conversion; `position` keeps the order in which they were asked for."""
 
     __tablename__ = "outputs"
+    __table_args__ = (Index("outputs_format", "format", "conversion_id"),)
 
     conversion_id: str = Field(
         sa_column=Column(Text, ForeignKey("conversions.id", ondelete="CASCADE"), primary_key=True)

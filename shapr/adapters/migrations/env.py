@@ -2,6 +2,7 @@
 
 import asyncio
 
+import asyncpg
 from alembic import context
 from sqlalchemy import Connection, pool
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -16,9 +17,13 @@ def upgrade(connection: Connection) -> None:
         context.run_migrations()
 
 
+async def connected() -> "asyncpg.Connection[asyncpg.Record]":
+    """asyncpg reads the URL, as it does for the pool: SQLAlchemy would not know all of its parameters."""
+    return await asyncpg.connect(context.config.attributes["url"], timeout=10)
+
+
 async def main() -> None:
-    url: str = context.config.attributes["url"]
-    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=pool.NullPool)
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connected, poolclass=pool.NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(upgrade)
     await engine.dispose()

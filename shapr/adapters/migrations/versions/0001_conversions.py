@@ -38,6 +38,8 @@ def upgrade() -> None:
     )
     op.create_index("conversions_list", "conversions", ["tenant", "id"])
     op.create_index("conversions_state", "conversions", ["tenant", "state", "id"])
+    op.create_index("conversions_source_format", "conversions", ["tenant", sa.text("(source ->> 'format')"), "id"])
+    op.create_index("conversions_created", "conversions", ["tenant", "created_at"])
     op.create_index(
         "conversions_batch", "conversions", ["tenant", "batch", "id"], postgresql_where=sa.text("batch IS NOT NULL")
     )
@@ -49,6 +51,7 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer, nullable=False),
         sa.Column("content", JSONB, nullable=False),
     )
+    op.create_index("outputs_format", "outputs", ["format", "conversion_id"])
 
 
 def downgrade() -> None:
