@@ -20,6 +20,7 @@ from shapr.errors import Refused, Unavailable
 from shapr.settings import Settings
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
 
@@ -168,7 +169,7 @@ class Objects:
         block = await self._block(key, 0, None)
         size = stored_size(block)
         async for read in self._reads(key, block, 0, size - 1):
-            await self._s3.call(lambda s3, read=read: take(read(s3)))
+            await self._s3.call(partial(_handed_on, read, take))
         return size
 
     async def _reads(
@@ -181,7 +182,7 @@ class Objects:
             try:
                 while left > 0:
                     length = min(CHUNK, left)
-                    yield lambda _, body=body, length=length: body.read(length)  # type: ignore[misc]
+                    yield partial(_chunk, body, length)
                     left, at = left - length, at + length
             finally:
                 body.close()
@@ -209,6 +210,14 @@ class Objects:
 
     async def _head(self, key: str) -> "HeadObjectOutputTypeDef":
         return await self._s3.call(lambda s3: s3.head_object(Bucket=self.bucket, Key=key))
+
+
+def _chunk(body: "StreamingBody", length: int, _: "S3Client") -> bytes:
+    return body.read(length)
+
+
+def _handed_on(read: "Callable[[S3Client], bytes]", take: Callable[[bytes], object], s3: "S3Client") -> None:
+    take(read(s3))
 
 
 def stored_size(block: "GetObjectOutputTypeDef") -> int:
