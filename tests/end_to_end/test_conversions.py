@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from tests.end_to_end.measure import Measure, measure
-from tests.end_to_end.service import Service
+from tests.end_to_end.service import REPOSITORY, Service
+
+SAMPLES = REPOSITORY / "samples"
 
 BREP_FILES = [
     "b-unit-inch-cube.step",
@@ -65,8 +67,44 @@ def test_a_closed_mesh_becomes_a_faceted_solid(service: Service, corpus: Path, t
     assert made["step"].solids == made["iges"].solids == made["brep"].solids >= 1
 
 
-def test_options_reach_the_files(service: Service, corpus: Path, tmp_path: Path) -> None:
-    source = corpus / "bracket_mm.igs"
+@pytest.mark.parametrize("name", ["bracket.step", "bracket.iges", "assembly.step"])
+def test_a_sample_keeps_its_size_its_volume_and_its_solids(service: Service, tmp_path: Path, name: str) -> None:
+    given = measure(SAMPLES / name)
+    made = outputs(service, tmp_path, SAMPLES / name)
+    for format in ("step", "iges", "brep"):
+        assert_same(given, made[format], 1e-3, 1e-3)
+        assert made[format].solids == max(given.solids, 1)
+    for format in ("stl", "obj"):
+        assert_same(given, made[format], 2e-3, 1e-2)
+
+
+def test_a_sample_mesh_becomes_a_faceted_solid(service: Service, tmp_path: Path) -> None:
+    given = measure(SAMPLES / "bracket.stl")
+    made = outputs(service, tmp_path, SAMPLES / "bracket.stl")
+    for format in ("step", "iges", "brep", "stl", "obj"):
+        assert_same(given, made[format], 1e-3, 1e-3)
+    assert made["step"].solids == made["iges"].solids == made["brep"].solids == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "cut", "codes"),
+    [
+        ("bracket.step", 0, {"empty_file"}),
+        ("bracket.step", 20_000, {"corrupt_file"}),
+        ("bracket.iges", 20_000, {"corrupt_file"}),
+        ("bracket.stl", 20_000, {"corrupt_file"}),
+    ],
+)
+def test_a_truncated_sample_gets_a_code(service: Service, tmp_path: Path, name: str, cut: int, codes: set[str]):
+    (tmp_path / name).write_bytes((SAMPLES / name).read_bytes()[:cut])
+    answer = service.submit(tmp_path / name, "step,stl")
+    if "id" in answer:
+        answer = service.wait(answer["id"])["error"]
+    assert answer["code"] in codes
+
+
+def test_options_reach_the_files(service: Service, tmp_path: Path) -> None:
+    source = SAMPLES / "bracket.iges"
     made = {}
     for name, options in {
         "draft": {"quality": "draft"},
