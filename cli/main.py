@@ -7,6 +7,8 @@ import sys
 import typer
 from pydantic import ValidationError
 
+from cli.prepare import prepare as prepare_servers
+from cli.up import SERVERS
 from cli.up import up as run_stack
 from shapr.settings import Settings
 
@@ -36,6 +38,16 @@ def web() -> None:
 def worker(queues: str = typer.Argument("both", help="both, conversions or compress")) -> None:
     """Run a worker in this process; it finds its servers by the settings."""
     os.execv(sys.executable, [sys.executable, "-m", "worker_main", queues])
+
+
+@app.command()
+def prepare() -> None:
+    """Make tables, bucket, namespace and search attributes on the servers of the settings. Again is harmless."""
+
+    async def serving() -> None:
+        """The servers are somebody else's to start."""
+
+    asyncio.run(prepare_servers(settings(), {role: serving() for role in SERVERS}))
 
 
 def settings() -> Settings:

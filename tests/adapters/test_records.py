@@ -50,6 +50,14 @@ async def test_what_is_created_is_what_is_there(records: Records) -> None:
     assert found and found.created_at.tzinfo is UTC
 
 
+async def test_outputs_come_in_the_order_in_which_they_were_asked_for(records: Records) -> None:
+    made = await created(records)
+    async with records._postgres.connection() as connection:
+        await connection.execute("UPDATE outputs SET position = -position WHERE conversion_id = $1", made.id)
+    found = await records.get("acme", made.id)
+    assert found and found.outputs == made.outputs[::-1], "whatever order the rows lie in"
+
+
 async def test_another_tenants_conversion_is_not_there(records: Records) -> None:
     mine = await created(records)
     assert await records.get("somebody", mine.id) is None

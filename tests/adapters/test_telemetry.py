@@ -34,7 +34,6 @@ log.info(EVIL)
 log.warning("received", name=EVIL, **{EVIL: 1})
 logging.getLogger("library").warning(EVIL)
 logging.getLogger("library").warning("name %s", EVIL)
-logging.getLogger("uvicorn.error").warning(EVIL)
 warnings.warn(EVIL)
 try:
     raise ValueError(EVIL)
@@ -44,12 +43,25 @@ except ValueError:
 raise RuntimeError(EVIL)
 """
     )
-    assert len(lines) == 9
+    assert len(lines) == 8
     assert "forged" not in [line["event"] for line in lines]
     assert lines[1]["name"].startswith("a.step\n")
-    assert all("ValueError: a.step\n" in line["exception"] for line in lines[6:8])
-    assert "RuntimeError: a.step\n" in lines[8]["exception"]
+    assert all("ValueError: a.step\n" in line["exception"] for line in lines[5:7])
+    assert "RuntimeError: a.step\n" in lines[7]["exception"]
     assert {"event", "level", "logger", "timestamp"} <= set.intersection(*(set(line) for line in lines))
+
+
+def test_the_web_servers_own_lines_are_ours_too() -> None:
+    lines = logged(
+        """
+import uvicorn
+uvicorn.Config("web.app:create_app")  # it sets up logging of its own, before it loads the application
+telemetry.configure(Settings())
+logging.getLogger("uvicorn.error").warning(EVIL)
+logging.getLogger("uvicorn.access").info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", EVIL, "1.1", 200)
+"""
+    )
+    assert [line["logger"] for line in lines] == ["uvicorn.error", "uvicorn.access"]
 
 
 def test_lines_say_which_conversion_they_concern_and_only_theirs() -> None:
