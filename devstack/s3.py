@@ -65,7 +65,7 @@ def program(home: Path, ports: Ports) -> Program:
         address=f"http://{HOST}:{chosen['s3']}",
         ready=ready,
         # The largest of the servers: without a limit a gigabyte passing through leaves 750 MB of garbage behind.
-        environment={"GOGC": "50", "GOMEMLIMIT": "300MiB", "HOME": str(home)},
+        environment={"GOGC": "50", "GOMEMLIMIT": "300MiB", "HOME": str(home), "USER": "shapr"},
         prepare=lambda: forget_sockets(chosen),
         clean=lambda: forget_sockets(chosen),
         patience=2,  # its filer is done by then, its master never ends by itself; every write was synchronous

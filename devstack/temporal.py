@@ -40,6 +40,6 @@ def program(home: Path, ports: Ports, settings: Settings) -> Program:
         ),
         address=address,
         ready=ready,
-        environment={"GOGC": "400", "HOME": str(home)},
+        environment={"GOGC": "400", "HOME": str(home), "USER": "shapr"},  # our user may be unknown to /etc/passwd
         patience=8,
     )

@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     compress_timeout: float = Field(1800, gt=0, description="Seconds of one attempt of compress: two converter runs.")
     store_timeout: float = Field(300, gt=0, description="Seconds of one attempt of store.")
     notify_timeout: float = Field(300, gt=0, description="Seconds of one attempt of notify.")
-    reconcile_every: float = Field(30, gt=0, description="Seconds between two passes of reconcile.")
+    reconcile_every: float = Field(60, gt=0, description="Seconds between two passes of reconcile.")
     reconcile_age: float = Field(60, ge=0, description="Seconds a queued row is left alone by reconcile.")
 
     converter_timeout: float = Field(800, gt=0, description="Wall-clock seconds of one converter run.")
