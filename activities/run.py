@@ -11,6 +11,8 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from shapr.conversion import PROGRESS_AT, Conversion, Run, Step
 from shapr.errors import SUPERSEDED, TABLE, Refused, Unavailable
 
+LAST_WORDS = 3.0  # seconds that a step waits for its last progress to be told
+
 
 class Claims(Protocol):
     async def claim(self, id: str, run: Run, step: Step) -> Conversion | None:
@@ -64,19 +66,23 @@ async def in_touch(progress: Tells, conversion: Conversion, step: Step) -> Async
         nonlocal percent
         percent = max(percent, start + (end - start) * min(own, 100) // 100)
 
+    done = asyncio.Event()
+
     async def beat() -> None:
         told = -1
-        while True:
+        while not done.is_set():
             activity.heartbeat(percent)
             if percent != told:
                 told = percent
                 await progress.set(conversion.id, conversion.attempts, told)
-            await asyncio.sleep(1)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(done.wait(), 1)
 
     beating = asyncio.create_task(beat())
     try:
         yield reach
     finally:
+        # Told, not cancelled: a driver can swallow a cancellation, and the step would wait for its beat for ever.
+        done.set()
+        await asyncio.wait((beating,), timeout=LAST_WORDS)
         beating.cancel()
-        with suppress(asyncio.CancelledError):
-            await beating
