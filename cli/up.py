@@ -79,7 +79,7 @@ def addressed(settings: Settings, home: Path, addresses: dict[str, str]) -> Sett
     return settings.model_copy(
         update={
             "data_dir": home,
-            "temporal_address": addresses["temporal"],
+            "temporal_address": addresses["temporal"].removeprefix("http://"),
             "database_url": SecretStr(addresses["postgres"]),
             "redis_url": SecretStr(addresses["redis"]),
             "s3_endpoint": addresses["s3"],

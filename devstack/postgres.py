@@ -13,7 +13,7 @@ from pathlib import Path
 
 from devstack.answers import ask
 from devstack.ports import HOST, Ports
-from devstack.program import Program, launched
+from devstack.program import Program, inherited, launched
 from devstack.secret import secret
 
 NAME = "shapr"  # of the user and of the database
@@ -85,7 +85,13 @@ def initialise(home: Path, data: Path) -> None:
 
 def run(command: Sequence[str], owner: Path, stdin: str = "") -> None:
     done = subprocess.run(
-        launched(command, owner), cwd="/", env=ENVIRONMENT, input=stdin, capture_output=True, text=True, check=False
+        launched(command, owner),
+        cwd="/",
+        env=inherited() | ENVIRONMENT,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(f"{Path(command[0]).name} failed: {done.stderr.strip()}")

@@ -40,10 +40,15 @@ async def launch(program: Program, log: Path) -> asyncio.subprocess.Process:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            env=program.environment,
+            env=inherited() | program.environment,
             cwd=program.cwd,
             start_new_session=True,
         )
+
+
+def inherited() -> dict[str, str]:
+    """What some Pythons cannot start without."""
+    return {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
 
 
 def launched(command: Sequence[str], owner: Path | None = None) -> tuple[str, ...]:

@@ -80,6 +80,8 @@ class Stack:
     def kill(self) -> None:
         """Everything, now."""
         reap(self.identities)
+        for program in self.programs.values():
+            program.clean()
 
     def close(self) -> None:
         """Let go of the data dir."""

@@ -38,7 +38,7 @@ def program(home: Path, ports: Ports, settings: Settings) -> Program:
             *(f"--sqlite-pragma={pragma}" for pragma in PRAGMAS),
             *(f"--dynamic-config-value={key}={value}" for key, value in DYNAMIC.items()),
         ),
-        address=address,
+        address=f"http://{address}",
         ready=ready,
         environment={"GOGC": "400", "HOME": str(home), "USER": "shapr"},  # our user may be unknown to /etc/passwd
         patience=8,

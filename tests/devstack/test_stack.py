@@ -16,7 +16,7 @@ import pytest
 
 from devstack.identity import Identity
 from devstack.ports import Ports, free_port
-from devstack.program import Program
+from devstack.program import Program, launched
 from devstack.stack import DeadError, HeldError, Stack
 
 SLEEP = ("/bin/sleep", "60")
@@ -132,6 +132,22 @@ asyncio.run(main())
     while identity.session():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def test_a_server_of_another_user_reaches_below_a_private_folder(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    (tmp_path / "home").mkdir(mode=0o700)
+    theirs, ours = tmp_path / "home" / "theirs", tmp_path / "home" / "program"
+    theirs.mkdir(mode=0o700)
+    os.chown(theirs, 65534, 65534)
+    ours.write_text("#!/bin/sh\nid -u\n")
+    ours.chmod(0o755)
+    # `test` asks access(2), as PostgreSQL does, which by default leaves capabilities out of account.
+    command = ("/bin/sh", "-c", f"cd / && test -x {ours} && {ours} && touch {theirs}/mine")
+    done = subprocess.run(launched(command, theirs), capture_output=True, text=True, check=True)
+    assert done.stdout == "65534\n"
+    assert (theirs / "mine").stat().st_uid == 65534
 
 
 def test_a_remembered_port_is_given_up_only_when_taken(tmp_path: Path) -> None:
