@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from shapr.converters.run import process
 from shapr.errors import Refused
@@ -82,8 +83,9 @@ async def test_an_output_beyond_its_size_is_no_success(tmp_path: Path) -> None:
 async def test_a_child_that_dies_is_a_crash(tmp_path: Path) -> None:
     running = asyncio.create_task(convert(tmp_path, SAMPLES / "assembly.step", "step,iges,stl,obj,glb"))
     os.kill(await until_running(tmp_path), signal.SIGSEGV)
-    with pytest.raises(Refused) as caught:
+    with capture_logs() as logs, pytest.raises(Refused) as caught:
         await running
+    assert [(each["event"], each["code"]) for each in logs] == [("converter_ended", -signal.SIGSEGV)]
     assert caught.value.code == "converter_crashed"
     assert "SIGSEGV" in caught.value.detail
 

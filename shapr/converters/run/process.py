@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
 from pydantic import ValidationError
 
 from shapr.converters.progress import Reading
@@ -17,6 +18,8 @@ from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job, Written
 from shapr.converters.run.limits import before_exec, resident
 from shapr.errors import Refused
 from shapr.settings import Settings
+
+log = structlog.get_logger()
 
 ROOT = Path(__file__).parents[3]
 LOOK = 0.25  # seconds between two looks at a running child
@@ -102,11 +105,15 @@ def environment() -> dict[str, str]:
 
 
 def answered(scratch: Path, code: int, words: Path) -> tuple[Written, ...]:
-    """What the child left behind, or what its end means."""
+    """What the child left behind, or what its end means. A crash's last words go to the log, for whoever mends it."""
+    last_words = words.read_text(errors="replace")[-TAIL:]
     try:
         answer = Answer.model_validate_json((scratch / ANSWER).read_bytes())
     except (FileNotFoundError, ValidationError):
-        raise Refused(*meaning(code, words.read_text(errors="replace")[-TAIL:])) from None
+        log.warning("converter_ended", code=code, last_words=last_words)
+        raise Refused(*meaning(code, last_words)) from None
+    if any(each.error and each.error.code == "converter_crashed" for each in answer.written):
+        log.warning("output_crashed", last_words=last_words)
     if answer.error:
         raise Refused(answer.error.code, answer.error.detail)
     return tuple(
@@ -116,8 +123,10 @@ def answered(scratch: Path, code: int, words: Path) -> tuple[Written, ...]:
 
 def meaning(code: int, words: str) -> tuple[str, str]:
     """The error of a child that ended without an answer."""
-    if code == -signal.SIGXCPU or code == -signal.SIGKILL:
+    if code == -signal.SIGXCPU:
         return "conversion_timeout", "it used up its CPU time"
+    if code == -signal.SIGKILL:  # not by us, who answer for our kills: the system does it when memory runs out
+        return "out_of_memory", "the system killed it, as it does when memory runs out"
     if code == -signal.SIGXFSZ:
         return "limit_exceeded", "an output would be larger than allowed"
     if "MemoryError" in words or "bad_alloc" in words:
