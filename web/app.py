@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shapr import telemetry
 from shapr.adapters import temporal
 from shapr.adapters.objects import Objects
+from shapr.adapters.postgres import Postgres
 from shapr.adapters.progress import Progress
 from shapr.adapters.records import Records
 from shapr.conversion import Request
@@ -54,8 +55,8 @@ def create_app(settings: Settings | None = None, *, start: Start | None = None) 
 async def built(settings: Settings, start: Start | None, stack: AsyncExitStack) -> Parts:
     """The real parts. None of them connects before it is used."""
     client = await temporal.connect(settings, lazy=True)
-    records, objects, progress = Records(settings), Objects(settings), Progress(settings)
-    for part in (records, objects, progress):
+    postgres, objects, progress = Postgres(settings), Objects(settings), Progress(settings)
+    for part in (postgres, objects, progress):
         stack.push_async_callback(part.close)
 
     async def begin(request: Request) -> None:
@@ -64,7 +65,7 @@ async def built(settings: Settings, start: Start | None, stack: AsyncExitStack) 
     async def temporal_ready() -> None:
         await temporal.ready(client)
 
-    return Parts(settings, records, objects, progress, start or begin, temporal_ready)
+    return Parts(settings, Records(postgres), objects, progress, start or begin, temporal_ready)
 
 
 class Head:
