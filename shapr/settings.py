@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     compress_timeout: float = Field(1800, gt=0, description="Seconds of one attempt of compress: two converter runs.")
     store_timeout: float = Field(300, gt=0, description="Seconds of one attempt of store.")
     notify_timeout: float = Field(300, gt=0, description="Seconds of one attempt of notify.")
+    stall_patience: float = Field(604_800, gt=0, description="Seconds a stalled conversion waits for an operator.")
     reconcile_every: float = Field(60, gt=0, description="Seconds between two passes of reconcile.")
     reconcile_age: float = Field(60, ge=0, description="Seconds a conversion is left alone by reconcile.")
     source_patience: float = Field(86_400, gt=0, description="Seconds a conversion waits for its source, then fails.")
