@@ -54,8 +54,9 @@ class Converters:
             scratch=folder,
             limits=self.limits,
         )
-        version = self.version(format)
-        return Converted(written=await self._written(job, progress), report=self._report(format), version=version)
+        version = self.version(format)  # of the program as it is now: it may be replaced while it runs
+        written = await self._written(job, progress)
+        return Converted(written=written, report=self._report(format, version), version=version)
 
     async def _written(self, job: Job, progress: Callable[[int], None]) -> tuple[Written, ...]:
         if job.source_format not in self.sources:  # the API is configured otherwise, or was when it accepted this
@@ -63,13 +64,13 @@ class Converters:
             return tuple(unavailable(output) for output, _ in job.outputs)
         return await self.plugged.get(job.source_format, self.built_in).convert(job, progress)
 
-    def _report(self, source_format: str) -> dict[str, Any] | None:
+    def _report(self, source_format: str, version: str) -> dict[str, Any] | None:
         external = self.plugged.get(source_format)
         if external is None:
             return None
         if external.kind == "stub":
             return {"converter": "stub", "stub": True, "losses": ["This is a stub result: nothing was converted."]}
-        return {"converter": "external", "version": self.version(source_format)}
+        return {"converter": "external", "version": version}
 
     def announce(self) -> None:
         """Say in the log who is plugged in, and loudly what cannot work. The other formats are served all the same."""
