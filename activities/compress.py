@@ -4,19 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from temporalio import activity
 
 from activities.pack import Packed, pack
 from activities.run import Claims, Tells, claim, in_touch, refusals
 from shapr import keys
-from shapr.conversion import Conversion, Error, Output, Results, Source, Step, Uploaded
+from shapr.conversion import Conversion, Output, Results, Source, Step, Uploaded
 from shapr.converters.formats import FORMATS
+from shapr.converters.run.job import ONCE_MORE, Converted, Written
 from shapr.errors import Refused
-
-# A crash can be the machine's fault and is worth one more run; a third would only burn CPU.
-ONCE_MORE = frozenset({"converter_crashed", "out_of_memory", "conversion_timeout"})
 
 
 class Shelf(Protocol):
@@ -26,20 +24,7 @@ class Shelf(Protocol):
     async def put(self, key: str, path: Path, *, encoding: Literal["gzip"] | None, media_type: str) -> None: ...
 
 
-class Written(Protocol):
-    """One output of a converter: a file, or the reason why there is none."""
-
-    @property
-    def format(self) -> str: ...
-    @property
-    def path(self) -> Path | None: ...
-    @property
-    def options(self) -> dict[str, Any]: ...
-    @property
-    def error(self) -> Error | None: ...
-
-
-Convert = Callable[[Conversion, Path, Path, Callable[[int], None]], Awaitable[tuple[Written, ...]]]
+Convert = Callable[[Conversion, Path, Path, Callable[[int], None]], Awaitable[Converted]]
 """(conversion, source file, scratch dir, progress 0..100) to outputs. A cancellation kills the converter first."""
 
 
@@ -64,15 +49,17 @@ class Compress:
             conversion = await claim(self.rows, uploaded.request.id, Step.COMPRESS)
             async with in_touch(self.progress, conversion, Step.COMPRESS) as reach:
                 try:
-                    outputs = await self.outputs(conversion, uploaded.source, lambda own: reach(own * 95 // 100))
+                    outputs, converted = await self.outputs(
+                        conversion, uploaded.source, lambda own: reach(own * 95 // 100)
+                    )
                 except asyncio.CancelledError:
                     activity.logger.warning("converter killed: %s", activity.cancellation_details())
                     raise
-            return Results(request=uploaded.request, outputs=outputs)
+            return Results(request=uploaded.request, outputs=outputs, report=converted.report)
 
     async def outputs(
         self, conversion: Conversion, source: Source, progress: Callable[[int], None]
-    ) -> tuple[Output, ...]:
+    ) -> tuple[tuple[Output, ...], Converted]:
         """Run the converter, once more if it crashed, and shelve what it wrote."""
         for again in (True, False):
             try:
@@ -80,8 +67,8 @@ class Compress:
                     path = folder / "source"
                     if await self.shelf.download(keys.source(conversion.tenant, conversion.id), path) != source.sha256:
                         raise Refused("checksum_mismatch", "the stored source changed since it was uploaded")
-                    written = await self.convert(conversion, path, folder, progress)
-                    return tuple([await self.shelve(conversion, w) for w in written])
+                    converted = await self.convert(conversion, path, folder, progress)
+                    return tuple([await self.shelve(conversion, w) for w in converted.written]), converted
             except Refused as refused:
                 if refused.code not in ONCE_MORE or not again:
                     raise

@@ -34,6 +34,6 @@ class Store:
                 for output in results.outputs:
                     if output.state == "completed":
                         await self.shelf.copy(keys.work(conversion, output), keys.output(conversion, output))
-                if not await self.rows.store(this_run(), conversion.id, results, None):
+                if not await self.rows.store(this_run(), conversion.id, results, results.report):
                     raise Refused(SUPERSEDED, "a younger run owns this conversion")
             return results

@@ -201,6 +201,7 @@ class Results(Model):
 
     request: Request
     outputs: tuple[Output, ...]
+    report: dict[str, Any] | None = None
 
 
 class SoFar(Model):

@@ -55,6 +55,7 @@ async def test_a_conversion_is_upload_compress_store_notify(time_skipping, worke
     assert (outcome.state, outcome.error) == (State.COMPLETED, None)
     row = parts.records[asked.id]
     assert (row.state, row.attempts, [o.state for o in row.outputs]) == (State.COMPLETED, 1, ["completed"] * 2)
+    assert row.report == {"losses": ["it is a fake"]}
     assert len(parts.objects.published) == 2
     assert parts.objects.discarded == [f"acme/{asked.id}/work/"]
     assert parts.progress.seen[asked.id] == sorted(parts.progress.seen[asked.id])
