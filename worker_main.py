@@ -58,7 +58,6 @@ class Parts:
         self.progress = Progress(settings)
         self.scratch = Scratch(settings.scratch_dir)
         self.converters = Converters(settings)
-        self.convert = self.converters.convert
 
     async def close(self) -> None:
         self.scratch.close()
@@ -117,7 +116,7 @@ def conversions(client: Client, parts: Parts, settings: Settings, **more: Any) -
 
 def compress(client: Client, parts: Parts, settings: Settings, **more: Any) -> Worker:
     """The worker that runs converters: as many at once as there are cores, unless told otherwise."""
-    step = Compress(parts.records, parts.progress, parts.objects, parts.scratch.folder, parts.convert)
+    step = Compress(parts.records, parts.progress, parts.objects, parts.scratch.folder, parts.converters)
     slots = {"max_concurrent_activities": settings.compress_slots or os.cpu_count() or 1}
     return Worker(
         client,

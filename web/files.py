@@ -80,7 +80,7 @@ def published(conversion: Conversion, output: Output) -> File:
     kind = FORMATS[output.format]
     stem = clean_name(conversion.source.name).rpartition(".")[0] or "output"
     return File(
-        keys.output(conversion, output),
+        keys.output(conversion.tenant, conversion.id, output),
         f"{stem}.{kind.extensions[0]}",
         kind.media_type,
         cast(int, output.size),

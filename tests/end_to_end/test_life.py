@@ -204,6 +204,32 @@ def test_an_api_that_dies_between_row_and_workflow_has_promised_nothing_too_much
     assert (ended["state"], ended["attempts"]) == ("completed", 1)
 
 
+def test_what_was_converted_before_is_not_converted_again(service: Service, tmp_path: Path) -> None:
+    source = tmp_path / "unique.step"
+    source.write_bytes(BRACKET.read_bytes() + b"\n")  # nobody has converted this one
+    first = service.convert(source, "stl,obj")
+    again = service.convert(source, "obj,iges,stl")
+    assert [output["reused"] for output in first["outputs"]] == [False, False]
+    assert {output["format"]: output["reused"] for output in again["outputs"]} == {
+        "obj": True,
+        "iges": False,
+        "stl": True,
+    }
+    facts = {output["format"]: (output["sha256"], output["size"], output["options"]) for output in first["outputs"]}
+    assert {o["format"]: (o["sha256"], o["size"], o["options"]) for o in again["outputs"] if o["reused"]} == facts
+    assert service.http.delete(f"/v1/conversions/{first['id']}").status_code == 204
+    for format in ("obj", "iges", "stl"):
+        assert service.download(again, format), "it does not need the original"
+    renamed = service.convert(source, "stl", name="another.step")
+    assert renamed["outputs"][0]["reused"]
+    for other in (
+        service.convert(source, "stl", reuse=False),
+        service.convert(source, "stl", options={"quality": "draft"}),
+        service.convert(BRACKET, "stl", options={"units": "cm"}),
+    ):
+        assert [output["reused"] for output in other["outputs"]] == [False]
+
+
 def test_the_schedules_are_there(service: Service) -> None:
     listed = json.dumps(service.temporal("schedule", "list"))
     assert "reconcile" in listed

@@ -103,7 +103,9 @@ async def test_a_stub_result_says_so_in_its_report_and_its_headers(
     assert row
     output = Output(format="stl", state="completed", size=len(STL), sha256=hashlib.sha256(STL).hexdigest())
     (tmp_path / "stl").write_bytes(STL)
-    await stub.bucket.put(keys.output(row, output), tmp_path / "stl", encoding=None, media_type="model/stl")
+    await stub.bucket.put(
+        keys.output(row.tenant, row.id, output), tmp_path / "stl", encoding=None, media_type="model/stl"
+    )
     results = Results(request=Request.of(row), outputs=(output,), report=report)
     assert await stub.rows.store(worker.run, row.id, results, results.report)
     await worker.step(Step.NOTIFY)

@@ -8,14 +8,14 @@ import os
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from shapr.conversion import Conversion, Error, Outcome, Output, Request, Results, Run, Source, State, Step
+from shapr.conversion import Alike, Conversion, Error, Outcome, Output, Request, Results, Run, Source, State, Step
 from shapr.converters.run.job import Converted, Written
 from shapr.errors import Refused, Unavailable
 
@@ -71,6 +71,9 @@ class FakeRows:
             changed["step"] = step
         row.conversion = row.conversion.model_copy(update=changed)
         return row.conversion
+
+    async def alike(self, recipes: Sequence[str], other_than: str) -> dict[str, Alike]:
+        return {}
 
     async def store(self, run: Run, id: str, results: Results, report: dict[str, Any] | None) -> bool:
         return self._write(run, id, {"outputs": results.outputs, "report": report})
@@ -135,6 +138,9 @@ class FakeConverter:
         self.ran: list[str] = []
         self.pids: dict[str, int] = {}
 
+    def version(self, source_format: str) -> str:
+        return "fake-1"
+
     async def convert(
         self, conversion: Conversion, source: Path, folder: Path, progress: Callable[[int], None]
     ) -> Converted:
@@ -179,7 +185,7 @@ class FakeParts:
         self.objects = FakeObjects()
         self.progress = FakeProgress()
         self.converter = FakeConverter()
-        self.convert = self.converter.convert
+        self.converters = self.converter
         self.scratch = self
         self._folder = folder
 
