@@ -14,7 +14,7 @@ from shapr.adapters.idempotency import LEASE, Held, InFlight, Stands
 from shapr.errors import Refused, Unavailable
 from web.parts import Parts
 
-KEY = re.compile(r"[\x21-\x7e]{1,255}")  # visible ASCII
+KEY = re.compile(r"[\x20-\x7e]{1,255}")  # printable ASCII
 SOON = 5  # seconds; most requests that are in flight are over by then
 
 log = structlog.get_logger()
@@ -31,7 +31,7 @@ async def keyed(our: Parts, request: Request, tenant: str) -> AsyncIterator[Held
         yield None
         return
     if not KEY.fullmatch(key):
-        raise Refused("invalid_request", "Idempotency-Key: 1 to 255 visible ASCII characters")
+        raise Refused("invalid_request", "Idempotency-Key: 1 to 255 printable ASCII characters")
     found = await our.keys.hold(tenant, key, secrets.token_hex(16))
     if isinstance(found, InFlight):
         raise in_flight(found.seconds)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,11 +42,30 @@ class Service:
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    @contextmanager
+    def without(self, role: str) -> Iterator[None]:
+        """A server is dead for the block: its supervisor stands still, so that nobody starts it again."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        try:
+            self.kill(role)
+            yield
+        finally:
+            os.kill(self.process.pid, signal.SIGCONT)
+
     def submit(self, source: Path, outputs: str, name: str | None = None, **fields: Any) -> dict[str, Any]:
         """Create a conversion; gives its answer, or the problem."""
         with source.open("rb") as file:
             form = {"outputs": outputs, **{k: v if isinstance(v, str) else json.dumps(v) for k, v in fields.items()}}
             answer = self.http.post("/v1/conversions", data=form, files={"file": (name or source.name, file)})
+        return answer.json()
+
+    def act(self, id: str, action: str) -> httpx.Response:
+        """`:cancel` or `:retry`."""
+        return self.http.post(f"/v1/conversions/{id}:{action}")
+
+    def get(self, id: str) -> dict[str, Any]:
+        answer = self.http.get(f"/v1/conversions/{id}")
+        assert answer.status_code == 200, answer.text
         return answer.json()
 
     def wait(self, id: str, seconds: float = 120) -> dict[str, Any]:
@@ -78,10 +97,22 @@ class Service:
 
     def temporal(self, *arguments: str) -> Any:
         """The `temporal` CLI against this service's server, its JSON read."""
+        return json.loads(self.tell(*arguments, "-o", "json"))
+
+    def tell(self, *arguments: str) -> str:
+        """The `temporal` CLI, as an operator uses it; gives what it printed."""
         address = self.stack()["addresses"]["temporal"].removeprefix("http://").removeprefix("grpc://")
-        command = [str(BIN / "temporal"), *arguments, "--address", address, "-o", "json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-        return json.loads(done.stdout)
+        command = [str(BIN / "temporal"), *arguments, "--address", address]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+
+
+def until(what: Callable[[], Any], seconds: float = 30) -> Any:
+    """The first truthy answer."""
+    end = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < end, "it did not come to that in time"
+        time.sleep(0.1)
+    return found
 
 
 def free_ports(count: int) -> list[int]:

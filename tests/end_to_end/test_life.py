@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ import pytest
 
 from devstack import s3 as devstack_s3
 from devstack.secret import secret
-from tests.end_to_end.service import BIN, REPOSITORY, Service, serving
+from tests.end_to_end.service import REPOSITORY, Service, serving, until
+from tests.end_to_end.test_crashes import scheduled
 
 BRACKET = REPOSITORY / "samples" / "bracket.step"
 NOT_A_STEP = b"ISO-10303-21;\nHEADER;\nENDSEC;\nDATA;\n#1=NONSENSE(;\n"
@@ -36,33 +36,6 @@ def corrupt(tmp_path: Path) -> Path:
     return path
 
 
-def act(service: Service, id: str, action: str) -> Any:
-    return service.http.post(f"/v1/conversions/{id}:{action}")
-
-
-def get(service: Service, id: str) -> dict[str, Any]:
-    answer = service.http.get(f"/v1/conversions/{id}")
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-def until(what: Callable[[], Any], seconds: float = 30) -> Any:
-    """The first truthy answer."""
-    end = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < end, "it did not come to that in time"
-        time.sleep(0.1)
-    return found
-
-
-def tell(service: Service, *arguments: str) -> str:
-    """The `temporal` CLI, as an operator uses it; gives what it printed."""
-    address = service.stack()["addresses"]["temporal"].removeprefix("http://")
-    command = [str(BIN / "temporal"), *arguments, "--address", address]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
-
-
 def converters(service: Service) -> list[int]:
     """The pids of this service's converter processes: sessions of their own below its worker."""
     listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
@@ -73,14 +46,14 @@ def converters(service: Service) -> list[int]:
 
 def running(service: Service, slow: Path) -> dict[str, Any]:
     created = service.submit(slow, "step,iges,stl", reuse=False)
-    until(lambda: get(service, created["id"])["step"] == "compress" and converters(service))
+    until(lambda: service.get(created["id"])["step"] == "compress" and converters(service))
     return created
 
 
 def test_a_cancelled_conversion_has_no_converter_five_seconds_later(service: Service, slow: Path) -> None:
     created = running(service, slow)
     begun = time.monotonic()
-    assert act(service, created["id"], "cancel").status_code == 202
+    assert service.act(created["id"], "cancel").status_code == 202
     until(lambda: not converters(service), 5)
     ended = service.wait(created["id"], 10)
     print(f"cancelled after {time.monotonic() - begun:.1f} s")
@@ -93,9 +66,9 @@ def test_a_cancelled_conversion_has_no_converter_five_seconds_later(service: Ser
 
 def test_a_cancelled_conversion_can_be_tried_again(service: Service, slow: Path) -> None:
     created = running(service, slow)
-    act(service, created["id"], "cancel")
+    service.act(created["id"], "cancel")
     service.wait(created["id"], 10)
-    again = act(service, created["id"], "retry")
+    again = service.act(created["id"], "retry")
     assert (again.status_code, again.json()["workflow_id"]) == (202, f"conversion-{created['id']}-2")
     ended = service.wait(created["id"], 120)
     assert (ended["state"], ended["attempts"]) == ("completed", 2)
@@ -105,7 +78,7 @@ def test_a_cancelled_conversion_can_be_tried_again(service: Service, slow: Path)
 def test_a_failed_conversion_fails_again_in_an_attempt_of_its_own(service: Service, corrupt: Path) -> None:
     failed = service.convert(corrupt, "stl")
     assert (failed["state"], failed["error"]["step"], failed["attempts"]) == ("failed", "compress", 1)
-    assert act(service, failed["id"], "retry").status_code == 202
+    assert service.act(failed["id"], "retry").status_code == 202
     again = service.wait(failed["id"])
     assert (again["state"], again["error"], again["attempts"]) == ("failed", failed["error"], 2)
 
@@ -114,7 +87,7 @@ def test_a_queued_conversion_is_cancelled_while_no_worker_runs(service: Service)
     os.kill(service.pid("worker"), signal.SIGSTOP)
     try:
         created = service.submit(BRACKET, "stl", reuse=False)
-        assert act(service, created["id"], "cancel").status_code == 202
+        assert service.act(created["id"], "cancel").status_code == 202
     finally:
         os.kill(service.pid("worker"), signal.SIGCONT)
     ended = service.wait(created["id"], 60)
@@ -123,8 +96,8 @@ def test_a_queued_conversion_is_cancelled_while_no_worker_runs(service: Service)
 
 def test_a_reset_in_temporal_takes_the_row_over(service: Service) -> None:
     done = service.convert(BRACKET, "stl,obj", reuse=False)
-    tell(service, "workflow", "reset", "-w", done["workflow_id"], "--type", "FirstWorkflowTask", "--reason", "test")
-    again = until(lambda: (c := get(service, done["id"]))["attempts"] == 2 and c["state"] == "completed" and c, 60)
+    service.tell("workflow", "reset", "-w", done["workflow_id"], "--type", "FirstWorkflowTask", "--reason", "test")
+    again = until(lambda: (c := service.get(done["id"]))["attempts"] == 2 and c["state"] == "completed" and c, 60)
     assert [output["sha256"] for output in again["outputs"]] == [output["sha256"] for output in done["outputs"]]
     assert again["workflow_id"] == done["workflow_id"]
     assert service.download(again, "stl")
@@ -132,7 +105,7 @@ def test_a_reset_in_temporal_takes_the_row_over(service: Service) -> None:
 
 def test_what_an_operator_terminates_fails_as_abandoned(service: Service, slow: Path) -> None:
     created = running(service, slow)
-    tell(service, "workflow", "terminate", "-w", f"conversion-{created['id']}", "--reason", "test")
+    service.tell("workflow", "terminate", "-w", f"conversion-{created['id']}", "--reason", "test")
     ended = service.wait(created["id"], 30)
     assert (ended["state"], ended["error"]["code"]) == ("failed", "abandoned")
     until(lambda: not converters(service), 10)
@@ -163,34 +136,12 @@ def objects(service: Service, id: str) -> list[str]:
     return [each["Key"] for each in found]
 
 
-@contextmanager
-def without(service: Service, role: str) -> Iterator[None]:
-    """A server is dead for the block: its supervisor stands still, so that nobody starts it again."""
-    os.kill(service.process.pid, signal.SIGSTOP)
-    try:
-        service.kill(role)
-        yield
-    finally:
-        os.kill(service.process.pid, signal.SIGCONT)
-
-
-def scheduled(service: Service, workflow_id: str) -> list[str]:
-    """The steps that were scheduled in all runs of a workflow, in order of the runs."""
-    runs = service.temporal("workflow", "list", "--query", f"WorkflowId = '{workflow_id}'")
-    names: list[str] = []
-    for run in reversed(runs):
-        shown = service.temporal("workflow", "show", "-w", workflow_id, "-r", run["execution"]["runId"])
-        found = [event.get("activityTaskScheduledEventAttributes") for event in shown["events"]]
-        names += [attributes["activityType"]["name"] for attributes in found if attributes]
-    return names
-
-
 def test_a_stall_by_the_store_ends_by_itself_when_the_store_is_back(service: Service, slow: Path) -> None:
     created = running(service, slow)
-    with without(service, "s3"):
-        stalled = until(lambda: (c := get(service, created["id"]))["state"] == "stalled" and c, 100)
+    with service.without("s3"):
+        stalled = until(lambda: (c := service.get(created["id"]))["state"] == "stalled" and c, 100)
         assert stalled["error"]["code"] == "storage_unavailable"
-        assert act(service, created["id"], "retry").status_code == 409
+        assert service.act(created["id"], "retry").status_code == 409
     ended = service.wait(created["id"], 120)
     assert (ended["state"], ended["attempts"]) == ("completed", 1)
     names = scheduled(service, ended["workflow_id"])
