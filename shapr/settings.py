@@ -68,4 +68,9 @@ class Settings(BaseSettings):
     converter_output: int = Field(4096 * MB, gt=0, description="Largest file a converter may write, bytes.")
     max_mesh_to_brep: int = Field(30_000, gt=0, description="Triangles above which a mesh is not made a B-Rep.")
 
+    url: str | None = Field(
+        None, description="Address of the API that the CLI talks to; unset means SHAPR_HOST and SHAPR_PORT."
+    )
+    api_key: SecretStr | None = Field(None, description="Key that the CLI sends; unset means none.")
+
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
