@@ -26,22 +26,26 @@ from activities.compress import Compress, Convert
 from activities.notify import Notify
 from activities.reconcile import Reconcile
 from activities.store import Store
+from activities.sweep import Sweep
 from activities.upload import Upload
 from shapr import telemetry
 from shapr.adapters import temporal
+from shapr.adapters.idempotency import Keys
 from shapr.adapters.objects import Objects
+from shapr.adapters.postgres import Postgres
 from shapr.adapters.progress import Progress
 from shapr.adapters.records import Records
 from shapr.adapters.scratch import Scratch
-from shapr.conversion import Conversion, Request
+from shapr.adapters.transitions import Transitions
+from shapr.conversion import Conversion
 from shapr.converters.run.job import Job, Limits, Written
 from shapr.converters.run.process import Converter
 from shapr.settings import Settings
 from workflows import policy
 from workflows.conversion import ConversionWorkflow
+from workflows.executions import Executions
 from workflows.policy import COMPRESS_QUEUE, QUEUE
-from workflows.reconcile import ReconcileWorkflow, ensure_schedule
-from workflows.start import start
+from workflows.reconcile import ReconcileWorkflow, SweepWorkflow, ensure_schedules
 
 log = structlog.get_logger()
 
@@ -50,7 +54,10 @@ class Parts:
     """The adapters that the steps are given."""
 
     def __init__(self, settings: Settings) -> None:
-        self.records = Records(settings)
+        self.postgres = Postgres(settings)
+        self.records = Records(self.postgres)
+        self.transitions = Transitions(self.postgres)
+        self.keys = Keys(self.postgres)
         self.objects = Objects(settings)
         self.progress = Progress(settings)
         self.scratch = Scratch(settings.scratch_dir)
@@ -60,7 +67,7 @@ class Parts:
         self.scratch.close()
         await self.progress.close()
         await self.objects.close()
-        await self.records.close()
+        await self.postgres.close()
 
 
 def converting(settings: Settings) -> Convert:
@@ -103,18 +110,28 @@ def common(settings: Settings, deployment: str) -> dict[str, Any]:
 def conversions(client: Client, parts: Parts, settings: Settings, **more: Any) -> Worker:
     """The worker of workflows and of the three light steps. `more` overrides Worker arguments, for tests."""
 
-    async def begin(request: Request, attempt: int) -> None:
-        await start(client, request, attempt)
-
+    reconcile = Reconcile(
+        parts.transitions,
+        parts.keys,
+        parts.objects,
+        parts.progress,
+        Executions(client),
+        age=settings.reconcile_age,
+        source_patience=settings.source_patience,
+    )
     return Worker(
         client,
         task_queue=QUEUE,
-        workflows=[ConversionWorkflow, ReconcileWorkflow],
+        workflows=[ConversionWorkflow, ReconcileWorkflow, SweepWorkflow],
         activities=[
             Upload(parts.records, parts.progress, parts.objects).upload,
             Store(parts.records, parts.progress, parts.objects).store,
             Notify(parts.records, parts.progress, parts.objects).notify,
-            Reconcile(parts.records, begin, settings.reconcile_age).start_forgotten,
+            reconcile.expire_sources,
+            reconcile.settle,
+            reconcile.purge_deleted,
+            reconcile.forget_keys,
+            Sweep(parts.transitions, parts.objects, settings.sweep_age).sweep_orphans,
         ],
         # The code is tested in Temporal's sandbox; running without it halves the CPU a conversion costs.
         **({"workflow_runner": UnsandboxedWorkflowRunner()} | common(settings, "shapr-conversions") | more),
@@ -153,7 +170,7 @@ async def main(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(parts.close)
         if settings.queues != "compress":
-            await ensure_schedule(client, timedelta(seconds=settings.reconcile_every))
+            await ensure_schedules(client, settings)
             await stack.enter_async_context(conversions(client, parts, settings))
         if settings.queues != "conversions":
             await stack.enter_async_context(compress(client, parts, settings))

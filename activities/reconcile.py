@@ -1,32 +1,161 @@
-"""Starts the conversions that have a row and no workflow."""
+"""reconcile: what the rows say and what Temporal does are one and the same again."""
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol, TypeVar
 
 from temporalio import activity
 
+from activities import purge
 from activities.run import refusals
-from shapr.conversion import Request
+from shapr import keys
+from shapr.conversion import Conversion, Outcome, Request, Standing, State
+from shapr.errors import Unavailable
 
 PASS = 500  # rows a pass: more would outlive the pause between two passes
+AT_ONCE = 16  # rows looked at together
+CURED = frozenset({"storage_unavailable", "storage_full"})  # a stall for this is over when the bucket answers
+
+Thing = TypeVar("Thing")
 
 
-class Queued(Protocol):
-    async def forgotten(self, limit: int, age_seconds: float) -> list[tuple[Request, int]]:
-        """Queued rows older than that, with the attempt to start, oldest first."""
+class Rows(purge.Tombs, Protocol):
+    async def expire(self, age_seconds: float, limit: int) -> list[str]: ...
+    async def unended(self, limit: int, age_seconds: float) -> list[Standing]: ...
+    async def requeue(self, standing: Standing) -> bool: ...
+    async def settle(self, standing: Standing, outcome: Outcome, attempt: int, workflow_id: str) -> bool: ...
+    async def unpurged(self, limit: int) -> list[Conversion]: ...
+
+
+class Keys(Protocol):
+    async def forget(self) -> int: ...
+
+
+class Bucket(purge.Bucket, Protocol):
+    async def ready(self) -> None:
+        """Unavailable while it does not answer."""
+
+
+class Listeners(Protocol):
+    async def announce(self, id: str) -> None: ...
+
+
+class Executions(purge.Executions, Protocol):
+    async def start(self, request: Request, attempt: int) -> object: ...
+    async def cancel(self, workflow_id: str) -> None: ...
+    async def resume(self, workflow_id: str) -> None: ...
+    async def ending(self, workflow_id: str, request: Request) -> Outcome | None:
+        """How it ended; None while it runs. LookupError when Temporal knows no such workflow."""
 
 
 class Reconcile:
-    def __init__(self, rows: Queued, start: Callable[[Request, int], Awaitable[object]], age_seconds: float) -> None:
+    """One pass is these activities, one after the other. Each gives how many conversions it changed."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        keys: Keys,
+        bucket: Bucket,
+        listeners: Listeners,
+        executions: Executions,
+        *,
+        age: float,
+        source_patience: float,
+    ) -> None:
         self.rows = rows
-        self.start = start
-        self.age_seconds = age_seconds
+        self.keys = keys
+        self.bucket = bucket
+        self.listeners = listeners
+        self.executions = executions
+        self.age = age
+        self.source_patience = source_patience
 
     @activity.defn
-    async def start_forgotten(self) -> int:
-        """Start each again: starting twice is harmless. Gives how many were offered."""
+    async def expire_sources(self) -> int:
+        """What has waited too long for its source fails."""
         with refusals():
-            forgotten = await self.rows.forgotten(PASS, self.age_seconds)
-            for request, attempt in forgotten:
-                await self.start(request, attempt)
-            return len(forgotten)
+            expired = await self.rows.expire(self.source_patience, PASS)
+            for id in expired:
+                await self.listeners.announce(id)
+            return len(expired)
+
+    @activity.defn
+    async def settle(self) -> int:
+        """Bring rows and workflows together: start, cancel, resume, close, whatever is missing."""
+        with refusals():
+            cured = await self.cured()
+
+            async def one(standing: Standing) -> bool:
+                return await self.settle_one(standing, cured)
+
+            return sum(await together(one, await self.rows.unended(PASS, self.age)))
+
+    @activity.defn
+    async def purge_deleted(self) -> int:
+        """Finish deletions that broke off."""
+        with refusals():
+            unpurged = await self.rows.unpurged(PASS)
+            for gone in unpurged:
+                await purge.purge(self.rows, self.bucket, self.executions, gone)
+            return len(unpurged)
+
+    @activity.defn
+    async def forget_keys(self) -> int:
+        """Idempotency keys are kept for a day."""
+        with refusals():
+            return await self.keys.forget()
+
+    async def settle_one(self, standing: Standing, cured: bool) -> bool:
+        conversion = standing.conversion
+        request, queued = Request.of(conversion), conversion.state is State.QUEUED
+        attempt = conversion.attempts + queued
+        name = keys.workflow(conversion.id, attempt) if queued else conversion.workflow_id or ""
+        try:
+            outcome = await self.executions.ending(name, request)
+        except LookupError:
+            if not queued:  # Temporal has lost it: it gets another attempt, in the next pass
+                return await self.rows.requeue(standing)
+            await self.executions.start(request, attempt)
+            if conversion.cancel_requested:
+                await self.executions.cancel(name)
+            return True
+        if outcome is None:
+            return await self.prompt(conversion, name, cured)
+        if not (outcome.state.terminal and await self.rows.settle(standing, outcome, attempt, name)):
+            return False
+        await self.bucket.delete_prefix(keys.work_prefix(conversion.tenant, conversion.id))
+        await self.listeners.announce(conversion.id)
+        return True
+
+    async def prompt(self, conversion: Conversion, name: str, cured: bool) -> bool:
+        """A workflow that runs may have missed a cancellation, or may wait for an incident that is over."""
+        if conversion.cancel_requested:
+            await self.executions.cancel(name)
+        elif cured and conversion.state is State.STALLED and conversion.error and conversion.error.code in CURED:
+            await self.executions.resume(name)
+        else:
+            return False
+        return True
+
+    async def cured(self) -> bool:
+        """Do the stores answer? The rows do, or nobody would come to ask."""
+        try:
+            await self.bucket.ready()
+        except Unavailable:
+            return False
+        return True
+
+
+async def together(do: Callable[[Thing], Awaitable[bool]], things: Iterable[Thing]) -> list[bool]:
+    """Do it for all, a few at once. One that fails does not stop the others; it is raised when all are done."""
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def one(thing: Thing) -> bool:
+        async with turn:
+            return await do(thing)
+
+    done = await asyncio.gather(*(one(thing) for thing in things), return_exceptions=True)
+    for each in done:
+        if isinstance(each, BaseException):
+            raise each
+    return [each for each in done if isinstance(each, bool)]

@@ -81,7 +81,10 @@ class Error(Model):
 
 
 class Source(Model):
-    """The file that came in. `format` is a name of the format table; `size` in bytes and `sha256` once it is here."""
+    """The file that came in. `format` is a name of the format table; `size` in bytes and `sha256` once it is here.
+
+    While the conversion is `awaiting_source`, name and format may be unknown: empty.
+    """
 
     name: str
     format: str
@@ -93,7 +96,8 @@ class Output(Model):
     """One file that was asked for.
 
     `options` are the effective ones, defaults filled in. `size` and `sha256` concern the decoded bytes;
-    `encoding` says how the object is stored (`gzip` or None).
+    `encoding` says how the object is stored (`gzip` or None). Outputs with the same `recipe` have the same bytes; it is
+    known once the output is made.
     """
 
     format: str
@@ -104,10 +108,21 @@ class Output(Model):
     encoding: Literal["gzip"] | None = None
     reused: bool = False
     error: Error | None = None
+    recipe: str | None = None
+
+
+class Deleted(Model):
+    """What went with a deleted conversion: objects of the bucket and workflow executions."""
+
+    objects: int
+    executions: int
 
 
 class Conversion(Model):
-    """One conversion, as the API, the workflow and the worker see it."""
+    """One conversion, as the API, the workflow and the worker see it.
+
+    `legacy`: it was made through the seed's API. A deleted one is a tombstone: `deleted_at`, and no content.
+    """
 
     id: str
     tenant: str
@@ -128,6 +143,10 @@ class Conversion(Model):
     report: dict[str, Any] | None = None
     attempts: int = 0
     workflow_id: str | None = None
+    cancel_requested: bool = False
+    legacy: bool = False
+    deleted_at: datetime | None = None
+    deleted: Deleted | None = None
 
 
 class Request(Model):
@@ -158,6 +177,13 @@ class Run(Model):
     workflow: str
     id: str
     scheduled: datetime
+
+
+class Standing(Model):
+    """A conversion that has not ended, and the run that owned its row when it was looked at."""
+
+    conversion: Conversion
+    run: str | None
 
 
 class Uploaded(Model):

@@ -22,12 +22,16 @@ class Row:
 
 
 class Refused(Exception):  # noqa: N818 - it is a decision, not an accident
-    """We say no, and no retry inside a step cures it. `detail` is a sentence for the caller: no path, no trace."""
+    """We say no, and no retry inside a step cures it. `detail` is a sentence for the caller: no path, no trace.
 
-    def __init__(self, code: str, detail: str) -> None:
+    `retry_after`: seconds after which the caller may ask again.
+    """
+
+    def __init__(self, code: str, detail: str, *, retry_after: int | None = None) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+        self.retry_after = retry_after
 
 
 NOTHING = "Nothing to do: the source is at fault."

@@ -1,4 +1,4 @@
-"""Where a conversion's objects live in the bucket.
+"""Where a conversion's objects live in the bucket, and what its workflows are called.
 
 Keys derive from ids and content, so doing a step twice is harmless.
 """
@@ -7,9 +7,20 @@ from shapr.conversion import Conversion, Output
 from shapr.converters.formats import FORMATS
 
 
+def workflow(id: str, attempt: int) -> str:
+    """`conversion-<id>`, then `conversion-<id>-2`..."""
+    return f"conversion-{id}" + (f"-{attempt}" if attempt > 1 else "")
+
+
 def prefix(tenant: str, id: str) -> str:
     """Everything of one conversion; deleting it deletes the prefix."""
     return f"{tenant}/{id}/"
+
+
+def owner(key: str) -> tuple[str, str] | None:
+    """Tenant and conversion of an object's key; None for what is not a conversion's."""
+    parts = key.split("/")
+    return (parts[0], parts[1]) if len(parts) > 2 and parts[1].startswith("cnv_") else None
 
 
 def source(tenant: str, id: str) -> str:

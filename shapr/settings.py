@@ -60,7 +60,10 @@ class Settings(BaseSettings):
     store_timeout: float = Field(300, gt=0, description="Seconds of one attempt of store.")
     notify_timeout: float = Field(300, gt=0, description="Seconds of one attempt of notify.")
     reconcile_every: float = Field(60, gt=0, description="Seconds between two passes of reconcile.")
-    reconcile_age: float = Field(60, ge=0, description="Seconds a queued row is left alone by reconcile.")
+    reconcile_age: float = Field(60, ge=0, description="Seconds a conversion is left alone by reconcile.")
+    source_patience: float = Field(86_400, gt=0, description="Seconds a conversion waits for its source, then fails.")
+    sweep_every: float = Field(6 * 3600, gt=0, description="Seconds between two sweeps for orphan objects.")
+    sweep_age: float = Field(3600, ge=0, description="Seconds an object without a conversion is left alone.")
 
     converter_timeout: float = Field(800, gt=0, description="Wall-clock seconds of one converter run.")
     converter_cpu: int = Field(800, gt=0, description="CPU seconds of one converter run.")

@@ -8,10 +8,10 @@ import orjson
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict
 
+from shapr import keys
 from shapr.conversion import PROGRESS_AT, Conversion, Error, Output, State, Step
 from shapr.errors import TABLE
 from web.parts import Parts
-from workflows.start import workflow_id
 
 MOVED = (State.RUNNING, State.STALLED, State.FAILED, State.CANCELLED)  # where the percent is known to Redis alone
 
@@ -121,9 +121,16 @@ def answer(conversion: Conversion, told: int, base: str) -> dict[str, Any]:
         "error": _error(conversion.error, conversion.failed_step),
         "report": conversion.report,
         "attempts": conversion.attempts,
-        "workflow_id": conversion.workflow_id or workflow_id(conversion.id, conversion.attempts + 1),
+        "workflow_id": workflow_of(conversion),
         "links": {"self": here, "outputs": links, "source": f"{here}/source"},
     }
+
+
+def workflow_of(conversion: Conversion) -> str:
+    """The workflow of its attempt: of the next one, while it waits for that."""
+    if conversion.workflow_id and conversion.state is not State.QUEUED:
+        return conversion.workflow_id
+    return keys.workflow(conversion.id, conversion.attempts + 1)
 
 
 def at(conversion: Conversion) -> Step | None:

@@ -8,19 +8,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shapr import telemetry
 from shapr.adapters import temporal
+from shapr.adapters.idempotency import Keys
 from shapr.adapters.objects import Objects
+from shapr.adapters.postgres import Postgres
 from shapr.adapters.progress import Progress
 from shapr.adapters.records import Records
-from shapr.conversion import Request
+from shapr.adapters.transitions import Transitions
 from shapr.settings import Settings
-from web import conversions, docs, files, formats, health, landing, problems
+from web import actions, conversions, docs, files, formats, health, landing, parts, problems
 from web.auth import Guard, require_loopback
-from web.parts import Parts, Start
-from workflows import start as workflows
+from workflows.executions import Executions
 
 
-def create_app(settings: Settings | None = None, *, start: Start | None = None) -> FastAPI:
-    """The API. It comes up even while its stores are down. `start` replaces the start of workflows, for tests."""
+def create_app(settings: Settings | None = None, *, executions: parts.Executions | None = None) -> FastAPI:
+    """The API. It comes up even while its stores are down. `executions` takes Temporal's place, for tests."""
     if settings is None:
         settings = Settings()
         telemetry.configure(settings)
@@ -30,7 +31,7 @@ def create_app(settings: Settings | None = None, *, start: Start | None = None) 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            app.state.parts = await built(ours, start, stack)
+            app.state.parts = await built(ours, executions, stack)
             yield
 
     app = FastAPI(
@@ -42,7 +43,7 @@ def create_app(settings: Settings | None = None, *, start: Start | None = None) 
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    for router in (conversions.router, files.router, formats.router, health.router, landing.router):
+    for router in (conversions.router, actions.router, files.router, formats.router, health.router, landing.router):
         app.include_router(router)
     docs.install(app)
     app.add_middleware(Head)
@@ -51,20 +52,26 @@ def create_app(settings: Settings | None = None, *, start: Start | None = None) 
     return app
 
 
-async def built(settings: Settings, start: Start | None, stack: AsyncExitStack) -> Parts:
+async def built(settings: Settings, executions: parts.Executions | None, stack: AsyncExitStack) -> parts.Parts:
     """The real parts. None of them connects before it is used."""
     client = await temporal.connect(settings, lazy=True)
-    records, objects, progress = Records(settings), Objects(settings), Progress(settings)
-    for part in (records, objects, progress):
+    postgres, objects, progress = Postgres(settings), Objects(settings), Progress(settings)
+    for part in (postgres, objects, progress):
         stack.push_async_callback(part.close)
-
-    async def begin(request: Request) -> None:
-        await workflows.start(client, request)
 
     async def temporal_ready() -> None:
         await temporal.ready(client)
 
-    return Parts(settings, records, objects, progress, start or begin, temporal_ready)
+    return parts.Parts(
+        settings=settings,
+        rows=Records(postgres),
+        transitions=Transitions(postgres),
+        keys=Keys(postgres),
+        bucket=objects,
+        progress=progress,
+        executions=executions or Executions(client),
+        temporal_ready=temporal_ready,
+    )
 
 
 class Head:

@@ -1,6 +1,5 @@
 """Conversions over HTTP: create, get, list. What is accepted here is a row; the row is the promise."""
 
-import asyncio
 import hashlib
 import re
 import time
@@ -9,17 +8,19 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
-import structlog
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from shapr import conversion as words
 from shapr import keys
+from shapr.adapters.idempotency import Held, Stands
 from shapr.conversion import Conversion, State
 from shapr.converters.formats import ALIASES
 from shapr.errors import Refused, Unavailable
+from web.actions import started
 from web.answer import ConversionAnswer, ConversionList, address, answers, json
 from web.auth import tenant
+from web.idempotency import in_flight, keyed
 from web.intake import Intake, boundary
 from web.multipart import Form
 from web.parts import ID, Parts, parts
@@ -27,9 +28,7 @@ from web.submission import Batch, Submission
 
 WAIT = 60.0  # seconds a request may wait for the end, at most
 POLL = 2.0  # seconds between two looks at the row, when no change is announced
-START = 2.0  # seconds Temporal has to take a conversion; after that, reconcile starts it
 
-log = structlog.get_logger()
 router = APIRouter(tags=["conversions"])
 
 
@@ -89,7 +88,13 @@ FORM = {
             "in": "header",
             "schema": {"type": "string"},
             "description": "`wait=N`: answer 200 with the finished conversion if it ends within N seconds, at most 60.",
-        }
+        },
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "schema": {"type": "string", "maxLength": 255},
+            "description": "The same request again, with the same key, within a day: the same conversion.",
+        },
     ],
 }
 
@@ -109,13 +114,16 @@ async def create(request: Request) -> Response:
     `outputs` may be repeated, or be a comma list. The fields may come before or after the file; what comes before it
     is checked before it is uploaded.
     """
-    our = parts(request)
-    if "idempotency-key" in request.headers:
-        raise Refused("invalid_request", "Idempotency-Key is not available in this version")
+    our, owner = parts(request), tenant(request)
     form = Form(boundary(request, our.settings))
-    conversion = await received(our, request, form, tenant(request))
-    await recorded(our, conversion)
-    await started(our, conversion)
+    async with keyed(our, request, owner) as key:
+        if isinstance(key, Stands):
+            conversion = await repeated(our, request, form, owner, key)
+        else:
+            conversion, fingerprint = await received(our, request, form, owner)
+            await recorded(our, conversion, key, fingerprint)
+    if conversion.state is State.QUEUED:
+        await started(our, conversion)
     seconds = preferred(request.headers)
     if seconds:
         conversion = await ended(our, request, conversion.tenant, conversion.id, seconds)
@@ -163,19 +171,27 @@ async def listed(request: Request, query: Annotated[Filter, Query()]) -> Respons
     return json(body, headers={"Link": f'<{following}>; rel="next"'} if following else None)
 
 
-async def received(our: Parts, request: Request, form: Form, owner: str) -> Conversion:
-    """The conversion that the form asks for, its source in the bucket. A refusal leaves nothing there."""
+async def received(our: Parts, request: Request, form: Form, owner: str) -> tuple[Conversion, str]:
+    """The conversion that the form asks for, its source in the bucket, and what the form means: its fingerprint.
+
+    A refusal leaves nothing in the bucket.
+    """
     id = words.new_id()
     async with our.bucket.receive(keys.source(owner, id)) as incoming:
         intake = Intake(incoming, our.settings)
         await intake.read(request, form)
-        return intake.conversion(id, owner)
+        submission, source = intake.asked()
+        return submission.conversion(id, owner, source), submission.fingerprint(source)
 
 
-async def recorded(our: Parts, conversion: Conversion) -> None:
-    """The row is written, or the source is gone and Unavailable is raised."""
+async def recorded(our: Parts, conversion: Conversion, key: Held | None, fingerprint: str) -> None:
+    """The row is written, with the key that stands for it, or the source is gone and the request fails."""
     try:
-        await our.rows.create(conversion)
+        if key is None:
+            await our.rows.create(conversion)
+        elif not await our.keys.create(conversion, key, fingerprint):
+            await our.bucket.delete_prefix(keys.prefix(conversion.tenant, conversion.id))
+            raise in_flight(0)  # somebody else took the key while we were out of touch
     except Unavailable:
         # The answer was lost, perhaps not the row: only a clear no takes the source away again.
         if await our.rows.get(conversion.tenant, conversion.id) is None:
@@ -183,13 +199,20 @@ async def recorded(our: Parts, conversion: Conversion) -> None:
             raise
 
 
-async def started(our: Parts, conversion: Conversion) -> None:
-    """Start the workflow now, if Temporal takes it; else reconcile does, later."""
-    try:
-        async with asyncio.timeout(START):
-            await our.start(words.Request.of(conversion))
-    except Exception as error:  # noqa: BLE001 - whatever ails Temporal, the row is the promise
-        log.warning("start_deferred", conversion_id=conversion.id, error=repr(error))
+async def repeated(our: Parts, request: Request, form: Form, owner: str, key: Stands) -> Conversion:
+    """The conversion that the key stands for; `idempotency_mismatch` if this request means another."""
+    intake = Intake(Nowhere(), our.settings)
+    await intake.read(request, form)
+    submission, source = intake.asked()
+    if submission.fingerprint(source) != key.fingerprint:
+        raise Refused("idempotency_mismatch", "the key was used for another file, or with other fields")
+    return await our.conversion(owner, key.conversion)
+
+
+class Nowhere:
+    """Takes a file that is here already: it is only read to know that it is the same."""
+
+    async def write(self, chunk: bytes) -> None: ...
 
 
 async def ended(our: Parts, request: Request, owner: str, id: str, seconds: float) -> Conversion:

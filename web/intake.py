@@ -8,14 +8,14 @@ import hashlib
 
 from fastapi import Request
 
-from shapr.conversion import Conversion, Source
+from shapr.conversion import Source
 from shapr.converters import formats
 from shapr.converters.detect import HEAD, contradicts
 from shapr.errors import Refused
 from shapr.settings import Settings
 from web.multipart import Event, Form, Part, clean_name, parameters
 from web.parts import Incoming
-from web.submission import FIELDS, of_form
+from web.submission import FIELDS, Submission, of_form
 
 FORM_BYTES = 1 << 20  # boundaries, headers and fields: what a request may hold beside the file
 FIELD_BYTES = 1 << 16  # of all fields together
@@ -147,9 +147,9 @@ class Intake:
         if self.format and (why := contradicts(self.format, bytes(self.head))):
             raise Refused("format_mismatch", why)
 
-    def conversion(self, id: str, tenant: str) -> Conversion:
-        """What was asked for, now that everything is here."""
+    def asked(self) -> tuple[Submission, Source]:
+        """What was asked for, of what, now that everything is here."""
         if self.format is None:
             raise Refused("invalid_request", "file: it is missing")
         source = Source(name=self.name, format=self.format, size=self.size, sha256=self.digest.hexdigest())
-        return of_form(self.fields).conversion(id, tenant, source)
+        return of_form(self.fields), source

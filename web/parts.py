@@ -9,9 +9,12 @@ from typing import Protocol
 
 from fastapi import Request as HttpRequest
 
+from activities import purge
+from shapr.adapters.idempotency import Held, InFlight, Stands
 from shapr.conversion import Conversion, Request, State
 from shapr.errors import Refused
 from shapr.settings import Settings
+from web.problems import Gone
 
 ID = re.compile("cnv_[0-9a-hjkmnp-tv-z]{26}")  # Crockford's base 32, as ULIDs are written
 
@@ -34,6 +37,24 @@ class Rows(Protocol):
         """Newest first, those older than `before`."""
 
     async def ready(self) -> None: ...
+
+
+class Transitions(purge.Tombs, Protocol):
+    """Changes of a conversion's state. Each says whether it happened: of two callers, one is too late."""
+
+    async def request_cancel(self, tenant: str, id: str) -> State | None: ...
+    async def retry(self, conversion: Conversion) -> bool: ...
+    async def bury(self, tenant: str, id: str) -> bool: ...
+
+
+class Keys(Protocol):
+    """Idempotency keys."""
+
+    async def hold(self, tenant: str, key: str, holder: str) -> Held | Stands | InFlight: ...
+    async def renew(self, held: Held) -> bool: ...
+    async def free(self, held: Held) -> None: ...
+    async def create(self, conversion: Conversion, held: Held, fingerprint: str) -> bool:
+        """The row and the key that stands for it, or neither."""
 
 
 class Incoming(Protocol):
@@ -66,11 +87,16 @@ class Changes(Protocol):
 class Telling(Protocol):
     async def get(self, wanted: Sequence[tuple[str, int]]) -> dict[str, int]: ...
     def changes(self, id: str) -> AbstractAsyncContextManager[Changes]: ...
+    async def announce(self, id: str) -> None: ...
     async def ready(self) -> None: ...
 
 
-Start = Callable[[Request], Awaitable[object]]
-"""Starts the workflow of a conversion's first attempt."""
+class Executions(Protocol):
+    """Workflows. All of it is harmless when done again; a Temporal that does not answer raises."""
+
+    async def start(self, request: Request, attempt: int) -> None: ...
+    async def cancel(self, workflow_id: str) -> None: ...
+    async def delete(self, id: str, attempts: int) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -79,16 +105,20 @@ class Parts:
 
     settings: Settings
     rows: Rows
+    transitions: Transitions
+    keys: Keys
     bucket: Bucket
     progress: Telling
-    start: Start
+    executions: Executions
     temporal_ready: Callable[[], Awaitable[None]]
 
     async def conversion(self, tenant: str, id: str) -> Conversion:
-        """`not_found` for what does not exist, and for what is another tenant's."""
+        """`not_found` for what does not exist, and for what is another tenant's; `gone` for what was deleted."""
         found = await self.rows.get(tenant, id) if ID.fullmatch(id) else None
         if found is None:
             raise Refused("not_found", "there is no such conversion")
+        if found.deleted_at is not None:
+            raise Gone(found.deleted_at, found.deleted)
         return found
 
 

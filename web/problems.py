@@ -1,6 +1,7 @@
 """How the API says no: RFC 9457 problems, one for every row of the error table, and for nothing else."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shapr.conversion import Step
+from shapr.conversion import Deleted, Step
 from shapr.errors import TABLE, Refused, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -34,8 +35,24 @@ class Problem(BaseModel):
     step: Step | None = Field(None, description="The step of the conversion that failed.")
 
 
-def problem(code: str, detail: str, *, step: Step | None = None, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer that says so."""
+class Gone(Refused):
+    """It was deleted: when, and what went with it (None while that is still going)."""
+
+    def __init__(self, deleted_at: datetime, deleted: Deleted | None) -> None:
+        super().__init__("gone", "it was deleted")
+        self.deleted_at = deleted_at
+        self.deleted = deleted
+
+
+def problem(
+    code: str,
+    detail: str,
+    *,
+    step: Step | None = None,
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Response:
+    """The answer that says so; `more` are further members of its body."""
     row = TABLE[code]
     body: dict[str, Any] = {
         "type": f"/docs/errors#{code}",
@@ -44,15 +61,16 @@ def problem(code: str, detail: str, *, step: Step | None = None, headers: Mappin
         "detail": detail,
         "code": code,
         "retryable": row.retryable,
+        **(more or {}),
     }
     if step is not None:
         body["step"] = step
-    more = dict(headers or {})
+    said = dict(headers or {})
     if row.status == 503:
-        more["Retry-After"] = RETRY_AFTER
+        said.setdefault("Retry-After", RETRY_AFTER)
     if code == "request_timeout":
-        more["Connection"] = "close"  # the rest of the request may still come, or never
-    return Response(orjson.dumps(body), row.status, more, MEDIA_TYPE)
+        said["Connection"] = "close"  # the rest of the request may still come, or never
+    return Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), row.status, said, MEDIA_TYPE)
 
 
 def sentences(errors: Sequence[Any]) -> str:
@@ -66,7 +84,13 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Refused)
     async def refused(_: Request, error: Refused) -> Response:
-        return problem(error.code, error.detail)
+        headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else None
+        return problem(error.code, error.detail, headers=headers)
+
+    @app.exception_handler(Gone)
+    async def gone(_: Request, error: Gone) -> Response:
+        counts = error.deleted.model_dump() if error.deleted else None
+        return problem("gone", error.detail, more={"deleted_at": error.deleted_at, "counts": counts})
 
     @app.exception_handler(Unavailable)
     async def unavailable(request: Request, error: Unavailable) -> Response:

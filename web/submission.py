@@ -1,5 +1,7 @@
 """What a caller asks for when creating a conversion: the fields of the form, checked, and the conversion they mean."""
 
+import hashlib
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -52,6 +54,13 @@ class Submission(BaseModel):
             source=source,
             outputs=self.outputs_of(source.format),
         )
+
+    def fingerprint(self, source: Source) -> str:
+        """The same for two requests that mean the same: parsed fields and the file, not boundaries or their order."""
+        fields = self.model_dump(mode="json", exclude={"outputs", "options"})
+        outputs = [output.model_dump(mode="json") for output in self.outputs_of(source.format)]
+        meant = {**fields, "outputs": outputs, "source": source.model_dump(mode="json")}
+        return hashlib.sha256(json.dumps(meant, sort_keys=True).encode()).hexdigest()
 
     def outputs_of(self, source: str) -> tuple[Output, ...]:
         """The outputs, each one possible for this source format and none twice, with their effective options."""

@@ -4,22 +4,18 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from shapr import keys
 from shapr.conversion import Outcome, Request, SoFar
 from workflows import visibility
 from workflows.conversion import ConversionWorkflow
 from workflows.policy import QUEUE
 
 
-def workflow_id(conversion: str, attempt: int = 1) -> str:
-    """`conversion-<id>`, then `conversion-<id>-2`..."""
-    return f"conversion-{conversion}" + (f"-{attempt}" if attempt > 1 else "")
-
-
 async def start(
     client: Client, request: Request, attempt: int = 1, *, queue: str = QUEUE
 ) -> WorkflowHandle[ConversionWorkflow, Outcome]:
     """Start an attempt. Starting it again, running or closed, is harmless and gives the same handle."""
-    name = workflow_id(request.id, attempt)
+    name = keys.workflow(request.id, attempt)
     try:
         return await client.start_workflow(
             ConversionWorkflow.run,

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -149,6 +150,28 @@ class Objects:
             return count
 
         return await self._s3.call(delete)
+
+    async def page(self, after: str) -> list[tuple[str, datetime]]:
+        """The next 1,000 keys in order, with when each was written; empty at the end."""
+        listed = await self._s3.call(lambda s3: s3.list_objects_v2(Bucket=self.bucket, StartAfter=after))
+        return [(each["Key"], each["LastModified"]) for each in listed.get("Contents", [])]
+
+    async def abort_unfinished(self, before: datetime) -> int:
+        """Abort the multipart uploads begun before then; gives how many there were."""
+
+        def abort(s3: "S3Client") -> int:
+            count = 0
+            for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket):
+                for upload in page.get("Uploads", []):
+                    if upload["Initiated"] < before:
+                        with suppress(s3.exceptions.NoSuchUpload):
+                            s3.abort_multipart_upload(
+                                Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                            )
+                        count += 1
+            return count
+
+        return await self._s3.call(abort)
 
     async def close(self) -> None:
         await self._s3.close()

@@ -3,18 +3,19 @@
 Plain SQL, most of it one statement. Every driver error becomes `Unavailable`, so a step retries it and the API says so.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 
 from shapr.adapters.postgres import Postgres, storable
-from shapr.conversion import Conversion, Outcome, Output, Request, Results, Run, State, Step
-from shapr.settings import Settings
+from shapr.conversion import Conversion, Outcome, Output, Results, Run, State, Step
 
 CONVERSION = """
     SELECT c.id, c.tenant, c.state, c.step, c.created_at, c.started_at, c.finished_at, c.expires_at, c.batch,
         c.priority, c.reuse, c.preview, c.source, c.error, c.failed_step, c.report, c.attempts, c.workflow_id,
+        c.cancel_requested, c.legacy, c.deleted_at, c.deleted,
         (SELECT jsonb_agg(o.content || jsonb_build_object('format', o.format) ORDER BY o.position)
            FROM outputs o WHERE o.conversion_id = c.id) AS outputs
     FROM conversions c
@@ -23,11 +24,13 @@ CONVERSION = """
 CREATE = """
     WITH made AS (
         INSERT INTO conversions
-            (id, tenant, state, created_at, expires_at, batch, priority, reuse, preview, source, attempts)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11))
+            (id, tenant, state, created_at, expires_at, batch, priority, reuse, preview, source, attempts, legacy,
+             queued_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+            CASE WHEN $3 = 'awaiting_source' THEN NULL ELSE now() END))
     INSERT INTO outputs (conversion_id, format, position, content)
     SELECT $1, format, position, content
-    FROM unnest($12::text[], $13::jsonb[]) WITH ORDINALITY AS o (format, content, position)
+    FROM unnest($13::text[], $14::jsonb[]) WITH ORDINALITY AS o (format, content, position)
 """
 
 # The ownership rule (LIFECYCLE.md, "What was learned" 8). A run takes the row over unless it has lost it before, or was
@@ -39,7 +42,7 @@ TAKE_OVER = """
         started_at = CASE WHEN state = 'stalled' AND workflow_id = $2 THEN started_at ELSE now() END,
         past_runs = CASE WHEN run_id IS NULL THEN past_runs ELSE past_runs || run_id END,
         workflow_id = $2, run_id = $3, claimed_at = $4
-    WHERE id = $1 AND run_id IS DISTINCT FROM $3
+    WHERE id = $1 AND deleted_at IS NULL AND run_id IS DISTINCT FROM $3
       AND NOT $3 = ANY (past_runs) AND (claimed_at IS NULL OR claimed_at < $4)
     RETURNING id
 """
@@ -58,8 +61,8 @@ PENDING_AGAIN = """
 STORE = """
     WITH mine AS (UPDATE conversions SET report = $3 WHERE id = $1 AND run_id = $2 RETURNING id),
     facts AS (
-        UPDATE outputs o SET content = made.content
-        FROM mine, unnest($4::text[], $5::jsonb[]) AS made (format, content)
+        UPDATE outputs o SET content = made.content, recipe = made.recipe
+        FROM mine, unnest($4::text[], $5::jsonb[], $6::text[]) AS made (format, content, recipe)
         WHERE o.conversion_id = mine.id AND o.format = made.format)
     SELECT id FROM mine
 """
@@ -67,7 +70,8 @@ STORE = """
 WRITE = """
     WITH mine AS (
         UPDATE conversions SET state = $3, step = $4, error = $5, failed_step = $6,
-            finished_at = CASE WHEN $7 THEN coalesce(finished_at, now()) END
+            finished_at = CASE WHEN $7 THEN coalesce(finished_at, now()) END,
+            cancel_requested = cancel_requested AND NOT $7
         WHERE id = $1 AND run_id = $2 RETURNING id),
     unmade AS (
         UPDATE outputs o SET content = o.content || jsonb_build_object('state', 'failed', 'error', $5::jsonb)
@@ -75,12 +79,20 @@ WRITE = """
     SELECT id FROM mine
 """
 
+# The newest of each recipe whose bytes are still there.
+ALIKE = """
+    SELECT DISTINCT ON (o.recipe) o.recipe, c.id, o.content || jsonb_build_object('format', o.format) AS output
+    FROM outputs o JOIN conversions c ON c.id = o.conversion_id
+    WHERE o.recipe = ANY ($1) AND o.content ->> 'state' = 'completed' AND c.deleted_at IS NULL
+    ORDER BY o.recipe, c.id DESC
+"""
+
 
 class Records:
     """Conversions by id. Text that PostgreSQL cannot keep (NUL, lone surrogates) is kept with U+FFFD in its place."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._postgres = Postgres(settings)
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
 
     async def ready(self) -> None:
         async with self._postgres.connection() as connection:
@@ -89,38 +101,14 @@ class Records:
     async def create(self, conversion: Conversion) -> None:
         """The row and its outputs, or neither."""
         async with self._postgres.connection() as connection:
-            await connection.execute(
-                CREATE,
-                storable(conversion.id),
-                storable(conversion.tenant),
-                conversion.state,
-                conversion.created_at,
-                conversion.expires_at,
-                storable(conversion.batch) if conversion.batch is not None else None,
-                conversion.priority,
-                conversion.reuse,
-                conversion.preview,
-                conversion.source.model_dump(mode="json"),
-                conversion.attempts,
-                *_columns(conversion.outputs),
-            )
+            await connection.execute(CREATE, *created_values(conversion))
 
     async def get(self, tenant: str, id: str) -> Conversion | None:
         async with self._postgres.connection() as connection:
             row = await connection.fetchrow(
                 f"{CONVERSION} WHERE c.tenant = $1 AND c.id = $2", storable(tenant), storable(id)
             )
-        return _conversion(row) if row else None
-
-    async def forgotten(self, limit: int, age_seconds: float) -> list[tuple[Request, int]]:
-        """Queued rows older than that, oldest first, each with the attempt that is to be started."""
-        query = (
-            f"{CONVERSION} WHERE c.state = 'queued' AND c.created_at < now() - make_interval(secs => $2)"
-            " ORDER BY c.created_at LIMIT $1"
-        )
-        async with self._postgres.connection() as connection:
-            rows = [_conversion(row) for row in await connection.fetch(query, limit, age_seconds)]
-        return [(Request.of(row), row.attempts + 1) for row in rows]
+        return of_row(row) if row else None
 
     async def list(
         self,
@@ -133,8 +121,9 @@ class Records:
         output_format: str | None = None,
         batch: str | None = None,
         created_after: datetime | None = None,
+        legacy: bool | None = None,
     ) -> list[Conversion]:
-        """Newest first; `before` is the last id of the page before this one."""
+        """Newest first, without the deleted ones; `before` is the last id of the page before this one."""
         wanted: dict[str, Any] = {
             "c.tenant = {}": tenant,
             "c.id < {}": before,
@@ -143,13 +132,16 @@ class Records:
             "EXISTS (SELECT FROM outputs f WHERE f.conversion_id = c.id AND f.format = {})": output_format,
             "c.batch = {}": batch,
             "c.created_at > {}": created_after,
+            "c.legacy = {}": legacy,
         }
         given = {condition: value for condition, value in wanted.items() if value is not None}
         where = " AND ".join(condition.format(f"${at}") for at, condition in enumerate(given, 2))
         values = [storable(value) if isinstance(value, str) else value for value in given.values()]
         async with self._postgres.connection() as connection:
-            rows = await connection.fetch(f"{CONVERSION} WHERE {where} ORDER BY c.id DESC LIMIT $1", limit, *values)
-        return [_conversion(row) for row in rows]
+            rows = await connection.fetch(
+                f"{CONVERSION} WHERE {where} AND c.deleted_at IS NULL ORDER BY c.id DESC LIMIT $1", limit, *values
+            )
+        return [of_row(row) for row in rows]
 
     async def claim(self, id: str, run: Run, step: Step) -> Conversion | None:
         """Own the row for `run`, from this step on; None when a younger run owns it, or it was deleted.
@@ -163,12 +155,19 @@ class Records:
             elif not await connection.fetchval(GO_ON, id, run.id, step):
                 return None
             row = await connection.fetchrow(f"{CONVERSION} WHERE c.id = $1", id)
-        return _conversion(row) if row else None
+        return of_row(row) if row else None
 
     async def store(self, run: Run, id: str, results: Results, report: dict[str, Any] | None) -> bool:
         """Record what was published; False when a younger run owns the row."""
         async with self._postgres.connection() as connection:
-            return bool(await connection.fetchval(STORE, id, run.id, report, *_columns(results.outputs)))
+            recipes = [output.recipe for output in results.outputs]
+            return bool(await connection.fetchval(STORE, id, run.id, report, *columns(results.outputs), recipes))
+
+    async def alike(self, recipes: Sequence[str]) -> dict[str, tuple[str, Output]]:
+        """By recipe: a completed output of it, and the id of the conversion that has it."""
+        async with self._postgres.connection() as connection:
+            rows = await connection.fetch(ALIKE, recipes)
+        return {row["recipe"]: (row["id"], Output.model_validate(row["output"])) for row in rows}
 
     async def write(self, run: Run, outcome: Outcome) -> bool:
         """The state that the run came to; False when a younger run owns the row. Writing it twice changes nothing.
@@ -188,14 +187,30 @@ class Records:
             )
         return bool(mine)
 
-    async def close(self) -> None:
-        await self._postgres.close()
+
+def created_values(conversion: Conversion) -> tuple[Any, ...]:
+    """The parameters of CREATE."""
+    return (
+        storable(conversion.id),
+        storable(conversion.tenant),
+        conversion.state,
+        conversion.created_at,
+        conversion.expires_at,
+        storable(conversion.batch) if conversion.batch is not None else None,
+        conversion.priority,
+        conversion.reuse,
+        conversion.preview,
+        conversion.source.model_dump(mode="json"),
+        conversion.attempts,
+        conversion.legacy,
+        *columns(conversion.outputs),
+    )
 
 
-def _columns(outputs: tuple[Output, ...]) -> tuple[list[str], list[dict[str, Any]]]:
+def columns(outputs: tuple[Output, ...]) -> tuple[list[str], list[dict[str, Any]]]:
     """Formats, and what is told of each."""
-    return [o.format for o in outputs], [o.model_dump(mode="json", exclude={"format"}) for o in outputs]
+    return [o.format for o in outputs], [o.model_dump(mode="json", exclude={"format", "recipe"}) for o in outputs]
 
 
-def _conversion(row: asyncpg.Record) -> Conversion:
+def of_row(row: asyncpg.Record) -> Conversion:
     return Conversion.model_validate({**row, "outputs": row["outputs"] or []})

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shapr.adapters.postgres import Postgres
 from shapr.adapters.records import Records
 from shapr.conversion import Conversion, Output, Source, State, new_id
 from shapr.errors import Unavailable
@@ -17,10 +18,15 @@ from shapr.settings import Settings
 
 
 @pytest.fixture(scope="session")
-async def records(settings: Settings) -> AsyncIterator[Records]:
-    made = Records(settings)
+async def postgres(settings: Settings) -> AsyncIterator[Postgres]:
+    made = Postgres(settings)
     yield made
     await made.close()
+
+
+@pytest.fixture(scope="session")
+def records(postgres: Postgres) -> Records:
+    return Records(postgres)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from shapr.adapters.postgres import driver_errors
+from shapr.adapters.postgres import Postgres, driver_errors
 from shapr.adapters.records import Records
 from shapr.conversion import Conversion, Error, Outcome, Output, Request, Results, Run, Source, State, Step, new_id
 from shapr.errors import Unavailable
@@ -128,14 +128,14 @@ async def test_every_filter_leaves_what_it_names(records: Records) -> None:
 
 
 async def test_a_list_is_one_statement(settings: Settings) -> None:
-    records = Records(settings.model_copy(update={"database_pool": 1}))
+    records = Records(Postgres(settings.model_copy(update={"database_pool": 1})))
     for _ in range(3):
         await created(records, tenant="round trips")
     statements: list[str] = []
     async with records._postgres.connection() as connection:  # the only one, which list will use
         connection.add_query_logger(lambda record: statements.append(record.query))
     listed = await records.list("round trips", limit=50)
-    await records.close()
+    await records._postgres.close()
     assert [len(each.outputs) for each in listed] == [2, 2, 2]
     assert len(statements) == 1, statements
 
@@ -208,20 +208,9 @@ async def test_a_reset_to_notify_keeps_why_an_output_failed(records: Records) ->
     assert again and {output.error for output in again.outputs} == {CRASH}
 
 
-async def test_forgotten_rows_are_queued_and_old_and_the_oldest_come_first(records: Records) -> None:
-    now = datetime.now(UTC)
-    young = await created(records)
-    older, oldest = [await created(records, created_at=now - timedelta(days=days)) for days in (400, 500)]
-    taken = await created(records, created_at=now - timedelta(days=600))
-    await records.claim(taken.id, RUN, Step.UPLOAD)
-    assert await records.forgotten(2, 60) == [(Request.of(oldest), 1), (Request.of(older), 1)]
-    assert young.id not in [request.id for request, _ in await records.forgotten(500, 60)]
-    assert young.id in [request.id for request, _ in await records.forgotten(500, 0)]
-
-
 async def test_a_statement_that_takes_too_long_is_given_up_by_the_server(settings: Settings, records: Records) -> None:
     made = await created(records)
-    hasty = Records(settings.model_copy(update={"database_timeout": 0.2}))
+    hasty = Records(Postgres(settings.model_copy(update={"database_timeout": 0.2})))
     blocker = await asyncpg.connect(settings.database_url.get_secret_value())
     async with blocker.transaction():
         await blocker.execute("SELECT FROM conversions WHERE id = $1 FOR UPDATE", made.id)
@@ -229,11 +218,13 @@ async def test_a_statement_that_takes_too_long_is_given_up_by_the_server(setting
             await hasty.claim(made.id, RUN, Step.UPLOAD)
     assert await hasty.claim(made.id, RUN, Step.UPLOAD)
     await blocker.close()
-    await hasty.close()
+    await hasty._postgres.close()
 
 
 async def test_a_server_that_is_not_there_is_unavailable(settings: Settings) -> None:
-    nowhere = Records(settings.model_copy(update={"database_url": SecretStr("postgresql://u:secret@127.0.0.1:9/x")}))
+    nowhere = Records(
+        Postgres(settings.model_copy(update={"database_url": SecretStr("postgresql://u:secret@127.0.0.1:9/x")}))
+    )
     with pytest.raises(Unavailable) as caught:
         await nowhere.ready()
     assert caught.value.code == "storage_unavailable"
@@ -248,7 +239,7 @@ def test_a_full_disk_has_its_own_code() -> None:
 
 async def test_the_pool_outlives_its_server(settings: Settings, kill: Callable[[str], None]) -> None:
     """kill -9 with many queries under way: each succeeds or is Unavailable, and soon all succeed again."""
-    records = Records(settings)
+    records = Records(Postgres(settings))
     made = await created(records)
     failed: list[Unavailable] = []
     until = time.monotonic() + 30
@@ -274,4 +265,4 @@ async def test_the_pool_outlives_its_server(settings: Settings, kill: Callable[[
     await eventually(records.ready)
     assert failed
     await asyncio.gather(*(records.get("acme", made.id) for _ in range(20)))
-    await records.close()
+    await records._postgres.close()

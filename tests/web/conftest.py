@@ -31,13 +31,36 @@ STEP = (
 ADDRESS = "http://127.0.0.1:8000"
 
 
+class NotedExecutions:
+    """Takes Temporal's place: notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.started: list[tuple[Request, int]] = []
+        self.cancelled: list[str] = []
+        self.deleted: list[tuple[str, int]] = []
+
+    async def start(self, request: Request, attempt: int) -> None:
+        self.started.append((request, attempt))
+
+    async def cancel(self, workflow_id: str) -> None:
+        self.cancelled.append(workflow_id)
+
+    async def delete(self, id: str, attempts: int) -> int:
+        self.deleted.append((id, attempts))
+        return attempts
+
+
 @dataclass
 class Api:
     """An application, a client of it, the adapters it uses, and what it asked Temporal to start."""
 
     app: FastAPI
     http: httpx.AsyncClient
-    started: list[Request] = field(default_factory=list)
+    executions: "NotedExecutions" = field(default_factory=lambda: NotedExecutions())
+
+    @property
+    def started(self) -> list[Request]:
+        return [request for request, _ in self.executions.started]
 
     @property
     def parts(self) -> Parts:
@@ -72,26 +95,18 @@ class Api:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Api]:
     """The application without a network."""
-    started: list[Request] = []
-
-    async def start(request: Request) -> None:
-        started.append(request)
-
-    app = create_app(settings, start=start)
+    executions = NotedExecutions()
+    app = create_app(settings, executions=executions)
     transport = httpx.ASGITransport(app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url=ADDRESS) as http:
-        yield Api(app, http, started)
+        yield Api(app, http, executions)
 
 
 @asynccontextmanager
 async def listening(settings: Settings) -> AsyncIterator[Api]:
     """The application behind a real server, for what a network does to a request."""
-    started: list[Request] = []
-
-    async def start(request: Request) -> None:
-        started.append(request)
-
-    app = create_app(settings, start=start)
+    executions = NotedExecutions()
+    app = create_app(settings, executions=executions)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
@@ -100,7 +115,7 @@ async def listening(settings: Settings) -> AsyncIterator[Api]:
             await asyncio.sleep(0.01)
         try:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as http:
-                yield Api(app, http, started)
+                yield Api(app, http, executions)
         finally:
             server.should_exit = True
             await serving

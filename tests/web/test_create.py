@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from shapr import keys
+from shapr.adapters.transitions import Transitions
 from shapr.conversion import Conversion, Outcome, Request, Run, State, Step
 from shapr.errors import Unavailable
 from shapr.settings import Settings
-from tests.web.conftest import STEP, STL, Api, serving
+from tests.web.conftest import STEP, STL, Api, NotedExecutions, serving
 from tests.web.test_problems import assert_problem
 from web.app import create_app
 
@@ -168,11 +169,6 @@ async def test_a_large_file_arrives_whole(api: Api) -> None:
     assert stored == (len(large), hashlib.sha256(large).hexdigest())
 
 
-async def test_an_idempotency_key_is_refused_rather_than_ignored(api: Api) -> None:
-    problem = assert_problem(await api.submit(headers={"Idempotency-Key": "k"}), "invalid_request")
-    assert "Idempotency-Key" in problem["detail"]
-
-
 async def test_options_may_be_a_file_of_their_own(api: Api) -> None:
     answer = await raw(
         api, part("file", STL, "cube.stl"), part("outputs", b"obj"), part("options", b'{"units": "m"}', "o.json")
@@ -187,25 +183,27 @@ async def test_a_field_left_blank_is_not_given(api: Api) -> None:
 
 @pytest.mark.parametrize("fault", ["raises", "hangs"])
 async def test_a_conversion_is_accepted_while_temporal_is_down(api: Api, fault: str) -> None:
-    async def start(_: Request) -> None:
-        if fault == "raises":
-            raise RuntimeError("temporal is down")
-        await asyncio.sleep(60)
+    class Down(NotedExecutions):
+        async def start(self, request: Request, attempt: int) -> None:
+            if fault == "raises":
+                raise RuntimeError("temporal is down")
+            await asyncio.sleep(60)
 
     whole = api.parts
-    api.app.state.parts = dataclasses.replace(whole, start=start)
+    api.app.state.parts = dataclasses.replace(whole, executions=Down())
     try:
         told = await asyncio.wait_for(api.created(), 5)
     finally:
         api.app.state.parts = whole
-    forgotten = [request.id for request, attempt in await api.rows.forgotten(1000, 0) if attempt == 1]
-    assert told["id"] in forgotten, "reconcile finds it"
+    assert isinstance(whole.transitions, Transitions)
+    standing = [each.conversion.id for each in await whole.transitions.unended(100_000, 0)]
+    assert told["id"] in standing, "reconcile finds it"
 
 
 async def test_without_temporal_at_all_it_is_accepted_too(settings: Settings) -> None:
     app = create_app(settings.model_copy(update={"temporal_address": "127.0.0.1:1"}))
     async with serving(settings) as api, app.router.lifespan_context(app):
-        api.app.state.parts = dataclasses.replace(api.parts, start=app.state.parts.start)
+        api.app.state.parts = dataclasses.replace(api.parts, executions=app.state.parts.executions)
         told = await asyncio.wait_for(api.created(), 5)
         assert (await api.get(told["id"]))["state"] == "queued"
 
@@ -243,12 +241,13 @@ async def test_a_lost_answer_of_the_database_keeps_row_and_object_together(
 
 
 async def test_a_caller_who_prefers_to_wait_gets_the_end(api: Api) -> None:
-    async def convert(request: Request) -> None:
-        running.append(asyncio.create_task(complete(api, request)))
+    class AtOnce(NotedExecutions):
+        async def start(self, request: Request, attempt: int) -> None:
+            running.append(asyncio.create_task(complete(api, request)))
 
     running: list[asyncio.Task[None]] = []
     whole = api.parts
-    api.app.state.parts = dataclasses.replace(whole, start=convert)
+    api.app.state.parts = dataclasses.replace(whole, executions=AtOnce())
     try:
         answer = await api.submit(headers={"Prefer": "respond-async, wait=10"})
     finally:

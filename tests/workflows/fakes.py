@@ -87,9 +87,6 @@ class FakeRows:
         row.conversion = row.conversion.model_copy(update=changed)
         return True
 
-    async def forgotten(self, limit: int, age_seconds: float) -> list[tuple[Request, int]]:
-        return []
-
 
 class FakeObjects:
     def __init__(self) -> None:
@@ -183,6 +180,7 @@ class FakeParts:
 
     def __init__(self, folder: Path) -> None:
         self.records = FakeRows()
+        self.transitions = self.keys = self.records  # reconcile and sweep are tested on the real ones
         self.objects = FakeObjects()
         self.progress = FakeProgress()
         self.converter = FakeConverter()

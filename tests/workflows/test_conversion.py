@@ -9,13 +9,13 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+from shapr import keys
 from shapr.conversion import Outcome, Request, SoFar, State, Step
 from shapr.errors import Unavailable
 from tests.workflows.conftest import Workers
 from tests.workflows.fakes import FakeParts
 from workflows.conversion import ConversionWorkflow
 from workflows.policy import QUEUE
-from workflows.start import workflow_id
 
 RUNNERS = pytest.mark.parametrize(
     "runner", [SandboxedWorkflowRunner(), UnsandboxedWorkflowRunner()], ids=["sandboxed", "production"]
@@ -32,7 +32,7 @@ async def begin(client: Client, parts: FakeParts, asked: Request) -> WorkflowHan
     """Started plainly: the time-skipping server knows no static summaries and no priorities."""
     parts.records.add(asked)
     return await client.start_workflow(
-        ConversionWorkflow.run, SoFar(request=asked), id=workflow_id(asked.id), task_queue=QUEUE
+        ConversionWorkflow.run, SoFar(request=asked), id=keys.workflow(asked.id, 1), task_queue=QUEUE
     )
 
 
