@@ -28,7 +28,7 @@ def listed(
     conversions = asked(url, json, question)
     if json:
         return print_json([each.model_dump(mode="json") for each in conversions])
-    made = table("id", "state", "%", "created", "batch", "source", "outputs", "error")
+    made = table("id", "state", "%", "created (UTC)", "batch", "source", "outputs", "error")
     for each in conversions:
         created = f"{each.created_at:%Y-%m-%d %H:%M:%S}" if each.created_at else None
         outputs = ", ".join(output.format for output in each.outputs)

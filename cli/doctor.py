@@ -15,7 +15,7 @@ from shapr.client import Client
 from shapr.converters.formats import fitting, pairs
 from shapr.settings import Settings
 
-PATIENCE = 10.0  # seconds a service has to say whether it is ready
+PATIENCE = 5.0  # seconds a service has to say whether it is ready
 
 
 def doctor(json: Json = False, url: Url = None) -> None:

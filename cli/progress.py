@@ -25,7 +25,7 @@ class Bars:
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TaskProgressColumn(markup=False),
+            TaskProgressColumn(),
             TextColumn("{task.fields[phase]}", markup=False),
         )
         self.look_again = SOON

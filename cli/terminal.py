@@ -15,13 +15,14 @@ from rich.table import Table
 from shapr.answers import ApiError, ErrorAnswer
 from shapr.errors import TABLE
 
-PIPED = 160  # columns of a table that goes to a file or a pipe
+PIPED = 1000  # columns of a table that goes to a file or a pipe: what it holds stays on one line
 ADVICE = {
     "unreachable": "Start the service with `make up`, or set --url or SHAPR_URL. `shapr doctor` knows more.",
     "not_the_api": "Check --url or SHAPR_URL; `shapr doctor` tells who holds the port.",
     "damaged_download": "Try again; the file that was there before is untouched.",
     "unreadable_file": "Give a regular file that you may read.",
     "unwritable_output": "Choose another folder with -o, or make room.",
+    "gone": "Convert it again; in a batch, under another --batch name.",
     "cancelled": "Somebody cancelled it; `shapr retry` runs it again.",
 }
 

@@ -1,17 +1,10 @@
-"""One service per run, shared by the tests that leave it as they found it."""
+"""Files of other people, for the tests that drive the whole service."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.service import CORPUS, Service, serving
-
-
-@pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with serving(tmp_path_factory.mktemp("service") / "data") as running:
-        yield running
+from tests.end_to_end.service import CORPUS
 
 
 @pytest.fixture(scope="session")
