@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -116,13 +117,13 @@ def failures(errands: list[Errand]) -> list[tuple[ErrorAnswer, list[Errand]]]:
 def say_goodbye(errands: list[Errand], batch: str | None) -> None:
     """Ctrl-C ends the waiting, not the work."""
     going = [errand.conversion.id for errand in errands if errand.conversion and not errand.conversion.terminal]
-    if not going:
-        return say("Interrupted. No conversion of this command is still on its way.")
-    say(f"Interrupted. {len(going)} of this command's conversions go on without it:")
+    if going:
+        say(f"Interrupted. {len(going)} of this command's conversions go on without it:")
+    else:
+        say("Interrupted. None of this command's conversions is on its way.")
     for id in going[:NAMED]:
         say(f"  shapr show {id}    shapr cancel {id}")
     if len(going) > NAMED:
         say(f"  and {len(going) - NAMED} more")
     if batch:
-        say(f"  all of them: shapr list --batch {batch!r}; the same command again fetches what is done by then")
-    return None
+        say(f"  The same command goes on from here. All of the batch: shapr list --batch {quote(batch)}")

@@ -1,6 +1,7 @@
 """The `shapr` command: starts processes, or talks to the API."""
 
 import asyncio
+import io
 import os
 import sys
 
@@ -65,4 +66,7 @@ def prepare() -> None:
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks must not end the command
+            stream.reconfigure(errors="backslashreplace")
     app()

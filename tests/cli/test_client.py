@@ -1,8 +1,9 @@
 """The client against the contract, where the real API cannot be made to answer so: refusals, hiccups, new versions."""
 
+import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -263,3 +264,22 @@ async def test_a_broken_connection_does_not_break_a_download(tmp_path: Path) -> 
     async with script.client() as client:
         await client.download(ID, output(b"solid"), tmp_path / "a.stl")
     assert [path.name for path in tmp_path.iterdir()] == ["a.stl"]
+
+
+async def test_a_download_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
+    """Ctrl-C in the middle of a large file."""
+    half = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"so"
+        half.set()
+        await asyncio.Event().wait()
+
+    async with Script(httpx.Response(200, content=body())).client() as client:
+        going = asyncio.create_task(client.download(ID, output(b"solid"), tmp_path / "a.stl"))
+        await half.wait()
+        assert len(list(tmp_path.iterdir())) == 1
+        going.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await going
+    assert list(tmp_path.iterdir()) == []

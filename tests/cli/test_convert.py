@@ -123,6 +123,13 @@ def test_strange_names_are_converted_and_shown_without_harm(shapr: Shapr) -> Non
     assert [os.fsencode(each["source"]) for each in again] == names
 
 
+def test_a_terminal_without_the_letters_of_a_name_is_no_obstacle(shapr: Shapr) -> None:
+    shapr.file("支架.stl")
+    said = shapr("convert", "支架.stl", "--to", "obj", PYTHONIOENCODING="ascii")
+    assert said.code == 0, said.err
+    assert "\\u652f\\u67b6.obj" in said.out
+
+
 def test_a_batch_goes_on_where_it_was_stopped(shapr: Shapr) -> None:
     command = (
         "convert",
@@ -157,7 +164,7 @@ def test_another_wish_and_a_run_without_a_batch_are_conversions_of_their_own(sha
 
 def test_ctrl_c_says_that_the_conversion_goes_on(shapr: Shapr) -> None:
     fine = ("-O", "linear_deflection=0.0001", "-O", "angular_deflection=0.5")
-    process = shapr.start("convert", SAMPLES / "assembly.step", "--to", "stl,obj,glb", *fine)
+    process = shapr.start("convert", SAMPLES / "assembly.step", "--to", "stl,obj,glb", "--batch", "a b", *fine)
     assert process.stderr
     seen = b""
     while b": queued" not in seen and b": upload" not in seen and b": compress" not in seen:
@@ -170,6 +177,7 @@ def test_ctrl_c_says_that_the_conversion_goes_on(shapr: Shapr) -> None:
     assert out == b""
     (line,) = [line for line in err.decode().splitlines() if "shapr cancel" in line]
     id = line.split()[2]
+    assert "shapr list --batch 'a b'" in err.decode()
     assert shapr("show", id, "--json").json()["state"] != "cancelled"
     assert names(shapr.folder) == []
     shapr("cancel", id)
