@@ -6,10 +6,11 @@ import typer
 
 from cli.connection import Json, Url, asked
 from cli.report import show as show_conversion
-from cli.terminal import print_json, print_table, row, say, table
+from cli.terminal import print_json, print_table, row, table, tell
 from shapr.answers import ConversionAnswer, FormatsAnswer
 from shapr.client import Client
 
+READ_BY = {None: "yes", "built-in": "yes", "external": "external converter", "stub": "stub results only"}
 Id = Annotated[str, typer.Argument(help="Id of a conversion: cnv_...", metavar="ID")]
 
 
@@ -31,7 +32,7 @@ def listed(
     made = table("id", "state", "%", "created (UTC)", "batch", "source", "outputs", "error")
     for each in conversions:
         created = f"{each.created_at:%Y-%m-%d %H:%M:%S}" if each.created_at else None
-        outputs = ", ".join(output.format for output in each.outputs)
+        outputs = ", ".join(output.format for output in each.outputs) + (" (stub results)" if each.stub else "")
         error = each.error.code if each.error else None
         row(made, each.id, each.state, each.progress, created, each.batch, each.source.name, outputs, error)
     return print_table(made)
@@ -60,7 +61,7 @@ def _changed(conversion: ConversionAnswer, as_json: bool, what: str) -> None:
     if as_json:
         print_json(conversion.model_dump(mode="json"))
     else:
-        say(f"{conversion.id} {what}; it is now {conversion.state}")
+        tell(f"{conversion.id} {what}; it is now {conversion.state}")
 
 
 def formats(json: Json = False, url: Url = None) -> None:
@@ -70,7 +71,8 @@ def formats(json: Json = False, url: Url = None) -> None:
         return print_json(known.model_dump(mode="json"))
     made = table("format", "title", "extensions", "in", "out", "options when written")
     for each in known.formats:
-        reads, writes = ("yes" if does else "" for does in (each.reads, each.writes))
+        reads = READ_BY.get(each.converter, each.converter) if each.reads else ""
+        writes = "yes" if each.writes else ""
         row(
             made, each.name, each.title, ", ".join(each.extensions), reads, writes, ", ".join(options(known, each.name))
         )

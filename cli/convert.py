@@ -89,10 +89,11 @@ def show(errands: list[Errand]) -> None:
     """What was made as a table, each report as one of its own, and at the end why something is missing."""
     made = outputs_table()
     for errand in errands:
-        for output in errand.conversion.outputs if errand.conversion else ():
-            add_output(made, errand.source, output, errand.saved.get(output.format))
         if errand.conversion is None:
             row(made, errand.source, None, "refused", None, None, None, errand.error and errand.error.code)
+            continue
+        for output in errand.conversion.outputs:
+            add_output(made, errand.conversion, errand.source, output, errand.saved.get(output.format))
     print_table(made)
     for errand in errands:
         if errand.conversion:

@@ -1,7 +1,7 @@
 """`shapr doctor`: what is wrong, in one line each, and what to do about it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import asdict
 
 import typer
@@ -12,7 +12,7 @@ from cli.machine import Check, machine, python
 from cli.terminal import print_json, print_table, row, say, table
 from shapr.answers import ApiError, FormatsAnswer, Readiness, Unreachable
 from shapr.client import Client
-from shapr.converters.formats import fitting, pairs
+from shapr.converters.formats import BUILT_IN, fitting, pairs
 from shapr.settings import Settings
 
 PATIENCE = 5.0  # seconds a service has to say whether it is ready
@@ -89,10 +89,9 @@ def parts(ready: Readiness) -> Iterator[Check]:
 
 def agreement(served: FormatsAnswer) -> Check:
     """Do the service and this command come from the same version? The format table tells."""
-    theirs = {(source, out, each) for source, outs in served.pairs.items() for out in outs for each in ("", *outs[out])}
-    ours = {
-        (source, out, each) for source, outs in pairs().items() for out in outs for each in ("", *fitting(source, out))
-    }
+    plugged_in = {each.name for each in served.formats if each.converter not in (None, "built-in")}
+    here = {source: {out: fitting(source, out, BUILT_IN) for out in outs} for source, outs in pairs(BUILT_IN).items()}
+    theirs, ours = ({each for each in known(table) if each[0] not in plugged_in} for table in (served.pairs, here))
     if theirs == ours:
         return Check("client and service", "ok", "they know the same formats and options")
     odd = min(theirs ^ ours)
@@ -100,3 +99,10 @@ def agreement(served: FormatsAnswer) -> Check:
     who = "only the service knows" if odd in theirs else "the service does not know"
     found = f"{who} {source} to {out}{f' with {option}' if option else ''}, and {len(theirs ^ ours) - 1} more"
     return Check("client and service", "warn", found, "They are of different versions: update one, restart `make up`.")
+
+
+def known(table: Mapping[str, Mapping[str, Iterable[str]]]) -> Iterator[tuple[str, str, str]]:
+    """Source, output, and each option that fits; and one without option, for a pair that has none."""
+    for source, outputs in table.items():
+        for output, options in outputs.items():
+            yield from ((source, output, option) for option in ("", *options))

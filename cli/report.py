@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
-from cli.terminal import complain, print_table, row, say, table
+from cli.terminal import complain, print_table, row, say, table, tell
 from shapr.answers import ConversionAnswer, ErrorAnswer, OutputAnswer
 
 ORDER = (
@@ -20,11 +20,12 @@ def outputs_table() -> Table:
     return table("source", "output", "state", "size", "sha256", "reused", "saved as / error")
 
 
-def add_output(to: Table, source: object, output: OutputAnswer, saved: object = None) -> None:
+def add_output(to: Table, conversion: ConversionAnswer, source: object, output: OutputAnswer, saved: object) -> None:
     why = f"{output.error.code}: {output.error.detail}" if output.error else None
     digest = (output.sha256 or "")[:DIGEST]
     size = None if output.size is None else f"{output.size:,}"
-    row(to, source, output.format, output.state, size, digest, "yes" if output.reused else "", saved or why)
+    state = f"{output.state} (stub result)" if conversion.stub else output.state
+    row(to, source, output.format, state, size, digest, "yes" if output.reused else "", saved or why)
 
 
 def show(conversion: ConversionAnswer) -> None:
@@ -41,7 +42,7 @@ def show(conversion: ConversionAnswer) -> None:
     print_table(facts)
     made = outputs_table()
     for output in conversion.outputs:
-        add_output(made, conversion.source.name, output)
+        add_output(made, conversion, conversion.source.name, output, None)
     print_table(made)
     show_report(conversion.source.name, conversion.report)
     if conversion.error:
@@ -62,12 +63,15 @@ def show_report(name: object, report: Mapping[str, Any] | None) -> None:
     made = table("", *columns, title=f"report of {name}")
     for measure in _measures(columns.values()):
         row(made, measure.replace("_", " "), *(_value(column.get(measure)) for column in columns.values()))
-    print_table(made)
+    if made.rows:
+        print_table(made)
+    for fact in (name for name in report if name not in ("source", "outputs", "losses")):
+        tell(f"{fact}: {_value(report[fact])}")
     for loss in report.get("losses") or ():
-        say(f"lost: {_value(loss)}")
+        tell(f"lost: {_value(loss)}")
     for format, column in columns.items():
         for loss in column.get("losses") or ():
-            say(f"lost in {format}: {_value(loss)}")
+            tell(f"lost in {format}: {_value(loss)}")
 
 
 def _outputs(told: object) -> dict[str, Mapping[str, Any]]:

@@ -66,6 +66,13 @@ def print_table(made: Table) -> None:
     stdout().print(made)
 
 
+def tell(*sentences: object) -> None:
+    """To stdout, one line each: part of the answer."""
+    console = stdout()
+    for sentence in sentences:
+        console.print(plain(sentence), soft_wrap=True)
+
+
 def say(*sentences: object) -> None:
     """To stderr, one line each."""
     console = stderr()

@@ -112,6 +112,11 @@ class ConversionAnswer(Answer):
         return self.state in (State.COMPLETED, State.FAILED, State.CANCELLED)
 
     @property
+    def stub(self) -> bool:
+        """A demonstration: nothing was converted, whatever the state says."""
+        return bool(self.report and self.report.get("stub"))
+
+    @property
     def downloadable(self) -> tuple[OutputAnswer, ...]:
         """The outputs that are there; of a failed conversion, those that did succeed."""
         return tuple(output for output in self.outputs if self.terminal and output.state == "completed")
@@ -125,11 +130,14 @@ class Page(Answer):
 
 
 class FormatAnswer(Answer):
+    """`converter`: who reads it there, `built-in`, `external` or `stub`."""
+
     name: str
     title: str = ""
     extensions: tuple[str, ...] = ()
     reads: bool = False
     writes: bool = False
+    converter: str | None = None
 
 
 class FormatsAnswer(Answer):

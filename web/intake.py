@@ -51,6 +51,7 @@ class Intake:
     def __init__(self, incoming: Incoming, settings: Settings) -> None:
         self.incoming = incoming
         self.settings = settings
+        self.sources = formats.sources(settings)
         self.fields: dict[str, list[str]] = {}
         self.format: str | None = None
         self.name = ""
@@ -107,9 +108,9 @@ class Intake:
         self.name = clean_name(part.file_name or "")
         if not self.name:
             raise Refused("invalid_request", "file: a file with a name is needed")
-        self.format = formats.source_format(self.name)
+        self.format = formats.source_format(self.name, self.sources)
         if "outputs" in self.fields:
-            of_form(self.fields).outputs_of(self.format)
+            of_form(self.fields).outputs_of(self.format, self.sources)
 
     async def file(self, data: bytes) -> None:
         self.size += len(data)
@@ -144,7 +145,7 @@ class Intake:
 
     def look(self) -> None:
         """Does the beginning of the file contradict its extension?"""
-        if self.format and (why := contradicts(self.format, bytes(self.head))):
+        if self.format and (why := contradicts(self.format, bytes(self.head), self.sources[self.format])):
             raise Refused("format_mismatch", why)
 
     def asked(self) -> tuple[Submission, Source]:

@@ -63,7 +63,7 @@ def test_a_running_conversion_is_cancelled(shapr: Shapr, service: Service) -> No
     created = service.submit(SAMPLES / "assembly.step", "stl,obj,glb", options=options)
     said = shapr("cancel", created["id"])
     assert said.code == 0, said.err
-    assert created["id"] in said.err
+    assert created["id"] in said.out
     assert service.wait(created["id"])["state"] == "cancelled"
 
 
@@ -71,8 +71,7 @@ def test_formats_are_those_of_the_table(shapr: Shapr) -> None:
     told = shapr("formats", "--json").json()
     assert [each["name"] for each in told["formats"]] == list(FORMATS)
     shown = shapr("formats").out
-    for format in FORMATS.values():
-        assert format.title in shown
+    assert [name for name, format in FORMATS.items() if format.title not in shown] == []
     assert "quality=standard" in shown
 
 

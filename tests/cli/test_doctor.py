@@ -13,6 +13,7 @@ import pytest
 from cli.doctor import agreement, parts
 from cli.machine import kernel, library, processes, stack
 from shapr.answers import FormatsAnswer, Readiness
+from shapr.converters.formats import BUILT_IN, fitting, pairs
 from shapr.settings import Settings
 from tests.cli.conftest import Said, Shapr
 from tests.end_to_end.service import Service
@@ -147,3 +148,13 @@ def test_a_part_that_is_down_fails_unless_nothing_is_lost_without_it() -> None:
 def test_a_service_of_another_version_is_told() -> None:
     newer = FormatsAnswer.model_validate({"formats": [], "pairs": {"step": {"usd": {}}}})
     assert agreement(newer).status == "warn"
+
+
+def test_a_program_that_is_plugged_in_is_no_other_version() -> None:
+    rest = {
+        source: {out: fitting(source, out, BUILT_IN) for out in outs}
+        for source, outs in pairs(BUILT_IN).items()
+        if source != "step"
+    }
+    told = {"formats": [{"name": "step", "converter": "external"}], "pairs": {**rest, "step": {"stl": {}}}}
+    assert agreement(FormatsAnswer.model_validate(told)).status == "ok"

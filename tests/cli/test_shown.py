@@ -15,8 +15,9 @@ from rich.console import Console
 from cli.batch import key, targets
 from cli.errand import Errand, Order, carry_out
 from cli.progress import Bars, Lines
-from cli.report import show_report
+from cli.report import show, show_report
 from cli.terminal import plain
+from shapr.answers import ConversionAnswer
 from tests.cli.conftest import SAMPLES, Shapr
 from tests.cli.test_client import Script, conversion
 
@@ -53,19 +54,28 @@ def test_a_report_stands_source_beside_outputs_and_names_what_was_lost(
     stl = {"watertight": False, "triangles": 12, "novelty": None, "losses": ["colours cannot be stored in STL"]}
     outputs: Any = [{"format": "stl", **stl}] if as_list else {"stl": stl}
     show_report("a.step", {"source": MEASURES, "outputs": outputs, "losses": ["a texture"]})
-    out, err = capsys.readouterr()
+    out = capsys.readouterr().out
     rows = {line[:14].strip(): line[14:].split() for line in out.splitlines()}
     assert rows["bodies"] == ["1"]
     assert rows["triangles"] == ["12"]
     assert rows["volume"] == ["1234.57"]
     assert rows["watertight"] == ["yes", "no"]
     assert "min 0 0 0, max 1 2 3.5" in out
-    assert err.splitlines() == ["lost: a texture", "lost in stl: colours cannot be stored in STL"]
+    assert out.splitlines()[-2:] == ["lost: a texture", "lost in stl: colours cannot be stored in STL"]
 
 
 @pytest.mark.parametrize("report", [None, {}, {"source": None, "outputs": None}, {"outputs": 3, "source": "x"}])
 def test_a_report_that_is_none_or_strange_does_no_harm(report: dict[str, Any] | None) -> None:
     show_report("a.step", report)
+
+
+def test_a_stub_result_is_labelled_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    report = {"converter": "stub", "stub": True, "losses": ["nothing was converted"]}
+    outputs = [{"format": "stl", "state": "completed"}]
+    show(ConversionAnswer.model_validate(conversion(state="completed", outputs=outputs, report=report)))
+    out = capsys.readouterr().out
+    assert "completed (stub result)" in out
+    assert out.splitlines()[-3:] == ["converter: stub", "stub: yes", "lost: nothing was converted"]
 
 
 def test_outputs_get_the_same_paths_each_time(tmp_path: Path) -> None:

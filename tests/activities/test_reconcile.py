@@ -1,0 +1,274 @@
+"""Reconcile on real rows, with an account of what Temporal knows: whatever they disagree about is put right."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.reconcile import Reconcile
+from activities.sweep import Sweep
+from shapr import keys
+from shapr.adapters.idempotency import Keys
+from shapr.adapters.objects import Objects
+from shapr.adapters.postgres import Postgres
+from shapr.adapters.records import Records
+from shapr.adapters.transitions import Transitions
+from shapr.conversion import Conversion, Error, Outcome, Output, Request, Run, Source, State, Step, new_id
+from shapr.errors import Unavailable
+from shapr.settings import Settings
+
+DOWN = Error(code="storage_unavailable", detail="the store step was retried in vain; it waits for an operator")
+
+
+class Known:
+    """What Temporal knows, by workflow id: an outcome, or None while it runs."""
+
+    def __init__(self) -> None:
+        self.workflows: dict[str, Outcome | None] = {}
+        self.asked: list[tuple[str, str]] = []
+
+    async def start(self, request: Request, attempt: int) -> None:
+        self.asked.append(("start", keys.workflow(request.id, attempt)))
+
+    async def cancel(self, workflow_id: str) -> None:
+        self.asked.append(("cancel", workflow_id))
+
+    async def resume(self, workflow_id: str) -> None:
+        self.asked.append(("resume", workflow_id))
+
+    async def ending(self, workflow_id: str, request: Request) -> Outcome | None:
+        return self.workflows[workflow_id]  # KeyError is a LookupError
+
+    async def delete(self, id: str, attempts: int) -> int:
+        self.asked.append(("delete", id))
+        return attempts
+
+    def of(self, conversion: Conversion) -> list[str]:
+        return [what for what, name in self.asked if conversion.id in name]
+
+
+class World:
+    def __init__(self, settings: Settings, postgres: Postgres) -> None:
+        self.records = Records(postgres)
+        self.transitions = Transitions(postgres)
+        self.objects = Objects(settings)
+        self.temporal = Known()
+        self.announced: list[str] = []
+        self.postgres = postgres
+        self.reconcile = Reconcile(
+            self.transitions, Keys(postgres), self.objects, self, self.temporal, age=0, source_patience=86_400
+        )
+
+    async def announce(self, id: str) -> None:
+        self.announced.append(id)
+
+    async def queued(self, **more: Any) -> Conversion:
+        made = Conversion.model_validate(
+            {
+                "id": new_id(),
+                "tenant": "acme",
+                "state": State.QUEUED,
+                "created_at": datetime.now(UTC),
+                "source": Source(name="bracket.step", format="step", size=9, sha256="0" * 64),
+                "outputs": (Output(format="stl"),),
+            }
+            | more
+        )
+        await self.records.create(made)
+        return made
+
+    async def running(self, state: State = State.RUNNING, error: Error | None = None) -> Conversion:
+        made = await self.queued()
+        run = Run(workflow=keys.workflow(made.id, 1), id=new_id(), scheduled=datetime.now(UTC))
+        assert await self.records.claim(made.id, run, Step.STORE)
+        if state is not State.RUNNING:
+            outcome = Outcome(request=Request.of(made), state=state, step=Step.STORE, error=error)
+            assert await self.records.write(run, outcome)
+        self.temporal.workflows[run.workflow] = None
+        return await self.get(made)
+
+    async def get(self, conversion: Conversion) -> Conversion:
+        found = await self.records.get("acme", conversion.id)
+        assert found
+        return found
+
+    def ends(self, conversion: Conversion, state: State, error: Error | None = None, attempt: int = 1) -> None:
+        outcome = Outcome(request=Request.of(conversion), state=state, error=error)
+        self.temporal.workflows[keys.workflow(conversion.id, attempt)] = outcome
+
+
+@pytest.fixture
+async def world(settings: Settings) -> Any:
+    postgres = Postgres(settings)
+    async with postgres.connection() as connection:  # nothing of other tests: a pass looks at everything
+        await connection.execute("DELETE FROM conversions WHERE state IN ('queued', 'running', 'stalled')")
+    made = World(settings, postgres)
+    yield made
+    await made.objects.close()
+    await postgres.close()
+
+
+async def test_a_queued_one_without_a_workflow_is_started(world: World) -> None:
+    made = await world.queued()
+    await world.reconcile.settle()
+    assert world.temporal.asked == [("start", f"conversion-{made.id}")]
+
+
+async def test_one_that_was_to_be_cancelled_before_it_started_is_started_and_cancelled(world: World) -> None:
+    made = await world.queued()
+    await world.transitions.request_cancel("acme", made.id)
+    await world.reconcile.settle()
+    assert world.temporal.of(made) == ["start", "cancel"]
+
+
+async def test_a_workflow_that_runs_is_left_alone(world: World) -> None:
+    made, stalled = await world.running(), await world.running(State.STALLED, Error(code="internal", detail="?"))
+    waiting = await world.queued()
+    world.temporal.workflows[keys.workflow(waiting.id, 1)] = None
+    assert await world.reconcile.settle() == 0
+    assert world.temporal.asked == []
+    assert [(await world.get(each)).state for each in (made, stalled, waiting)] == ["running", "stalled", "queued"]
+
+
+async def test_a_cancellation_that_was_lost_is_delivered(world: World) -> None:
+    made = await world.running()
+    await world.transitions.request_cancel("acme", made.id)
+    await world.reconcile.settle()
+    assert world.temporal.of(made) == ["cancel"]
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        (State.COMPLETED, None),
+        (State.CANCELLED, None),
+        (State.FAILED, Error(code="abandoned", detail="an operator ended it")),
+    ],
+)
+async def test_a_row_that_lags_behind_its_workflow_is_closed(world: World, state: State, error: Error | None) -> None:
+    made = await world.running()
+    world.ends(made, state, error)
+    work = keys.work_prefix("acme", made.id) + "leftover"
+    async with world.objects.receive(work) as incoming:
+        await incoming.write(b"x")
+    assert await world.reconcile.settle() == 1
+    found = await world.get(made)
+    assert (found.state, found.error) == (state, error)
+    assert world.announced == [made.id]
+    assert await world.objects.page(work[:-1]) == [] or work not in [k for k, _ in await world.objects.page(work[:-1])]
+
+
+async def test_a_workflow_that_was_ended_before_it_claimed_its_row_fails_it(world: World) -> None:
+    made = await world.queued()
+    world.ends(made, State.FAILED, Error(code="abandoned", detail="an operator ended it"))
+    await world.reconcile.settle()
+    found = await world.get(made)
+    assert (found.state, found.attempts) == (State.FAILED, 1)
+    assert await world.transitions.retry(found)
+    await world.reconcile.settle()
+    assert world.temporal.asked == [("start", f"conversion-{made.id}-2")]
+
+
+async def test_what_temporal_lost_gets_another_attempt(world: World) -> None:
+    made = await world.running()
+    world.temporal.workflows.clear()
+    await world.reconcile.settle()
+    await world.reconcile.settle()
+    assert world.temporal.asked == [("start", f"conversion-{made.id}-2")]
+
+
+async def test_a_stall_by_the_store_is_over_when_the_store_answers(world: World, monkeypatch: Any) -> None:
+    made = await world.running(State.STALLED, DOWN)
+    other = await world.running(State.STALLED, Error(code="internal", detail="nobody knows"))
+
+    async def down() -> None:
+        raise Unavailable("s3: down")
+
+    monkeypatch.setattr(world.objects, "ready", down)
+    assert await world.reconcile.settle() == 0
+    monkeypatch.undo()
+    assert await world.reconcile.settle() == 1
+    assert world.temporal.of(made) == ["resume"]
+    assert world.temporal.of(other) == []
+
+
+async def test_one_that_cannot_be_settled_does_not_stop_the_others(world: World) -> None:
+    broken, fine = await world.running(), await world.running()
+    world.ends(fine, State.COMPLETED)
+    ending = world.temporal.ending
+
+    async def sometimes(workflow_id: str, request: Request) -> Outcome | None:
+        if request.id == broken.id:
+            raise RuntimeError("temporal is busy")
+        return await ending(workflow_id, request)
+
+    world.temporal.ending = sometimes  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError):
+        await world.reconcile.settle()
+    assert (await world.get(fine)).state is State.COMPLETED
+
+
+async def test_what_never_got_its_source_fails(world: World) -> None:
+    yesterday = datetime.now(UTC) - timedelta(days=1, minutes=1)
+    nothing = Source(name="", format="")
+    made = await world.queued(state=State.AWAITING_SOURCE, source=nothing, created_at=yesterday)
+    await world.reconcile.expire_sources()
+    found = await world.get(made)
+    assert (found.state, found.error and found.error.code) == (State.FAILED, "source_missing")
+    assert made.id in world.announced
+
+
+async def test_a_deletion_that_broke_off_is_finished(world: World) -> None:
+    made = await world.running(State.FAILED, DOWN)
+    key = keys.source("acme", made.id)
+    async with world.objects.receive(key) as incoming:
+        await incoming.write(b"x")
+    await world.transitions.bury("acme", made.id)
+    async with world.postgres.connection() as connection:
+        await connection.execute("UPDATE conversions SET deleted_at = now() - interval '1 h' WHERE id = $1", made.id)
+    await world.reconcile.purge_deleted()
+    found = await world.get(made)
+    assert found.deleted and (found.deleted.objects, found.deleted.executions) == (1, 1)
+    assert world.temporal.of(made) == ["delete"]
+    with pytest.raises(LookupError):
+        await world.objects.open(key)
+
+
+async def test_orphans_are_swept_and_nothing_else(world: World) -> None:
+    living, buried = await world.queued(), await world.running(State.FAILED, DOWN)
+    await world.transitions.bury("acme", buried.id)
+    orphan, strange = f"acme/{new_id()}/source", "acme/readme.txt"
+    mine = [keys.source("acme", living.id), keys.work_prefix("acme", living.id) + "w"]
+    for key in (*mine, orphan, keys.source("acme", buried.id), strange):
+        async with world.objects.receive(key) as incoming:
+            await incoming.write(b"x")
+
+    async def left() -> set[str]:
+        found: set[str] = set()
+        after = ""
+        while page := await world.objects.page(after):
+            found |= {key for key, _ in page}
+            after = page[-1][0]
+        return found
+
+    await swept(Sweep(world.transitions, world.objects, age=3600).sweep_orphans)
+    assert orphan in await left(), "what was written just now may get its row yet"
+    assert await swept(Sweep(world.transitions, world.objects, age=-5).sweep_orphans) >= 2
+    now = await left()
+    assert {*mine, strange} <= now
+    assert not {orphan, keys.source("acme", buried.id)} & now
+
+
+async def test_unfinished_uploads_are_aborted(world: World) -> None:
+    key = f"acme/{new_id()}/source"
+    await world.objects._s3.call(lambda s3: s3.create_multipart_upload(Bucket=world.objects.bucket, Key=key))
+    assert await world.objects.abort_unfinished(datetime.now(UTC) - timedelta(hours=1)) == 0
+    assert await world.objects.abort_unfinished(datetime.now(UTC) + timedelta(seconds=5)) >= 1
+    assert await world.objects.abort_unfinished(datetime.now(UTC) + timedelta(seconds=5)) == 0
+
+
+async def swept(sweep: Callable[[], Awaitable[int]]) -> int:
+    found: int = await ActivityEnvironment().run(sweep)
+    return found
