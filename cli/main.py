@@ -1,18 +1,32 @@
 """The `shapr` command: starts processes, or talks to the API."""
 
 import asyncio
+import io
 import os
 import sys
 
 import typer
-from pydantic import ValidationError
 
-from cli.prepare import prepare as prepare_servers
+from cli import conversions
+from cli.connection import settings
+from cli.convert import convert
+from cli.doctor import doctor
 from cli.up import SERVERS
 from cli.up import up as run_stack
-from shapr.settings import Settings
 
-app = typer.Typer(help="CAD conversions that survive anything.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="CAD conversions that survive anything.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they print local variables, keys among them
+)
+app.command()(convert)
+app.command("list")(conversions.listed)
+app.command()(conversions.show)
+app.command()(conversions.cancel)
+app.command()(conversions.retry)
+app.command()(conversions.formats)
+app.command()(doctor)
 
 
 @app.callback()
@@ -43,6 +57,7 @@ def worker(queues: str = typer.Argument("both", help="both, conversions or compr
 @app.command()
 def prepare() -> None:
     """Make tables, bucket, namespace and search attributes on the servers of the settings. Again is harmless."""
+    from cli.prepare import prepare as prepare_servers  # costs two seconds, which the other commands need not pay
 
     async def serving() -> None:
         """The servers are somebody else's to start."""
@@ -50,15 +65,8 @@ def prepare() -> None:
     asyncio.run(prepare_servers(settings(), {role: serving() for role in SERVERS}))
 
 
-def settings() -> Settings:
-    try:
-        return Settings()
-    except ValidationError as error:
-        for each in error.errors():
-            name = "_".join(str(part) for part in each["loc"]).upper()
-            print(f"SHAPR_{name}: {each['msg']}", file=sys.stderr)
-        raise typer.Exit(2) from None
-
-
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks must not end the command
+            stream.reconfigure(errors="backslashreplace")
     app()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from cli.connection import address
 from devstack import postgres, redis, s3, temporal
 from devstack.answers import get
 from devstack.ports import HOST, Ports, well_known
@@ -113,7 +114,7 @@ def api(settings: Settings) -> Program:
             *(sys.executable, "-m", "uvicorn", "--factory", "web.app:create_app", "--no-access-log"),
             *("--host", settings.host, "--port", str(settings.port), "--timeout-graceful-shutdown", "3"),
         ),
-        address=url(settings),
+        address=address(settings),
         ready=ready,
         environment=environment(settings),
         cwd=ROOT,
@@ -175,26 +176,16 @@ def watch_signals(stop: asyncio.Event, stack: Stack) -> None:
 
 
 def announce(settings: Settings, seconds: float) -> None:
-    address = url(settings)
+    here = address(settings)
     say(f"up in {seconds:.1f} s, data and logs in {settings.data_dir}")
     print(
-        f"ready: {address}\n"
-        f"  page         {address}/\n"
-        f"  API docs     {address}/docs\n"
+        f"ready: {here}\n"
+        f"  page         {here}/\n"
+        f"  API docs     {here}/docs\n"
         f"  Temporal UI  http://{HOST}:{settings.temporal_ui_port}\n"
         "  try          curl -F file=@samples/bracket.step -F outputs=stl -H 'Prefer: wait=30' "
-        f"{address}/v1/conversions",
+        f"{here}/v1/conversions",
         flush=True,
-    )
-
-
-def url(settings: Settings) -> str:
-    """The API's address for a browser on this machine."""
-    host = settings.host
-    return (
-        f"http://[{host}]:{settings.port}"
-        if host.count(":") > 1 and "[" not in host
-        else f"http://{host}:{settings.port}"
     )
 
 

@@ -94,4 +94,9 @@ class Settings(BaseSettings):
         False, description="Answer `.shapr` sources with stub results, labelled as such: nothing is converted."
     )
 
+    url: str | None = Field(
+        None, description="Address of the API that the CLI talks to; unset means SHAPR_HOST and SHAPR_PORT."
+    )
+    api_key: SecretStr | None = Field(None, description="Key that the CLI sends; unset means none.")
+
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")

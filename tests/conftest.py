@@ -1,6 +1,6 @@
-"""The real servers, started once per run on free ports in a temp dir, and settings that point at them."""
+"""The real servers and the whole service, each started at most once per run, on free ports in a temp dir."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from devstack import postgres, redis, s3, temporal
 from devstack.ports import Ports
 from devstack.stack import Stack
 from shapr.settings import Settings
+from tests.end_to_end.service import Service, serving
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +42,10 @@ async def settings(servers: Stack) -> Settings:
     assert isinstance(made.database_url, SecretStr)
     await prepare(made, {role: servers.ready(role) for role in SERVERS})
     return made
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """`shapr up`, shared by the tests that leave it as they found it."""
+    with serving(tmp_path_factory.mktemp("service") / "data") as running:
+        yield running

@@ -1,6 +1,5 @@
-"""One service per run, shared by the tests that leave it as they found it."""
+"""Files for the tests that drive the whole service: of other people, and slow ones of ours."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,7 @@ from OCP.gp import gp_Ax2, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
 from OCP.STEPControl import STEPControl_StepModelType, STEPControl_Writer
 from OCP.TopoDS import TopoDS_Compound
 
-from tests.end_to_end.service import CORPUS, Service, serving
-
-
-@pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with serving(tmp_path_factory.mktemp("service") / "data") as running:
-        yield running
+from tests.end_to_end.service import CORPUS
 
 
 @pytest.fixture(scope="session")
