@@ -10,10 +10,8 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -22,7 +20,7 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 
-from activities.compress import Compress, Convert
+from activities.compress import Compress
 from activities.notify import Notify
 from activities.reconcile import Reconcile
 from activities.store import Store
@@ -37,9 +35,7 @@ from shapr.adapters.progress import Progress
 from shapr.adapters.records import Records
 from shapr.adapters.scratch import Scratch
 from shapr.adapters.transitions import Transitions
-from shapr.conversion import Conversion
-from shapr.converters.run.job import Job, Limits, Written
-from shapr.converters.run.process import Converter
+from shapr.converters.run.converters import Converters
 from shapr.settings import Settings
 from workflows import policy
 from workflows.conversion import ConversionWorkflow
@@ -61,33 +57,13 @@ class Parts:
         self.objects = Objects(settings)
         self.progress = Progress(settings)
         self.scratch = Scratch(settings.scratch_dir)
-        self.convert = converting(settings)
+        self.converters = Converters(settings)
 
     async def close(self) -> None:
         self.scratch.close()
         await self.progress.close()
         await self.objects.close()
         await self.postgres.close()
-
-
-def converting(settings: Settings) -> Convert:
-    """The converter, as compress wants it: of a conversion, its file and a scratch folder."""
-    converter = Converter(settings)
-
-    async def convert(
-        conversion: Conversion, source: Path, folder: Path, progress: Callable[[int], None]
-    ) -> tuple[Written, ...]:
-        job = Job(
-            source=source,
-            source_format=conversion.source.format,
-            source_name=conversion.source.name,
-            outputs=tuple((output.format, output.options) for output in conversion.outputs),
-            scratch=folder,
-            limits=Limits.of(settings),
-        )
-        return await converter.convert(job, progress)
-
-    return convert
 
 
 def common(settings: Settings, deployment: str) -> dict[str, Any]:
@@ -140,7 +116,7 @@ def conversions(client: Client, parts: Parts, settings: Settings, **more: Any) -
 
 def compress(client: Client, parts: Parts, settings: Settings, **more: Any) -> Worker:
     """The worker that runs converters: as many at once as there are cores, unless told otherwise."""
-    step = Compress(parts.records, parts.progress, parts.objects, parts.scratch.folder, parts.convert)
+    step = Compress(parts.records, parts.progress, parts.objects, parts.scratch.folder, parts.converters)
     slots = {"max_concurrent_activities": settings.compress_slots or os.cpu_count() or 1}
     return Worker(
         client,
@@ -173,6 +149,7 @@ async def main(settings: Settings) -> None:
             await ensure_schedules(client, settings)
             await stack.enter_async_context(conversions(client, parts, settings))
         if settings.queues != "conversions":
+            parts.converters.announce()
             await stack.enter_async_context(compress(client, parts, settings))
         print("ready", flush=True)  # noqa: T201 - the supervisor waits for this line
         await stop.wait()

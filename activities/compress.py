@@ -1,62 +1,57 @@
 """compress: run the converter, compress what it wrote, put it under `work/`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from temporalio import activity
 
+from activities import reuse
 from activities.pack import Packed, pack
 from activities.run import Claims, Tells, claim, in_touch, refusals
 from shapr import keys
-from shapr.conversion import Conversion, Error, Output, Results, Source, Step, Uploaded
+from shapr.conversion import Conversion, Output, Results, Source, Step, Uploaded
 from shapr.converters.formats import FORMATS
+from shapr.converters.run.job import ONCE_MORE, Converted, Written
 from shapr.errors import Refused
 
-# A crash can be the machine's fault and is worth one more run; a third would only burn CPU.
-ONCE_MORE = frozenset({"converter_crashed", "out_of_memory", "conversion_timeout"})
 
-
-class Shelf(Protocol):
+class Shelf(reuse.Shelf, Protocol):
     async def download(self, key: str, path: Path) -> str:
         """Write the object to `path`; gives the SHA-256 of the bytes written."""
 
     async def put(self, key: str, path: Path, *, encoding: Literal["gzip"] | None, media_type: str) -> None: ...
 
 
-class Written(Protocol):
-    """One output of a converter: a file, or the reason why there is none."""
-
-    @property
-    def format(self) -> str: ...
-    @property
-    def path(self) -> Path | None: ...
-    @property
-    def options(self) -> dict[str, Any]: ...
-    @property
-    def error(self) -> Error | None: ...
+class Rows(Claims, reuse.Rows, Protocol): ...
 
 
-Convert = Callable[[Conversion, Path, Path, Callable[[int], None]], Awaitable[tuple[Written, ...]]]
-"""(conversion, source file, scratch dir, progress 0..100) to outputs. A cancellation kills the converter first."""
+class Converters(Protocol):
+    def version(self, source_format: str) -> str:
+        """What identifies the converter of a source format: the same version makes the same outputs."""
+
+    async def convert(
+        self, conversion: Conversion, source: Path, folder: Path, progress: Callable[[int], None]
+    ) -> Converted:
+        """Outputs in the scratch `folder`; progress 0..100. A cancellation kills the converter first."""
 
 
 class Compress:
     def __init__(
         self,
-        rows: Claims,
+        rows: Rows,
         progress: Tells,
         shelf: Shelf,
         scratch: Callable[[], AbstractContextManager[Path]],
-        convert: Convert,
+        converters: Converters,
     ) -> None:
         self.rows = rows
         self.progress = progress
         self.shelf = shelf
         self.scratch = scratch
-        self.convert = convert
+        self.converters = converters
 
     @activity.defn
     async def compress(self, uploaded: Uploaded) -> Results:
@@ -64,15 +59,35 @@ class Compress:
             conversion = await claim(self.rows, uploaded.request.id, Step.COMPRESS)
             async with in_touch(self.progress, conversion, Step.COMPRESS) as reach:
                 try:
-                    outputs = await self.outputs(conversion, uploaded.source, lambda own: reach(own * 95 // 100))
+                    outputs, report = await self.outputs(
+                        conversion, uploaded.source, lambda own: reach(own * 95 // 100)
+                    )
                 except asyncio.CancelledError:
                     activity.logger.warning("converter killed: %s", activity.cancellation_details())
                     raise
-            return Results(request=uploaded.request, outputs=outputs)
+            return Results(request=uploaded.request, outputs=outputs, report=report)
 
     async def outputs(
         self, conversion: Conversion, source: Source, progress: Callable[[int], None]
-    ) -> tuple[Output, ...]:
+    ) -> tuple[tuple[Output, ...], dict[str, Any] | None]:
+        """Every output in the order asked for, reused or converted, and the report."""
+        version = self.converters.version(source.format)
+        recipes = {output.format: reuse.recipe(conversion, source, output, version) for output in conversion.outputs}
+        there = await reuse.reused(self.rows, self.shelf, conversion, recipes) if conversion.reuse else {}
+        made = {format: output for format, (output, _) in there.items()}
+        report = next((alike.report for _, alike in there.values()), None)
+        if rest := tuple(output for output in conversion.outputs if output.format not in made):
+            outputs, converted = await self.converted(conversion.model_copy(update={"outputs": rest}), source, progress)
+            report = converted.report
+            for output in outputs:
+                # A program that was replaced in the meantime has made something else than was foreseen.
+                known = recipes[output.format] if converted.version == version else None
+                made[output.format] = output.model_copy(update={"recipe": known})
+        return tuple(made[output.format] for output in conversion.outputs), report
+
+    async def converted(
+        self, conversion: Conversion, source: Source, progress: Callable[[int], None]
+    ) -> tuple[tuple[Output, ...], Converted]:
         """Run the converter, once more if it crashed, and shelve what it wrote."""
         for again in (True, False):
             try:
@@ -80,8 +95,8 @@ class Compress:
                     path = folder / "source"
                     if await self.shelf.download(keys.source(conversion.tenant, conversion.id), path) != source.sha256:
                         raise Refused("checksum_mismatch", "the stored source changed since it was uploaded")
-                    written = await self.convert(conversion, path, folder, progress)
-                    return tuple([await self.shelve(conversion, w) for w in written])
+                    converted = await self.converters.convert(conversion, path, folder, progress)
+                    return tuple([await self.shelve(conversion, w) for w in converted.written]), converted
             except Refused as refused:
                 if refused.code not in ONCE_MORE or not again:
                     raise

@@ -29,8 +29,9 @@ def pack(path: Path, format: str, options: dict[str, Any]) -> Packed:
         size, sha256 = _read(path, None)
         return Packed(path, None, size, sha256)
     target = path.with_name(path.name + ".gz")
+    target.unlink(missing_ok=True)  # a converter may have left a link there, and we would write where it leads
     # No name and no time in the header: two runs of one conversion must agree.
-    with target.open("wb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as packed:
+    with target.open("xb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as packed:
         size, sha256 = _read(path, packed)
     return Packed(target, "gzip", size, sha256)
 

@@ -33,7 +33,9 @@ class Store:
             async with in_touch(self.progress, conversion, Step.STORE):
                 for output in results.outputs:
                     if output.state == "completed":
-                        await self.shelf.copy(keys.work(conversion, output), keys.output(conversion, output))
-                if not await self.rows.store(this_run(), conversion.id, results, None):
+                        await self.shelf.copy(
+                            keys.work(conversion, output), keys.output(conversion.tenant, conversion.id, output)
+                        )
+                if not await self.rows.store(this_run(), conversion.id, results, results.report):
                     raise Refused(SUPERSEDED, "a younger run owns this conversion")
             return results

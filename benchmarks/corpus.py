@@ -28,8 +28,8 @@ def measured(path: Path) -> Measure | None:
 
 
 async def row(path: Path) -> str:
-    source = formats.source_format(path.name)
-    outputs = formats.pairs()[source]
+    source = formats.source_format(path.name, formats.BUILT_IN)
+    outputs = formats.pairs(formats.BUILT_IN)[source]
     with tempfile.TemporaryDirectory() as folder:
         begun = time.monotonic()
         try:
@@ -56,7 +56,7 @@ async def main(files: list[Path], word: str) -> None:
     document.new()
     for path in files:
         try:
-            formats.source_format(path.name)
+            formats.source_format(path.name, formats.BUILT_IN)
         except Refused:
             continue
         if word in path.name:

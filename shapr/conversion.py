@@ -179,6 +179,14 @@ class Run(Model):
     scheduled: datetime
 
 
+class Alike(Model):
+    """A completed output of another conversion, with the report that conversion had."""
+
+    id: str
+    output: Output
+    report: dict[str, Any] | None = None
+
+
 class Standing(Model):
     """A conversion that has not ended, and the run that owned its row when it was looked at."""
 
@@ -201,6 +209,7 @@ class Results(Model):
 
     request: Request
     outputs: tuple[Output, ...]
+    report: dict[str, Any] | None = None
 
 
 class SoFar(Model):

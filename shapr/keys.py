@@ -36,6 +36,6 @@ def work(conversion: Conversion, output: Output) -> str:
     return f"{work_prefix(conversion.tenant, conversion.id)}{output.sha256}"
 
 
-def output(conversion: Conversion, output: Output) -> str:
+def output(tenant: str, id: str, output: Output) -> str:
     extension = FORMATS[output.format].extensions[0]
-    return f"{prefix(conversion.tenant, conversion.id)}outputs/{output.sha256}.{extension}"
+    return f"{prefix(tenant, id)}outputs/{output.sha256}.{extension}"

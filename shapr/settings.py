@@ -5,12 +5,23 @@ Nothing reads a setting at import time; `worker_main`, `web.app` and `cli` build
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MB = 1 << 20
+
+# Empty means unset, as in a compose file. Absolute at once: whoever runs it works in another folder.
+ExternalProgram = Annotated[
+    Path | None,
+    BeforeValidator(lambda given: given or None),
+    AfterValidator(lambda path: path and path.expanduser().absolute()),
+]
+
+
+def _external(title: str) -> Any:
+    return Field(None, description=f"External program that reads {title} sources instead of us: docs/converters.md.")
 
 
 class Settings(BaseSettings):
@@ -63,6 +74,7 @@ class Settings(BaseSettings):
     compress_timeout: float = Field(1800, gt=0, description="Seconds of one attempt of compress: two converter runs.")
     store_timeout: float = Field(300, gt=0, description="Seconds of one attempt of store.")
     notify_timeout: float = Field(300, gt=0, description="Seconds of one attempt of notify.")
+    stall_patience: float = Field(604_800, gt=0, description="Seconds a stalled conversion waits for an operator.")
     reconcile_every: float = Field(60, gt=0, description="Seconds between two passes of reconcile.")
     reconcile_age: float = Field(60, ge=0, description="Seconds a conversion is left alone by reconcile.")
     source_patience: float = Field(86_400, gt=0, description="Seconds a conversion waits for its source, then fails.")
@@ -74,5 +86,16 @@ class Settings(BaseSettings):
     converter_memory: int = Field(4096 * MB, gt=0, description="Resident bytes of one converter run.")
     converter_output: int = Field(4096 * MB, gt=0, description="Largest file a converter may write, bytes.")
     max_mesh_to_brep: int = Field(30_000, gt=0, description="Triangles above which a mesh is not made a B-Rep.")
+
+    # One for each format that can be a source: `sources()` of shapr/converters/formats.py reads them by name.
+    converter_shapr: ExternalProgram = _external("Shapr3D")
+    converter_step: ExternalProgram = _external("STEP")
+    converter_iges: ExternalProgram = _external("IGES")
+    converter_brep: ExternalProgram = _external("BREP")
+    converter_stl: ExternalProgram = _external("STL")
+    converter_obj: ExternalProgram = _external("OBJ")
+    demo_stub: bool = Field(
+        False, description="Answer `.shapr` sources with stub results, labelled as such: nothing is converted."
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")

@@ -181,7 +181,7 @@ async def received(our: Parts, request: Request, form: Form, owner: str) -> tupl
         intake = Intake(incoming, our.settings)
         await intake.read(Body(request, our.settings), form)
         submission, source = intake.asked()
-        return submission.conversion(id, owner, source), submission.fingerprint(source)
+        return submission.conversion(id, owner, source, our.sources), submission.fingerprint(source)
 
 
 async def recorded(our: Parts, conversion: Conversion, key: Held | None, fingerprint: str) -> None:

@@ -40,6 +40,7 @@ class File:
     size: int
     sha256: str
     encoding: Literal["gzip"] | None = None
+    stub: bool = False
 
 
 @router.get("/v1/conversions/{id}/outputs/{format}", response_class=Response, responses=A_FILE)
@@ -83,12 +84,13 @@ def published(conversion: Conversion, output: Output) -> File:
     kind = FORMATS[output.format]
     stem = clean_name(conversion.source.name).rpartition(".")[0] or "output"
     return File(
-        keys.output(conversion, output),
+        keys.output(conversion.tenant, conversion.id, output),
         f"{stem}.{kind.extensions[0]}",
         kind.media_type,
         cast(int, output.size),
         cast(str, output.sha256),
         output.encoding,
+        stub=bool(conversion.report and conversion.report.get("stub")),
     )
 
 
@@ -103,6 +105,8 @@ async def served(our: Parts, request: Request, file: File) -> Response:
         "Content-Disposition": attachment(file.name),
         "X-Content-Type-Options": "nosniff",
     }
+    if file.stub:
+        headers["X-Shapr-Stub"] = "1"  # nothing was converted
     if file.encoding:
         headers["Vary"] = "Accept-Encoding"
     if known(request.headers.get("if-none-match", ""), etag):

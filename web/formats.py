@@ -1,12 +1,12 @@
 """`GET /v1/formats`: the format table, rendered."""
 
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from shapr.conversion import Options
-from shapr.converters.formats import FORMATS, QUALITY, fitting, pairs
+from shapr.converters.formats import FORMATS, QUALITY, Format, Sources, fitting, pairs
 from web.answer import json
 from web.parts import parts
 
@@ -21,6 +21,9 @@ class FormatAnswer(BaseModel):
     media_type: str
     reads: bool
     writes: bool
+    converter: Literal["built-in", "external", "stub"] | None = Field(
+        description="Who reads it here: we, a program that is plugged in, or a stub, whose results are not conversions."
+    )
 
 
 class FormatsAnswer(BaseModel):
@@ -35,11 +38,12 @@ class FormatsAnswer(BaseModel):
     max_upload_bytes: int
 
 
-def table(max_upload_bytes: int) -> dict[str, Any]:
+def table(sources: Sources, max_upload_bytes: int) -> dict[str, Any]:
     return {
-        "formats": [{name: getattr(format, name) for name in FormatAnswer.model_fields} for format in FORMATS.values()],
+        "formats": [row(format, sources) for format in FORMATS.values()],
         "pairs": {
-            source: {output: fitting(source, output) for output in outputs} for source, outputs in pairs().items()
+            source: {output: fitting(source, output, sources) for output in outputs}
+            for source, outputs in pairs(sources).items()
         },
         "options": Options.model_json_schema(),
         "quality": {
@@ -50,7 +54,21 @@ def table(max_upload_bytes: int) -> dict[str, Any]:
     }
 
 
+def row(format: Format, sources: Sources) -> dict[str, Any]:
+    return {
+        "name": format.name,
+        "title": format.title,
+        "kind": format.kind,
+        "extensions": format.extensions,
+        "media_type": format.media_type,
+        "reads": format.name in sources,
+        "writes": format.writes,
+        "converter": sources.get(format.name),
+    }
+
+
 @router.get("/v1/formats", responses={200: {"model": FormatsAnswer}})
 async def formats(request: Request) -> Response:
     """What is read and written, and the options of each pair."""
-    return json(table(parts(request).settings.max_upload_bytes))
+    our = parts(request)
+    return json(table(our.sources, our.settings.max_upload_bytes))

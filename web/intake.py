@@ -86,7 +86,8 @@ class Arrival:
 
     def __init__(self, name: str, incoming: Incoming, settings: Settings) -> None:
         self.name = name
-        self.format = formats.source_format(name)
+        self.sources = formats.sources(settings)
+        self.format = formats.source_format(name, self.sources)
         self.size = 0
         self._incoming = incoming
         self._settings = settings
@@ -115,7 +116,7 @@ class Arrival:
 
     def _look(self) -> None:
         """Does the beginning of the file contradict its extension?"""
-        if why := contradicts(self.format, bytes(self._head)):
+        if why := contradicts(self.format, bytes(self._head), self.sources[self.format]):
             raise Refused("format_mismatch", why)
 
 
@@ -209,7 +210,7 @@ class Intake(Reader):
             raise Refused("invalid_request", "file: a file with a name is needed")
         self.arrival = Arrival(name, self.incoming, self.settings)
         if "outputs" in self.fields:
-            of_form(self.fields).outputs_of(self.arrival.format)
+            of_form(self.fields).outputs_of(self.arrival.format, self.arrival.sources)
 
     async def file(self, data: bytes) -> None:
         if self.arrival:

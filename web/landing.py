@@ -4,7 +4,7 @@ from html import escape
 
 from fastapi import APIRouter, Request, Response
 
-from shapr.converters.formats import FORMATS
+from shapr.converters.formats import FORMATS, Format, Sources
 from shapr.settings import Settings
 from web.auth import loopback
 from web.docs import STYLE, page
@@ -12,15 +12,16 @@ from web.parts import parts
 
 router = APIRouter(include_in_schema=False)
 
+STUB = """<p><strong>This is a demonstration:</strong> <code>.shapr</code> files are answered with stub results.
+Nothing is converted, and the files say so.</p>"""
+
 
 @router.get("/")
 async def landing(request: Request) -> Response:
     here = f"{request.url.scheme}://{escape(request.headers['host'])}"
-    rows = "".join(
-        f"<tr><td>{f.name}<td>{escape(f.title)}<td>{'yes' if f.reads else ''}<td>{'yes' if f.writes else ''}</tr>"
-        for f in FORMATS.values()
-    )
-    ui = temporal_ui(parts(request).settings)
+    our = parts(request)
+    rows = "".join(row(format, our.sources) for format in FORMATS.values())
+    ui = temporal_ui(our.settings)
     return page(f"""<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Shapr3D Conversion Service</title><link rel="icon" href="data:,">{STYLE}
@@ -29,8 +30,17 @@ async def landing(request: Request) -> Response:
 <pre>curl -F file=@bracket.step -F outputs=stl,glb -H 'Prefer: wait=30' {here}/v1/conversions</pre>
 <ul><li><a href="/docs">API documentation</a><li><a href="/docs/errors">Errors</a>
 <li><a href="/v1/formats">Formats and options</a><li><a href="/v1/conversions">Conversions</a>{ui}</ul>
+{STUB if "stub" in our.sources.values() else ""}
 <table><tr><th>format<th><th>reads<th>writes</tr>{rows}</table></html>
 """)
+
+
+def row(format: Format, sources: Sources) -> str:
+    reads = {None: "", "built-in": "yes", "external": "external converter", "stub": "stub results only"}
+    return (
+        f"<tr><td>{format.name}<td>{escape(format.title)}"
+        f"<td>{reads[sources.get(format.name)]}<td>{'yes' if format.writes else ''}</tr>"
+    )
 
 
 def temporal_ui(settings: Settings) -> str:

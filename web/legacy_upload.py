@@ -100,7 +100,11 @@ class Delivery(Reader):
         source = self.arrival.source()
         asked = Submission(outputs=tuple(output.format for output in conversion.outputs))
         return conversion.model_copy(
-            update={"state": State.QUEUED, "source": source, "outputs": asked.outputs_of(source.format)}
+            update={
+                "state": State.QUEUED,
+                "source": source,
+                "outputs": asked.outputs_of(source.format, self.arrival.sources),
+            }
         )
 
     def refused(self) -> Source:

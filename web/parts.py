@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Protocol
 
 from fastapi import Request as HttpRequest
@@ -12,6 +13,8 @@ from fastapi import Request as HttpRequest
 from activities import purge
 from shapr.adapters.idempotency import Held, InFlight, Stands
 from shapr.conversion import Conversion, Error, Request, Source, State
+from shapr.converters import formats
+from shapr.converters.formats import Sources
 from shapr.errors import Refused
 from shapr.settings import Settings
 from web.problems import Gone
@@ -122,6 +125,11 @@ class Parts:
     progress: Telling
     executions: Executions
     temporal_ready: Callable[[], Awaitable[None]]
+
+    @cached_property
+    def sources(self) -> Sources:
+        """The formats that are read here, and by whom."""
+        return formats.sources(self.settings)
 
     async def conversion(self, tenant: str, id: str) -> Conversion:
         """`not_found` for what does not exist, and for what is another tenant's; `gone` for what was deleted."""

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AnyHttpUrl, BaseModel, ConfigDict, Field, V
 
 from shapr.conversion import Conversion, Options, Output, Source, State
 from shapr.converters import formats
+from shapr.converters.formats import Sources
 from shapr.errors import Refused
 from web.problems import sentences
 
@@ -38,8 +39,11 @@ class Submission(BaseModel):
     expires_in: int | None = Field(None, ge=1, le=YEAR, description="Seconds after which it may be deleted.")
     batch: Batch | None = Field(None, description="A label to find conversions by.")
 
-    def conversion(self, id: str, tenant: str, source: Source) -> Conversion:
-        """The conversion this means for a source; Refused if the pair or the options make no sense."""
+    def conversion(self, id: str, tenant: str, source: Source, sources: Sources) -> Conversion:
+        """The conversion this means for a source; Refused if the pair or the options make no sense.
+
+        `sources` says who reads what here.
+        """
         now = datetime.now(UTC)
         return Conversion(
             id=id,
@@ -52,25 +56,25 @@ class Submission(BaseModel):
             reuse=self.reuse,
             preview=self.preview,
             source=source,
-            outputs=self.outputs_of(source.format),
+            outputs=self.outputs_of(source.format, sources),
         )
 
     def fingerprint(self, source: Source) -> str:
         """The same for two requests that mean the same: parsed fields and the file, not boundaries or their order."""
         fields = self.model_dump(mode="json", exclude={"outputs", "options"})
-        outputs = [output.model_dump(mode="json") for output in self.outputs_of(source.format)]
-        meant = {**fields, "outputs": outputs, "source": source.model_dump(mode="json")}
+        asked = {"outputs": [formats.output_format(output) for output in self.outputs], "options": self.options.given()}
+        meant = {**fields, **asked, "source": source.model_dump(mode="json")}
         return hashlib.sha256(json.dumps(meant, sort_keys=True).encode()).hexdigest()
 
-    def outputs_of(self, source: str) -> tuple[Output, ...]:
+    def outputs_of(self, source: str, sources: Sources) -> tuple[Output, ...]:
         """The outputs, each one possible for this source format and none twice, with their effective options."""
         names = tuple(formats.output_format(output) for output in self.outputs)
         for name in names:
-            if name not in formats.pairs()[source]:
+            if name not in formats.pairs(sources)[source]:
                 raise Refused("unsupported_pair", f"{source} is not converted to {name}")
             if names.count(name) > 1:
                 raise Refused("invalid_request", f"outputs: {name} is asked for twice")
-        options = formats.effective(source, names, self.options)
+        options = formats.effective(source, names, self.options, sources)
         return tuple(Output(format=name, options=options[name]) for name in names)
 
 

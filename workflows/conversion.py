@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from shapr.errors import SUPERSEDED, Refused
     from workflows import visibility
     from workflows.cancellation import cancelled, undisturbed
-    from workflows.policy import PATIENCE, POLICIES
+    from workflows.policy import POLICIES
 
 Given = TypeVar("Given")
 Done = TypeVar("Done")
@@ -69,6 +69,8 @@ class ConversionWorkflow:
             if isinstance(error.cause, ApplicationError) and error.cause.non_retryable:
                 raise Refused(error.cause.type or "internal", error.cause.message) from error
             await self.stalled(self.at, error)
+        if cancelled():  # it was done before the cancellation reached it
+            raise asyncio.CancelledError
         self.so_far = self.so_far.model_copy(update={self.at: done})
         return done
 
@@ -96,12 +98,12 @@ class ConversionWorkflow:
         if cancelled():
             raise asyncio.CancelledError
         try:
-            await workflow.wait_condition(lambda: self.decision is not None, timeout=PATIENCE)
+            await workflow.wait_condition(lambda: self.decision is not None, timeout=POLICIES.patience)
         except TimeoutError:
             if step is not Step.NOTIFY:
-                abandoned = Error(code="abandoned", detail="it was stalled for 7 days")
+                abandoned = Error(code="abandoned", detail="it was stalled for too long")
                 await self.notify(self.outcome(State.FAILED, step, abandoned))
-            raise ApplicationError("stalled for 7 days", type="abandoned") from error
+            raise ApplicationError("stalled for too long", type="abandoned") from error
         if self.decision == "abandon":
             raise Refused("abandoned", "given up by an operator") from error
         self.show(self.outcome(State.RUNNING))  # a new run inherits the attributes, and the old one keeps them

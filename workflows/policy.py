@@ -14,8 +14,6 @@ from shapr.settings import Settings
 QUEUE = "shapr-conversions"
 COMPRESS_QUEUE = "shapr-compress"  # scaled by CPU, on machines of their own
 
-PATIENCE = timedelta(days=7)  # how long a stalled conversion waits for an operator
-
 STEADY = ActivityConfig(
     heartbeat_timeout=timedelta(seconds=30),  # a dead worker is noticed, a busy one is not suspected
     # Ten attempts with pauses of up to 30 s outlive a restart of any dependency; what is still down is an incident.
@@ -27,12 +25,13 @@ STEADY = ActivityConfig(
 
 @dataclass
 class Policies:
-    """The activity options of the four steps, by the step's name."""
+    """The activity options of the four steps, by the step's name; and how long a stall waits for an operator."""
 
     upload: ActivityConfig
     compress: ActivityConfig
     store: ActivityConfig
     notify: ActivityConfig
+    patience: timedelta
 
 
 POLICIES = Policies(
@@ -49,6 +48,7 @@ POLICIES = Policies(
         # 300 attempts of at most 5 minutes are 24 hours of trying; waiting in the queue does not count.
         retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=5), maximum_attempts=300),
     ),
+    patience=timedelta(days=7),
 )
 
 
@@ -60,6 +60,7 @@ def tune(settings: Settings) -> None:
         "store": settings.store_timeout,
         "notify": settings.notify_timeout,
     }
+    POLICIES.patience = timedelta(seconds=settings.stall_patience)
     for name, seconds in limits.items():
         policy: ActivityConfig = getattr(POLICIES, name)
         policy["start_to_close_timeout"] = timedelta(seconds=seconds)

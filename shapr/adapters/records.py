@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from shapr.adapters.postgres import Postgres, storable
-from shapr.conversion import Conversion, Outcome, Output, Results, Run, State, Step
+from shapr.conversion import Alike, Conversion, Outcome, Output, Results, Run, State, Step
 
 CONVERSION = """
     SELECT c.id, c.tenant, c.state, c.step, c.created_at, c.started_at, c.finished_at, c.expires_at, c.batch,
@@ -81,9 +81,10 @@ WRITE = """
 
 # The newest of each recipe whose bytes are still there.
 ALIKE = """
-    SELECT DISTINCT ON (o.recipe) o.recipe, c.id, o.content || jsonb_build_object('format', o.format) AS output
+    SELECT DISTINCT ON (o.recipe) o.recipe, c.id, c.report,
+        o.content || jsonb_build_object('format', o.format) AS output
     FROM outputs o JOIN conversions c ON c.id = o.conversion_id
-    WHERE o.recipe = ANY ($1) AND o.content ->> 'state' = 'completed' AND c.deleted_at IS NULL
+    WHERE o.recipe = ANY ($1) AND c.id <> $2 AND o.content ->> 'state' = 'completed' AND c.deleted_at IS NULL
     ORDER BY o.recipe, c.id DESC
 """
 
@@ -164,11 +165,11 @@ class Records:
             recipes = [output.recipe for output in results.outputs]
             return bool(await connection.fetchval(STORE, id, run.id, report, *columns(results.outputs), recipes))
 
-    async def alike(self, recipes: Sequence[str]) -> dict[str, tuple[str, Output]]:
-        """By recipe: a completed output of it, and the id of the conversion that has it."""
+    async def alike(self, recipes: Sequence[str], other_than: str) -> dict[str, Alike]:
+        """By recipe: a completed output of it that another conversion has."""
         async with self._postgres.connection() as connection:
-            rows = await connection.fetch(ALIKE, recipes)
-        return {row["recipe"]: (row["id"], Output.model_validate(row["output"])) for row in rows}
+            rows = await connection.fetch(ALIKE, recipes, other_than)
+        return {row["recipe"]: Alike.model_validate(dict(row)) for row in rows}
 
     async def write(self, run: Run, outcome: Outcome) -> bool:
         """The state that the run came to; False when a younger run owns the row. Writing it twice changes nothing.

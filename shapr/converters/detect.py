@@ -4,6 +4,7 @@ import re
 import struct
 from pathlib import Path
 
+from shapr.converters.formats import Converter
 from shapr.errors import Refused
 
 HEAD = 1 << 16  # bytes that the first look sees
@@ -26,7 +27,12 @@ MAGIC = (
     (b"ply\n", "a PLY file"),
     (b"ply\r", "a PLY file"),
 )
-OWN = {"step": "a STEP file", "brep": "a BREP file", "glb": "a GLB file"}
+OWN = {
+    "shapr": ("a ZIP archive", "a database"),
+    "step": ("a STEP file",),
+    "brep": ("a BREP file",),
+    "glb": ("a GLB file",),
+}
 STEP = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:/\*.*?\*/\s*)*ISO-10303-21\s*;", re.DOTALL)
 IGES = re.compile(rb"[^\r\n]{72}[SCB]\s*0*1?\s*[\r\n]")
 BREP = re.compile(
@@ -36,22 +42,27 @@ SOLID = re.compile(rb"\s*(?:#[^\r\n]*\s+)*solid", re.IGNORECASE)
 OBJ = re.compile(rb"^[ \t]*(?:v|vt|vn|vp|f|l|p|o|g|s|mtllib|usemtl)[ \t]", re.MULTILINE)
 
 
-def contradicts(format: str, head: bytes) -> str | None:
-    """Why these first bytes cannot be of that format; None when they can. `head` is up to `HEAD` bytes."""
+def contradicts(format: str, head: bytes, converter: Converter = "built-in") -> str | None:
+    """Why these first bytes cannot be of that format; None when they can. `head` is up to `HEAD` bytes.
+
+    A plugged-in converter knows best what it reads: for it, only what is plainly something else is refused.
+    """
     kind = next((what for magic, what in MAGIC if head.lstrip()[: len(magic)] == magic), None)
-    if kind is not None and kind != OWN.get(format):
+    if kind is not None and kind not in OWN.get(format, ()):
         return f"the content is {kind}"
+    if converter != "built-in":
+        return None
     sound = {"step": _step, "iges": _iges, "brep": _brep, "stl": _stl, "obj": _obj}[format](head)
     return None if sound else f"the content does not look like {format.upper()}"
 
 
-def check(format: str, path: Path) -> None:
+def check(format: str, path: Path, converter: Converter = "built-in") -> None:
     """Refuse a file that is empty, or not what its extension says."""
     if not path.stat().st_size:
         raise Refused("empty_file", "the file has no bytes")
     with path.open("rb") as file:
         head = file.read(HEAD)
-    if reason := contradicts(format, head):
+    if reason := contradicts(format, head, converter):
         raise Refused("format_mismatch", reason)
 
 

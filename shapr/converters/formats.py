@@ -4,14 +4,19 @@ Which formats come in and go out, which pairs exist, which options fit which pai
 pure functions; the API imports this module and must not pay for a kernel.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
 
 from shapr.conversion import Options
 from shapr.errors import Refused
+from shapr.settings import Settings
 
 Kind = Literal["brep", "mesh"]
+Converter = Literal["built-in", "external", "stub"]
+Sources = Mapping[str, Converter]
+"""The formats that are read here, each with who reads it."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,8 @@ class Format:
     kind: Kind
     extensions: tuple[str, ...]
     media_type: str
-    reads: bool = True
+    reads: bool = True  # it can be a source
+    built_in: bool = True  # we read it ourselves; a source without that needs a converter that is plugged in
     writes: bool = True
     unitless: bool = False
     text: bool = True  # as written by default; text is stored gzip-compressed
@@ -33,6 +39,7 @@ class Format:
 FORMATS: dict[str, Format] = {
     f.name: f
     for f in (
+        Format("shapr", "Shapr3D", "brep", ("shapr",), "application/octet-stream", built_in=False, writes=False),
         Format(
             "step",
             "STEP (ISO 10303-21)",
@@ -81,12 +88,28 @@ QUALITY: dict[str, tuple[float, float]] = {"draft": (2e-3, 20.0), "standard": (5
 TESSELLATION = ("quality", "linear_deflection", "angular_deflection")
 
 
-def source_format(file_name: str) -> str:
-    """The format that a file name's extension announces; `unsupported_format` if we read none such."""
+BUILT_IN: Sources = {f.name: "built-in" for f in FORMATS.values() if f.reads and f.built_in}
+
+
+def sources(settings: Settings) -> Sources:
+    """Who reads what under these settings, for the API and the worker alike.
+
+    A program that is plugged in replaces our reader. The stub stands in for nothing but a missing `.shapr` converter.
+    """
+    plugged: dict[str, Converter] = {
+        f.name: "external" for f in FORMATS.values() if f.reads and getattr(settings, f"converter_{f.name}")
+    }
+    stub: dict[str, Converter] = {"shapr": "stub"} if settings.demo_stub else {}
+    served = {**BUILT_IN, **stub, **plugged}
+    return {name: served[name] for name in FORMATS if name in served}
+
+
+def source_format(file_name: str, sources: Sources) -> str:
+    """The format that a file name's extension announces; `unsupported_format` if none such is read here."""
     extension = PurePath(file_name).suffix.lower().removeprefix(".")
     name = ALIASES.get(extension)
-    if name is None or not FORMATS[name].reads:
-        readable = ", ".join(f.name for f in FORMATS.values() if f.reads)
+    if name is None or name not in sources:
+        readable = ", ".join(sources)
         said = f"'.{extension}' files are not read" if extension else "the file name has no extension"
         raise Refused("unsupported_format", f"{said}; readable: {readable}")
     return name
@@ -101,14 +124,16 @@ def output_format(name: str) -> str:
     return canonical
 
 
-def pairs() -> dict[str, tuple[str, ...]]:
+def pairs(sources: Sources) -> dict[str, tuple[str, ...]]:
     """Every source format and the formats it converts to."""
     written = tuple(f.name for f in FORMATS.values() if f.writes)
-    return {f.name: written for f in FORMATS.values() if f.reads}
+    return dict.fromkeys(sources, written)
 
 
-def fitting(source: str, output: str) -> dict[str, Any]:
-    """The options that mean something for this pair, with their defaults."""
+def fitting(source: str, output: str, sources: Sources) -> dict[str, Any]:
+    """The options that mean something for this pair, with their defaults. A plugged-in program is given none."""
+    if sources[source] != "built-in":
+        return {}
     out = dict(FORMATS[output].options)
     if FORMATS[source].unitless:
         out["source_units"] = "mm"
@@ -117,14 +142,18 @@ def fitting(source: str, output: str) -> dict[str, Any]:
     return out
 
 
-def effective(source: str, outputs: tuple[str, ...], options: Options) -> dict[str, dict[str, Any]]:
+def effective(source: str, outputs: tuple[str, ...], options: Options, sources: Sources) -> dict[str, dict[str, Any]]:
     """The options of each output, defaults filled in; `invalid_options` when one fits no output asked for.
 
     A deflection that was given replaces the preset, so `quality` is then not echoed. A preset's deflections depend on
     the size of the part: the converter fills them in.
     """
     given = options.given()
-    fits = {output: fitting(source, output) for output in outputs}
+    if given and sources[source] != "built-in":
+        raise Refused(
+            "invalid_options", f"{source} sources are read by a plugged-in converter here, which takes no options"
+        )
+    fits = {output: fitting(source, output, sources) for output in outputs}
     for name in given:
         if not any(name in fit for fit in fits.values()):
             raise Refused("invalid_options", f"'{name}' has no meaning for {source} to {', '.join(outputs)}")

@@ -42,3 +42,12 @@ def test_the_encoding_option_decides_what_is_text(tmp_path: Path) -> None:
     path.write_bytes(b"solid\nendsolid\n")
     assert pack(path, "stl", {"encoding": "ascii"}).encoding == "gzip"
     assert pack(path, "brep", {"encoding": "binary"}).encoding is None
+
+
+def test_a_link_where_the_packed_file_belongs_is_not_followed(tmp_path: Path) -> None:
+    path, victim = tmp_path / "out.step", tmp_path / "victim"
+    path.write_bytes(TEXT)
+    victim.write_text("precious")
+    (tmp_path / "out.step.gz").symlink_to(victim)
+    assert gzip.decompress(pack(path, "step", {}).path.read_bytes()) == TEXT
+    assert victim.read_text() == "precious"

@@ -261,10 +261,11 @@ async def test_outputs_alike_are_found_newest_first_and_not_in_tombs(rows: Rows)
         assert await rows.records.store(run, conversion.id, results_of(conversion, stl), None)
         assert await rows.records.write(run, results)
         made.append(conversion)
-    assert (await rows.records.alike([recipe, "none"]))[recipe][0] == made[1].id
+    assert (await rows.records.alike([recipe, "none"], "me"))[recipe].id == made[1].id
+    assert (await rows.records.alike([recipe], made[1].id))[recipe].id == made[0].id
     await rows.transitions.bury("acme", made[1].id)
-    found = await rows.records.alike([recipe])
-    assert (found[recipe][0], found[recipe][1].size) == (made[0].id, 1)
+    found = (await rows.records.alike([recipe], "me"))[recipe]
+    assert (found.id, found.output.size) == (made[0].id, 1)
 
 
 def results_of(conversion: Conversion, *outputs: Output) -> Results:

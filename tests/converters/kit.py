@@ -19,8 +19,8 @@ def job(folder: Path, source: Path, outputs: str, name: str | None = None, **mor
     limits = Limits.of(Settings())
     given = {key: more.pop(key) for key in tuple(more) if key in Limits.model_fields}
     shutil.copy(source, folder / "source")
-    format = formats.source_format(name or source.name)
-    effective = formats.effective(format, tuple(outputs.split(",")), Options(**more))
+    format = formats.source_format(name or source.name, formats.BUILT_IN)
+    effective = formats.effective(format, tuple(outputs.split(",")), Options(**more), formats.BUILT_IN)
     return Job(
         source=folder / "source",
         source_format=format,

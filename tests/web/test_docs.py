@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from shapr.converters.formats import FORMATS, fitting
+from shapr.converters.formats import BUILT_IN, FORMATS, fitting
 from tests.web.conftest import ADDRESS, STEP, Api
 from web.docs import ASSETS
 
@@ -76,8 +76,8 @@ async def test_the_form_describes_every_field(schema: dict[str, Any]) -> None:
 async def test_the_formats_are_the_table(api: Api) -> None:
     told = (await api.http.get("/v1/formats")).json()
     assert [format["name"] for format in told["formats"]] == list(FORMATS)
-    assert set(told["pairs"]) == {name for name, format in FORMATS.items() if format.reads}
-    assert told["pairs"]["step"]["stl"] == fitting("step", "stl")
+    assert set(told["pairs"]) == set(BUILT_IN)
+    assert told["pairs"]["step"]["stl"] == fitting("step", "stl", BUILT_IN)
     jsonschema.validate({"quality": "fine", "units": "in"}, told["options"])
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"colour": "red"}, told["options"])

@@ -33,7 +33,7 @@ async def finished(api: Api, folder: Path, name: str = "Größe №5.step") -> d
         )
         path = folder / format
         path.write_bytes(gzip.compress(data, mtime=0) if encoding else data)
-        await api.bucket.put(keys.output(row, output), path, encoding=encoding, media_type="model/stl")
+        await api.bucket.put(keys.output(row.tenant, row.id, output), path, encoding=encoding, media_type="model/stl")
         outputs.append(output)
     failed = Output(format="glb", state="failed", error=Error(code="no_geometry", detail="there is nothing to see"))
     await worker.store(*outputs, failed)

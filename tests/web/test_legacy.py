@@ -47,9 +47,7 @@ async def completed(api: Api, folder: Path, name: str, data: bytes, target: str)
     await worker.step(Step.STORE)
     output = Output(format=target, state="completed", size=len(made), sha256=hashlib.sha256(made).hexdigest())
     (folder / "made").write_bytes(made)
-    conversion = await api.rows.get("local", row["id"])
-    assert conversion
-    await api.bucket.put(keys.output(conversion, output), folder / "made", encoding=None, media_type="model/x")
+    await api.bucket.put(keys.output("local", row["id"], output), folder / "made", encoding=None, media_type="model/x")
     await worker.store(output)
     await worker.end(State.COMPLETED)
     return await one(api, row["id"]), made

@@ -8,14 +8,15 @@ import os
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from shapr.conversion import Conversion, Error, Outcome, Output, Request, Results, Run, Source, State, Step
+from shapr.conversion import Alike, Conversion, Error, Outcome, Output, Request, Results, Run, Source, State, Step
+from shapr.converters.run.job import Converted, Written
 from shapr.errors import Refused, Unavailable
 
 SHA = "0" * 64
@@ -70,6 +71,9 @@ class FakeRows:
             changed["step"] = step
         row.conversion = row.conversion.model_copy(update=changed)
         return row.conversion
+
+    async def alike(self, recipes: Sequence[str], other_than: str) -> dict[str, Alike]:
+        return {}
 
     async def store(self, run: Run, id: str, results: Results, report: dict[str, Any] | None) -> bool:
         return self._write(run, id, {"outputs": results.outputs, "report": report})
@@ -127,14 +131,6 @@ class FakeProgress:
         self.announced.append(id)
 
 
-@dataclass(frozen=True)
-class Wrote:
-    format: str
-    path: Path | None
-    options: dict[str, Any] = field(default_factory=dict)
-    error: Error | None = None
-
-
 class FakeConverter:
     """A real process in its own group; the source's name says how long it runs and how it ends."""
 
@@ -142,9 +138,12 @@ class FakeConverter:
         self.ran: list[str] = []
         self.pids: dict[str, int] = {}
 
+    def version(self, source_format: str) -> str:
+        return "fake-1"
+
     async def convert(
         self, conversion: Conversion, source: Path, folder: Path, progress: Callable[[int], None]
-    ) -> tuple[Wrote, ...]:
+    ) -> Converted:
         name = conversion.source.name
         self.ran.append(conversion.id)
         if "corrupt" in name:
@@ -153,14 +152,16 @@ class FakeConverter:
             raise Refused("converter_crashed", "it died of signal 11")
         if "slow" in name:
             await self.sleep(conversion.id, float(name.split("-")[1].removesuffix(".step")), progress)
-        return tuple(self.write(folder, output.format, name) for output in conversion.outputs)
+        written = tuple(self.write(folder, output.format, name) for output in conversion.outputs)
+        return Converted(written=written, report={"losses": ["it is a fake"]}, version="fake")
 
-    def write(self, folder: Path, format: str, name: str) -> Wrote:
+    def write(self, folder: Path, format: str, name: str) -> Written:
         if format == "obj" and "half" in name:
-            return Wrote(format, None, error=Error(code="no_geometry", detail="nothing to triangulate"))
+            error = Error(code="no_geometry", detail="nothing to triangulate")
+            return Written(format=format, path=None, options={}, error=error)
         path = folder / f"out.{format}"
         path.write_text(f"a {format} file")
-        return Wrote(format, path)
+        return Written(format=format, path=path, options={})
 
     async def sleep(self, id: str, seconds: float, progress: Callable[[int], None]) -> None:
         command = (sys.executable, "-c", f"import time; time.sleep({seconds})")
@@ -184,7 +185,7 @@ class FakeParts:
         self.objects = FakeObjects()
         self.progress = FakeProgress()
         self.converter = FakeConverter()
-        self.convert = self.converter.convert
+        self.converters = self.converter
         self.scratch = self
         self._folder = folder
 

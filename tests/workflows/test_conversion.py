@@ -1,10 +1,12 @@
 """The life of a conversion, in skipped time: every ending, with fakes for the adapters."""
 
+import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from itertools import count
 
 import pytest
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
@@ -53,6 +55,7 @@ async def test_a_conversion_is_upload_compress_store_notify(time_skipping, worke
     assert (outcome.state, outcome.error) == (State.COMPLETED, None)
     row = parts.records[asked.id]
     assert (row.state, row.attempts, [o.state for o in row.outputs]) == (State.COMPLETED, 1, ["completed"] * 2)
+    assert row.report == {"losses": ["it is a fake"]}
     assert len(parts.objects.published) == 2
     assert parts.objects.discarded == [f"acme/{asked.id}/work/"]
     assert parts.progress.seen[asked.id] == sorted(parts.progress.seen[asked.id])
@@ -104,6 +107,31 @@ async def test_an_incident_stalls_and_resume_repeats_no_finished_step(time_skipp
     assert parts.records[asked.id].attempts == 1
     assert parts.converter.ran == [asked.id]
     assert len(parts.objects.verified) == 1
+
+
+@pytest.mark.parametrize("step", ["verify", "copy"])
+async def test_a_step_that_ends_before_its_cancellation_reaches_it_does_not_swallow_it(
+    time_skipping, workers, parts, monkeypatch, step
+):
+    asked = request()
+    real, under_way = getattr(parts.objects, step), asyncio.Event()
+
+    async def deaf(*given):
+        with suppress(asyncio.CancelledError):
+            under_way.set()
+            await asyncio.sleep(20)
+        return await real(*given)
+
+    monkeypatch.setattr(parts.objects, step, deaf)
+    async with workers(time_skipping.client):
+        handle = await begin(time_skipping.client, parts, asked)
+        await under_way.wait()
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+        assert (await handle.describe()).status is WorkflowExecutionStatus.CANCELED
+    assert parts.records[asked.id].state is State.CANCELLED
+    assert (await activities(handle))[-2:] == ["upload" if step == "verify" else "store", "notify"]
 
 
 async def test_an_operator_can_abandon_a_stalled_conversion(time_skipping, workers, parts):

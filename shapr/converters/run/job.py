@@ -55,11 +55,24 @@ class Written(BaseModel):
     error: Error | None = None
 
 
+class Converted(BaseModel):
+    """What a run gave: its outputs, what is to be said of them, and the version of the converter that made them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    written: tuple[Written, ...]
+    report: dict[str, Any] | None = None
+    version: str
+
+
 class Answer(BaseModel):
     """What the child leaves behind: its outputs, or why it refused the source as a whole."""
 
     written: tuple[Written, ...] = ()
     error: Error | None = None
 
+
+# A crash can be the machine's fault and is worth one more run; a third would only burn CPU.
+ONCE_MORE = frozenset({"converter_crashed", "out_of_memory", "conversion_timeout"})
 
 JOB, ANSWER, PROGRESS = "job.json", "answer.json", "progress.bin"  # file names in the scratch dir

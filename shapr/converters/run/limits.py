@@ -4,7 +4,7 @@ import ctypes
 import os
 import resource
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from shapr.converters.run.job import Limits
@@ -46,7 +46,16 @@ def _limit(kind: int, soft: int, hard: int) -> None:
 
 def resident(group: int) -> int:
     """Resident bytes of a process group."""
-    pages = 0
+    return sum(int(fields[21]) for fields in _members(group)) * resource.getpagesize()
+
+
+def alive(group: int) -> bool:
+    """Does anything of this process group still run? A zombie does not: it may stay for ever where init is lazy."""
+    return any(fields[0] not in "ZX" for fields in _members(group))
+
+
+def _members(group: int) -> Iterator[list[str]]:
+    """What /proc/PID/stat says of each process of a group, from its state on: proc_pid_stat(5), fields 3 and up."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -54,5 +63,4 @@ def resident(group: int) -> int:
             except OSError:
                 continue  # it has just ended
             if int(fields[2]) == group:
-                pages += int(fields[21])
-    return pages * resource.getpagesize()
+                yield fields

@@ -1,0 +1,46 @@
+"""Reuse: what this tenant has had converted before, the same way, is copied instead of converted again."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Protocol
+
+from shapr import keys
+from shapr.conversion import Alike, Conversion, Output, Source
+
+
+class Rows(Protocol):
+    async def alike(self, recipes: Sequence[str], other_than: str) -> dict[str, Alike]:
+        """By recipe: a completed output of it that another conversion has."""
+
+
+class Shelf(Protocol):
+    async def copy(self, source: str, target: str) -> None:
+        """LookupError when the source is not there (any more)."""
+
+
+def recipe(conversion: Conversion, source: Source, output: Output, version: str) -> str:
+    """What decides the bytes of an output: whose, of which file, asked how, made by which converter. A SHA-256 (hex).
+
+    Not the source's name: a copy may carry, inside, the title of the file that was converted first.
+    """
+    parts = (conversion.tenant, source.format, source.sha256, output.format, output.options, version)
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+async def reused(
+    rows: Rows, shelf: Shelf, conversion: Conversion, recipes: dict[str, str]
+) -> dict[str, tuple[Output, Alike]]:
+    """By format, the outputs that need no converter: their bytes are under `work/` now, as if it had run."""
+    found = await rows.alike(list(recipes.values()), conversion.id)
+    there: dict[str, tuple[Output, Alike]] = {}
+    for format, wanted in recipes.items():
+        if (alike := found.get(wanted)) is None:
+            continue
+        output = alike.output.model_copy(update={"reused": True, "recipe": wanted})
+        try:
+            await shelf.copy(keys.output(conversion.tenant, alike.id, output), keys.work(conversion, output))
+        except LookupError:
+            continue  # deleted just now: then it is converted
+        there[format] = output, alike
+    return there

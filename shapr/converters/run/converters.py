@@ -1,0 +1,117 @@
+"""Who converts what on this worker: our own converter, programs that are plugged in, or the stub."""
+
+import functools
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from shapr.conversion import Conversion
+from shapr.converters import formats, stub
+from shapr.converters.run.external import External, unavailable
+from shapr.converters.run.job import Converted, Job, Limits, Written
+from shapr.converters.run.process import ROOT, Converter
+from shapr.settings import Settings
+
+KERNEL = "cadquery-ocp-novtk"
+DIGITS = 12  # of a SHA-256, in a version
+
+log = structlog.get_logger()
+
+
+class Converters:
+    """Converts for the compress step. `sources` says who reads what, exactly as the API does."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.limits = Limits.of(settings)
+        self.sources = formats.sources(settings)
+        self.built_in = Converter(settings)
+        self.own_version = own_version()  # now: of the code that runs, not of what a deploy puts in its place
+        self.plugged = {name: _external(settings, name) for name, by in self.sources.items() if by != "built-in"}
+
+    def version(self, source_format: str) -> str:
+        """What identifies the converter of a source format: the same version makes the same outputs."""
+        external = self.plugged.get(source_format)
+        if external is None:
+            return self.own_version
+        return f"{'stub' if external.kind == 'stub' else external.name}-{fingerprint(Path(external.command[-1]))}"
+
+    async def convert(
+        self, conversion: Conversion, source: Path, folder: Path, progress: Callable[[int], None]
+    ) -> Converted:
+        """As `activities.compress.Convert` says."""
+        format = conversion.source.format
+        job = Job(
+            source=source,
+            source_format=format,
+            source_name=conversion.source.name,
+            outputs=tuple((output.format, output.options) for output in conversion.outputs),
+            scratch=folder,
+            limits=self.limits,
+        )
+        version = self.version(format)  # of the program as it is now: it may be replaced while it runs
+        written = await self._written(job, progress)
+        return Converted(written=written, report=self._report(format, version), version=version)
+
+    async def _written(self, job: Job, progress: Callable[[int], None]) -> tuple[Written, ...]:
+        if job.source_format not in self.sources:  # the API is configured otherwise, or was when it accepted this
+            log.error("converter_unavailable", format=job.source_format, error="nobody reads this format here")
+            return tuple(unavailable(output) for output, _ in job.outputs)
+        return await self.plugged.get(job.source_format, self.built_in).convert(job, progress)
+
+    def _report(self, source_format: str, version: str) -> dict[str, Any] | None:
+        external = self.plugged.get(source_format)
+        if external is None:
+            return None
+        if external.kind == "stub":
+            return {"converter": "stub", "stub": True, "losses": ["This is a stub result: nothing was converted."]}
+        return {"converter": "external", "version": version}
+
+    def announce(self) -> None:
+        """Say in the log who is plugged in, and loudly what cannot work. The other formats are served all the same."""
+        for format, external in self.plugged.items():
+            version = self.version(format)
+            if external.kind == "stub":
+                log.warning("stub_converter", format=format, version=version, effect="nothing is converted")
+            elif (program := Path(external.command[0])).is_file() and os.access(program, os.X_OK):
+                log.info("external_converter", format=format, program=str(program), version=version)
+            else:
+                why = "it is not executable" if program.exists() else "it does not exist"
+                log.error("converter_unavailable", format=format, program=str(program), error=why)
+
+
+def _external(settings: Settings, format: str) -> External:
+    program: Path | None = getattr(settings, f"converter_{format}")
+    if program is not None:
+        return External((str(program),), program.name, "external")
+    # By its file, isolated: it needs nothing of ours, and starts in a blink.
+    return External((sys.executable, "-I", str(stub.__file__)), "stub", "stub")
+
+
+def own_version() -> str:
+    """Changes with the kernel, and with any line of our converters."""
+    digest = hashlib.sha256()
+    folder = ROOT / "shapr" / "converters"
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes() + b"\0")
+    return f"built-in-{metadata.version(KERNEL)}-{digest.hexdigest()[:DIGITS]}"
+
+
+def fingerprint(program: Path) -> str:
+    """The beginning of a program's SHA-256; `missing` if it cannot be read. Read again only when it changed."""
+    try:
+        now = program.stat()
+        return _sha256(program, now.st_ino, now.st_size, now.st_mtime_ns)[:DIGITS]
+    except OSError:
+        return "missing"
+
+
+@functools.lru_cache(maxsize=64)
+def _sha256(program: Path, *_changes: int) -> str:
+    with program.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
