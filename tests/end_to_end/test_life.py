@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,17 @@ def objects(service: Service, id: str) -> list[str]:
     return [each["Key"] for each in found]
 
 
+@contextmanager
+def without(service: Service, role: str) -> Iterator[None]:
+    """A server is dead for the block: its supervisor stands still, so that nobody starts it again."""
+    os.kill(service.process.pid, signal.SIGSTOP)
+    try:
+        service.kill(role)
+        yield
+    finally:
+        os.kill(service.process.pid, signal.SIGCONT)
+
+
 def scheduled(service: Service, workflow_id: str) -> list[str]:
     """The steps that were scheduled in all runs of a workflow, in order of the runs."""
     runs = service.temporal("workflow", "list", "--query", f"WorkflowId = '{workflow_id}'")
@@ -175,14 +187,10 @@ def scheduled(service: Service, workflow_id: str) -> list[str]:
 
 def test_a_stall_by_the_store_ends_by_itself_when_the_store_is_back(service: Service, slow: Path) -> None:
     created = running(service, slow)
-    stopped = service.pid("s3")
-    os.kill(stopped, signal.SIGSTOP)  # it hangs, so its supervisor does not restart it
-    try:
-        stalled = until(lambda: (c := get(service, created["id"]))["state"] == "stalled" and c, 170)
+    with without(service, "s3"):
+        stalled = until(lambda: (c := get(service, created["id"]))["state"] == "stalled" and c, 100)
         assert stalled["error"]["code"] == "storage_unavailable"
         assert act(service, created["id"], "retry").status_code == 409
-    finally:
-        os.kill(stopped, signal.SIGCONT)
     ended = service.wait(created["id"], 120)
     assert (ended["state"], ended["attempts"]) == ("completed", 1)
     names = scheduled(service, ended["workflow_id"])

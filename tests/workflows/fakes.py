@@ -15,7 +15,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from shapr.conversion import Alike, Conversion, Error, Outcome, Output, Request, Results, Run, Source, State, Step
+from shapr.conversion import (
+    Alike,
+    Conversion,
+    Error,
+    Outcome,
+    Output,
+    Request,
+    Results,
+    Run,
+    Source,
+    Standing,
+    State,
+    Step,
+)
 from shapr.converters.run.job import Converted, Written
 from shapr.errors import Refused, Unavailable
 
@@ -91,6 +104,18 @@ class FakeRows:
         row.conversion = row.conversion.model_copy(update=changed)
         return True
 
+    async def expire(self, age_seconds: float, limit: int) -> list[str]:
+        return []
+
+    async def unended(self, limit: int, age_seconds: float) -> list[Standing]:
+        return []
+
+    async def unpurged(self, limit: int) -> list[Conversion]:
+        return []
+
+    async def forget(self) -> int:
+        return 0
+
 
 class FakeObjects:
     def __init__(self) -> None:
@@ -118,6 +143,14 @@ class FakeObjects:
         self.discarded.append(prefix)
         return 1
 
+    async def ready(self) -> None: ...
+
+    async def page(self, after: str) -> list[tuple[str, datetime]]:
+        return []
+
+    async def abort_unfinished(self, before: datetime) -> int:
+        return 0
+
 
 class FakeProgress:
     def __init__(self) -> None:
@@ -137,6 +170,7 @@ class FakeConverter:
     def __init__(self) -> None:
         self.ran: list[str] = []
         self.pids: dict[str, int] = {}
+        self.progress: dict[str, Callable[[int], None]] = {}
 
     def version(self, source_format: str) -> str:
         return "fake-1"
@@ -163,10 +197,14 @@ class FakeConverter:
         path.write_text(f"a {format} file")
         return Written(format=format, path=path, options={})
 
+    def tell(self, id: str, percent: int) -> None:
+        self.progress[id](percent)
+
     async def sleep(self, id: str, seconds: float, progress: Callable[[int], None]) -> None:
         command = (sys.executable, "-c", f"import time; time.sleep({seconds})")
         child = await asyncio.create_subprocess_exec(*command, start_new_session=True)
         self.pids[id] = child.pid
+        self.progress[id] = progress
         progress(10)
         try:
             await child.wait()

@@ -9,23 +9,23 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+from tests.workflows.paths import PATHS
 from workflows.conversion import ConversionWorkflow
-from workflows.reconcile import ReconcileWorkflow
+from workflows.reconcile import ReconcileWorkflow, SweepWorkflow
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 RUNNERS = [SandboxedWorkflowRunner(), UnsandboxedWorkflowRunner()]
 
 
-def test_the_main_paths_are_recorded() -> None:
-    recorded = {path.stem for path in HISTORIES}
-    assert recorded >= {"completed", "failed", "partly_failed", "stalled", "resumed", "abandoned", "cancelled"}
+def test_every_path_is_recorded() -> None:
+    assert {path.stem for path in HISTORIES} >= {*PATHS, "continued"}
 
 
 @pytest.mark.parametrize("runner", RUNNERS, ids=["sandboxed", "production"])
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path, runner: SandboxedWorkflowRunner) -> None:
     replayer = Replayer(
-        workflows=[ConversionWorkflow, ReconcileWorkflow],
+        workflows=[ConversionWorkflow, ReconcileWorkflow, SweepWorkflow],
         data_converter=pydantic_data_converter,
         workflow_runner=runner,
     )
