@@ -23,6 +23,7 @@ from shapr.settings import Settings
 ROOT = Path(__file__).parent.parent
 SERVERS = ("postgres", "redis", "s3", "temporal")
 OURS = ("api", "worker")
+KEEP_ALIVE = 75  # seconds; after uvicorn's 5, a busy client's next request met a connection being closed
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -113,6 +114,7 @@ def api(settings: Settings) -> Program:
         command=(
             *(sys.executable, "-m", "uvicorn", "--factory", "web.app:create_app", "--no-access-log"),
             *("--host", settings.host, "--port", str(settings.port), "--timeout-graceful-shutdown", "3"),
+            *("--timeout-keep-alive", str(KEEP_ALIVE)),
         ),
         address=url(settings),
         ready=ready,
