@@ -24,6 +24,7 @@ from shapr.settings import Settings
 ROOT = Path(__file__).parent.parent
 SERVERS = ("postgres", "redis", "s3", "temporal")
 OURS = ("api", "worker")
+KEEP_ALIVE = 75  # seconds; after uvicorn's 5, a busy client's next request met a connection being closed
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -87,6 +88,7 @@ def addressed(settings: Settings, home: Path, addresses: dict[str, str]) -> Sett
             "s3_access_key": SecretStr(s3.ACCESS_KEY),
             "s3_secret_key": SecretStr(secret(home / "s3" / "password")),
             "scratch_dir": settings.scratch_dir or home / "scratch",
+            "legacy": settings.legacy if "legacy" in settings.model_fields_set else True,
             "grace": settings.grace if "grace" in settings.model_fields_set else 3.0,
         }
     )
@@ -113,6 +115,7 @@ def api(settings: Settings) -> Program:
         command=(
             *(sys.executable, "-m", "uvicorn", "--factory", "web.app:create_app", "--no-access-log"),
             *("--host", settings.host, "--port", str(settings.port), "--timeout-graceful-shutdown", "3"),
+            *("--timeout-keep-alive", str(KEEP_ALIVE)),
         ),
         address=address(settings),
         ready=ready,

@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     allowed_hosts: str = Field(
         "127.0.0.1,localhost,[::1]", description="Host names, comma separated, that a keyless loopback API answers to."
     )
+    legacy: bool = Field(False, description="Serve the seed's API below /shapr too: docs/legacy.md. `make up` does.")
+    legacy_origins: str = Field(
+        "*", description="Origins, comma separated, whose pages may call /shapr from a browser; `*` is any."
+    )
 
     temporal_address: str = Field("127.0.0.1:7233", description="Temporal frontend, host:port.")
     temporal_namespace: str = Field("default", description="Temporal namespace of every workflow.")

@@ -29,8 +29,10 @@ class ErrorAnswer(Answer):
 
 
 class SourceAnswer(Answer):
-    name: str
-    format: str
+    """`name` and `format` are null while they are not known: until the source is here."""
+
+    name: str | None
+    format: str | None
     size: int | None
     sha256: str | None
 
@@ -112,8 +114,8 @@ def answer(conversion: Conversion, told: int, base: str) -> dict[str, Any]:
         "expires_at": conversion.expires_at,
         "batch": conversion.batch,
         "source": {
-            "name": conversion.source.name,
-            "format": conversion.source.format,
+            "name": conversion.source.name or None,
+            "format": conversion.source.format or None,
             "size": conversion.source.size,
             "sha256": conversion.source.sha256,
         },

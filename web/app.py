@@ -15,8 +15,9 @@ from shapr.adapters.progress import Progress
 from shapr.adapters.records import Records
 from shapr.adapters.transitions import Transitions
 from shapr.settings import Settings
-from web import actions, conversions, docs, files, formats, health, landing, parts, problems
+from web import actions, conversions, docs, files, formats, health, landing, legacy, parts, problems
 from web.auth import Guard, require_loopback
+from web.cors import NOWHERE, Cors, Origins, Preflight
 from workflows.executions import Executions
 
 
@@ -47,8 +48,14 @@ def create_app(settings: Settings | None = None, *, executions: parts.Executions
         app.include_router(router)
     docs.install(app)
     app.add_middleware(Head)
-    app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
-    problems.install(app)  # the last one added is the outermost
+    origins = Origins(settings.legacy_origins) if settings.legacy else NOWHERE
+    if settings.legacy:
+        app.include_router(legacy.router)
+        app.add_middleware(Preflight)
+    app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts, origins=origins)
+    problems.install(app)
+    if settings.legacy:
+        app.add_middleware(Cors, origins=origins)  # the last one added is the outermost: errors have its headers too
     return app
 
 

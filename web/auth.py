@@ -11,6 +11,7 @@ from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shapr.settings import Settings
+from web.cors import NOWHERE, Origins
 from web.problems import problem
 
 TENANT = "local"
@@ -38,10 +39,14 @@ def loopback(host: str) -> bool:
 
 
 class Guard:
-    """Refuses foreign hosts, foreign origins, and connections that did not come to a loopback address."""
+    """Refuses foreign hosts, foreign origins, and connections that did not come to a loopback address.
 
-    def __init__(self, app: ASGIApp, allowed_hosts: str) -> None:
+    `origins` are those that are welcome nevertheless, where they are.
+    """
+
+    def __init__(self, app: ASGIApp, allowed_hosts: str, origins: Origins = NOWHERE) -> None:
         self.app = app
+        self.origins = origins
         self.allowed = {name.strip().lower() for name in allowed_hosts.split(",") if name.strip()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +65,9 @@ class Guard:
             return "without keys, only the machine itself is served"
         origin = headers.get(b"origin")
         # Same origin, port included: what another program serves on localhost is another site.
-        if scope["method"] not in SAFE and origin is not None and authority(origin) != host:
+        if scope["method"] in SAFE or origin is None or authority(origin) == host:
+            return None
+        if not self.origins.welcome(scope["path"], origin):
             return "pages of other origins may not change anything here"
         return None
 

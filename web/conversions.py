@@ -21,7 +21,7 @@ from web.actions import started
 from web.answer import ConversionAnswer, ConversionList, address, answers, json
 from web.auth import tenant
 from web.idempotency import in_flight, keyed
-from web.intake import Intake, boundary
+from web.intake import Body, Intake, boundary
 from web.multipart import Form
 from web.parts import ID, Parts, parts
 from web.submission import Batch, Submission
@@ -179,7 +179,7 @@ async def received(our: Parts, request: Request, form: Form, owner: str) -> tupl
     id = words.new_id()
     async with our.bucket.receive(keys.source(owner, id)) as incoming:
         intake = Intake(incoming, our.settings)
-        await intake.read(request, form)
+        await intake.read(Body(request, our.settings), form)
         submission, source = intake.asked()
         return submission.conversion(id, owner, source, our.sources), submission.fingerprint(source)
 
@@ -202,7 +202,7 @@ async def recorded(our: Parts, conversion: Conversion, key: Held | None, fingerp
 async def repeated(our: Parts, request: Request, form: Form, owner: str, key: Stands) -> Conversion:
     """The conversion that the key stands for; `idempotency_mismatch` if this request means another."""
     intake = Intake(Nowhere(), our.settings)
-    await intake.read(request, form)
+    await intake.read(Body(request, our.settings), form)
     submission, source = intake.asked()
     if submission.fingerprint(source) != key.fingerprint:
         raise Refused("idempotency_mismatch", "the key was used for another file, or with other fields")

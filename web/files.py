@@ -67,12 +67,16 @@ async def source(request: Request, id: str) -> Response:
     """The file that was uploaded."""
     our = parts(request)
     conversion = await our.conversion(tenant(request), id)
-    uploaded = conversion.source
-    if uploaded.size is None or uploaded.sha256 is None:
-        raise Refused("not_found", "the source is not here yet")
+    return await served(our, request, uploaded(conversion))
+
+
+def uploaded(conversion: Conversion) -> File:
+    """The source as it was uploaded; `not_found` before that, and when it was refused."""
+    source = conversion.source
+    if source.size is None or source.sha256 is None:
+        raise Refused("not_found", "the source is not here")
     key = keys.source(conversion.tenant, conversion.id)
-    media_type = FORMATS[uploaded.format].media_type
-    return await served(our, request, File(key, uploaded.name, media_type, uploaded.size, uploaded.sha256))
+    return File(key, source.name, FORMATS[source.format].media_type, source.size, source.sha256)
 
 
 def published(conversion: Conversion, output: Output) -> File:

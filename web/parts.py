@@ -12,7 +12,7 @@ from fastapi import Request as HttpRequest
 
 from activities import purge
 from shapr.adapters.idempotency import Held, InFlight, Stands
-from shapr.conversion import Conversion, Request, State
+from shapr.conversion import Conversion, Error, Request, Source, State
 from shapr.converters import formats
 from shapr.converters.formats import Sources
 from shapr.errors import Refused
@@ -36,6 +36,7 @@ class Rows(Protocol):
         output_format: str | None = None,
         batch: str | None = None,
         created_after: datetime | None = None,
+        legacy: bool | None = None,
     ) -> list[Conversion]:
         """Newest first, those older than `before`."""
 
@@ -44,6 +45,15 @@ class Rows(Protocol):
 
 class Transitions(purge.Tombs, Protocol):
     """Changes of a conversion's state. Each says whether it happened: of two callers, one is too late."""
+
+    async def supply(self, conversion: Conversion) -> bool:
+        """It has its source."""
+
+    async def withdraw(self, tenant: str, id: str) -> bool:
+        """It has not, after all."""
+
+    async def refuse(self, id: str, source: Source, error: Error) -> bool:
+        """It fails, because of this source."""
 
     async def request_cancel(self, tenant: str, id: str) -> State | None: ...
     async def retry(self, conversion: Conversion) -> bool: ...
@@ -79,6 +89,7 @@ class Bucket(Protocol):
         """Stores what is written when the block ends, nothing when it raises."""
 
     async def open(self, key: str, range: tuple[int, int] | None = None) -> Opened: ...
+    async def copy(self, source: str, target: str) -> None: ...
     async def delete_prefix(self, prefix: str) -> int: ...
     async def ready(self) -> None: ...
 

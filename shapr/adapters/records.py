@@ -133,10 +133,11 @@ class Records:
             "EXISTS (SELECT FROM outputs f WHERE f.conversion_id = c.id AND f.format = {})": output_format,
             "c.batch = {}": batch,
             "c.created_at > {}": created_after,
-            "c.legacy = {}": legacy,
         }
         given = {condition: value for condition, value in wanted.items() if value is not None}
         where = " AND ".join(condition.format(f"${at}") for at, condition in enumerate(given, 2))
+        if legacy is not None:  # in words: as a parameter, it would not lead to the index of the legacy ones
+            where += " AND c.legacy" if legacy else " AND NOT c.legacy"
         values = [storable(value) if isinstance(value, str) else value for value in given.values()]
         async with self._postgres.connection() as connection:
             rows = await connection.fetch(

@@ -19,6 +19,12 @@ SUPPLY = """
         WHERE o.conversion_id = mine.id AND o.format = asked.format)
     SELECT id FROM mine
 """
+WITHDRAW = """
+    UPDATE conversions SET state = 'awaiting_source', queued_at = NULL, source = '{"name": "", "format": ""}'
+    WHERE tenant = $1 AND id = $2 AND state = 'queued' AND deleted_at IS NULL
+      AND attempts = 0 AND run_id IS NULL AND NOT cancel_requested
+    RETURNING id
+"""
 # A conversion whose workflow never ran ends here; its outputs fail for the same reason.
 REFUSE = """
     WITH mine AS (
@@ -101,6 +107,10 @@ class Transitions:
         """`awaiting_source` to `queued`, with the source and the outputs' options of `conversion`."""
         given = (conversion.source.model_dump(mode="json"), *columns(conversion.outputs))
         return await self._done(SUPPLY, storable(conversion.tenant), conversion.id, *given)
+
+    async def withdraw(self, tenant: str, id: str) -> bool:
+        """`queued` back to `awaiting_source`: its source did not get into the bucket. Not once a workflow has it."""
+        return await self._done(WITHDRAW, storable(tenant), storable(id))
 
     async def refuse(self, id: str, source: Source, error: Error) -> bool:
         """`awaiting_source` to `failed`: this source cannot be converted."""
