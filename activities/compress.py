@@ -32,6 +32,9 @@ class Converters(Protocol):
     def version(self, source_format: str) -> str:
         """What identifies the converter of a source format: the same version makes the same outputs."""
 
+    def made_by(self, source: Source) -> str:
+        """What decides, beside the file and its options, what is made of it."""
+
     async def convert(
         self, conversion: Conversion, source: Path, folder: Path, progress: Callable[[int], None]
     ) -> Converted:
@@ -71,8 +74,8 @@ class Compress:
         self, conversion: Conversion, source: Source, progress: Callable[[int], None]
     ) -> tuple[tuple[Output, ...], dict[str, Any] | None]:
         """Every output in the order asked for, reused or converted, and the report."""
-        version = self.converters.version(source.format)
-        recipes = {output.format: reuse.recipe(conversion, source, output, version) for output in conversion.outputs}
+        version, maker = self.converters.version(source.format), self.converters.made_by(source)
+        recipes = {output.format: reuse.recipe(conversion, source, output, maker) for output in conversion.outputs}
         there = await reuse.reused(self.rows, self.shelf, conversion, recipes) if conversion.reuse else {}
         made = {format: output for format, (output, _) in there.items()}
         report = next((alike.report for _, alike in there.values()), None)

@@ -19,12 +19,13 @@ class Shelf(Protocol):
         """LookupError when the source is not there (any more)."""
 
 
-def recipe(conversion: Conversion, source: Source, output: Output, version: str) -> str:
+def recipe(conversion: Conversion, source: Source, output: Output, maker: str) -> str:
     """What decides the bytes of an output: whose, of which file, asked how, made by which converter. A SHA-256 (hex).
 
-    Not the source's name: a copy may carry, inside, the title of the file that was converted first.
+    Not the source's name, where our own converter is the maker: a copy may carry, inside, the title of the file that
+    was converted first.
     """
-    parts = (conversion.tenant, source.format, source.sha256, output.format, output.options, version)
+    parts = (conversion.tenant, source.format, source.sha256, output.format, output.options, maker)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

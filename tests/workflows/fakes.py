@@ -175,6 +175,9 @@ class FakeConverter:
     def version(self, source_format: str) -> str:
         return "fake-1"
 
+    def made_by(self, source: Source) -> str:
+        return "fake-1"
+
     async def convert(
         self, conversion: Conversion, source: Path, folder: Path, progress: Callable[[int], None]
     ) -> Converted:

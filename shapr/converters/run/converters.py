@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from shapr.conversion import Conversion
+from shapr.conversion import Conversion, Source
 from shapr.converters import formats, stub
 from shapr.converters.run.external import External, unavailable
 from shapr.converters.run.job import Converted, Job, Limits, Written
@@ -40,6 +40,12 @@ class Converters:
         if external is None:
             return self.own_version
         return f"{'stub' if external.kind == 'stub' else external.name}-{fingerprint(Path(external.command[-1]))}"
+
+    def made_by(self, source: Source) -> str:
+        """What decides, beside the file and its options, what is made of it. A program that is plugged in sees the
+        file's name, and may go by it: the stub does."""
+        version = self.version(source.format)
+        return f"{version} of {source.name}" if source.format in self.plugged else version
 
     async def convert(
         self, conversion: Conversion, source: Path, folder: Path, progress: Callable[[int], None]
