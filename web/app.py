@@ -13,9 +13,11 @@ from shapr.adapters.objects import Objects
 from shapr.adapters.postgres import Postgres
 from shapr.adapters.progress import Progress
 from shapr.adapters.records import Records
+from shapr.adapters.switches import Switches
 from shapr.adapters.transitions import Transitions
 from shapr.settings import Settings
-from web import actions, conversions, docs, files, formats, health, landing, parts, problems
+from web import actions, conversions, docs, files, formats, health, landing, parts, problems, switches
+from web.admission import Admission, Maintenance, ReadOnly
 from web.auth import Guard, require_loopback
 from workflows.executions import Executions
 
@@ -43,9 +45,10 @@ def create_app(settings: Settings | None = None, *, executions: parts.Executions
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    for router in (conversions.router, actions.router, files.router, formats.router, health.router, landing.router):
-        app.include_router(router)
+    for module in (conversions, actions, files, formats, health, switches, landing):
+        app.include_router(module.router)
     docs.install(app)
+    app.add_middleware(ReadOnly, maintenance=lambda: app.state.parts.maintenance)
     app.add_middleware(Head)
     app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
     problems.install(app)  # the last one added is the outermost
@@ -62,6 +65,7 @@ async def built(settings: Settings, executions: parts.Executions | None, stack: 
     async def temporal_ready() -> None:
         await temporal.ready(client)
 
+    turned = Switches(postgres, settings.max_queue)
     return parts.Parts(
         settings=settings,
         rows=Records(postgres),
@@ -71,6 +75,9 @@ async def built(settings: Settings, executions: parts.Executions | None, stack: 
         progress=progress,
         executions=executions or Executions(client),
         temporal_ready=temporal_ready,
+        switches=turned,
+        admission=Admission(turned, settings.max_queue),
+        maintenance=Maintenance(turned, always=settings.read_only),
     )
 
 

@@ -11,9 +11,11 @@ from fastapi import Request as HttpRequest
 
 from activities import purge
 from shapr.adapters.idempotency import Held, InFlight, Stands
+from shapr.adapters.switches import Switches
 from shapr.conversion import Conversion, Request, State
 from shapr.errors import Refused
 from shapr.settings import Settings
+from web.admission import Admission, Maintenance
 from web.problems import Gone
 
 ID = re.compile("cnv_[0-9a-hjkmnp-tv-z]{26}")  # Crockford's base 32, as ULIDs are written
@@ -111,6 +113,9 @@ class Parts:
     progress: Telling
     executions: Executions
     temporal_ready: Callable[[], Awaitable[None]]
+    switches: Switches
+    admission: Admission
+    maintenance: Maintenance
 
     async def conversion(self, tenant: str, id: str) -> Conversion:
         """`not_found` for what does not exist, and for what is another tenant's; `gone` for what was deleted."""
