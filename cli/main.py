@@ -8,11 +8,13 @@ import typer
 from pydantic import ValidationError
 
 from cli.prepare import prepare as prepare_servers
+from cli.switches import switch
 from cli.up import SERVERS
 from cli.up import up as run_stack
 from shapr.settings import Settings
 
 app = typer.Typer(help="CAD conversions that survive anything.", no_args_is_help=True, add_completion=False)
+app.command()(switch)
 
 
 @app.callback()
