@@ -2,7 +2,8 @@
 
     python worker_main.py [both|conversions|compress]
 
-Prints `ready` when it polls. SIGTERM and SIGINT end it gracefully: running steps get `SHAPR_GRACE` seconds.
+Prints `ready` when it serves. SIGTERM and SIGINT end it gracefully: running steps get `SHAPR_GRACE` seconds. While the
+switch `drain` is on it gives nothing further to a converter, and running steps get all the time they need.
 """
 
 import asyncio
@@ -10,7 +11,6 @@ import os
 import signal
 import sys
 import traceback
-from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -28,12 +28,14 @@ from activities.sweep import Sweep
 from activities.upload import Upload
 from shapr import telemetry
 from shapr.adapters import temporal
+from shapr.adapters.duty import ENDLESS, Steps, on_duty
 from shapr.adapters.idempotency import Keys
 from shapr.adapters.objects import Objects
 from shapr.adapters.postgres import Postgres
 from shapr.adapters.progress import Progress
 from shapr.adapters.records import Records
 from shapr.adapters.scratch import Scratch
+from shapr.adapters.switches import DRAIN, Switches
 from shapr.adapters.transitions import Transitions
 from shapr.converters.run.converters import Converters
 from shapr.settings import Settings
@@ -56,6 +58,7 @@ class Parts:
         self.keys = Keys(self.postgres)
         self.objects = Objects(settings)
         self.progress = Progress(settings)
+        self.switches = Switches(self.postgres)
         self.scratch = Scratch(settings.scratch_dir)
         self.converters = Converters(settings)
 
@@ -137,23 +140,54 @@ async def connected(settings: Settings) -> Client:
 
 
 async def main(settings: Settings) -> None:
-    """Serve until a signal says stop. Compress workers drain first: theirs are the long steps."""
+    """Serve until a signal says stop."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     policy.tune(settings)
     client, parts = await connected(settings), Parts(settings)
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(parts.close)
+    try:
         if settings.queues != "compress":
             await ensure_schedules(client, settings)
-            await stack.enter_async_context(conversions(client, parts, settings))
+        await serving(client, parts, settings, stop)
+    finally:
+        await parts.close()
+
+
+async def serving(client: Client, parts: Parts, settings: Settings, stop: asyncio.Event) -> None:
+    """Poll both queues, as the switch `drain` wants it, until `stop`. Then running steps have `SHAPR_GRACE` seconds.
+
+    Compress stops first: theirs are the long steps, and what it has converted can then still be stored.
+    """
+    steps, last = Steps(), asyncio.Event()
+    ours: dict[str, Any] = {"graceful_shutdown_timeout": ENDLESS, "interceptors": [steps]}
+
+    async def undrained() -> bool:
+        return DRAIN not in (await parts.switches.look()).on
+
+    async def needed() -> bool:
+        """What a converter has been given is carried to its end, whatever the switch says."""
+        return await undrained() or await parts.switches.in_hand() > 0
+
+    def time_is_up() -> None:
+        last.set()
+        steps.end()
+
+    async with asyncio.TaskGroup() as group:
+        if settings.queues != "compress":
+            group.create_task(on_duty(QUEUE, lambda: conversions(client, parts, settings, **ours), needed, last))
         if settings.queues != "conversions":
             parts.converters.announce()
-            await stack.enter_async_context(compress(client, parts, settings))
+            heavy = on_duty(COMPRESS_QUEUE, lambda: compress(client, parts, settings, **ours), undrained, stop)
+            group.create_task(heavy).add_done_callback(lambda _: last.set())
         print("ready", flush=True)  # noqa: T201 - the supervisor waits for this line
-        await stop.wait()
-        log.info("worker_stopping", grace=settings.grace)
+        try:
+            await stop.wait()
+            log.info("worker_stopping", grace=settings.grace)
+        finally:  # also when one of them has failed
+            asyncio.get_running_loop().call_later(settings.grace, time_is_up)
+        if settings.queues == "conversions":
+            last.set()
 
 
 def serve() -> int:

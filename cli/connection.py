@@ -38,6 +38,13 @@ def address(settings: Settings) -> str:
     return f"http://{host}:{settings.port}"
 
 
+def service(url: str | None) -> tuple[str, dict[str, str]]:
+    """The address that the option or the settings name, and the headers that every request to it carries."""
+    chosen = settings()
+    key = chosen.api_key.get_secret_value() if chosen.api_key else None
+    return url or chosen.url or address(chosen), {"Authorization": f"Bearer {key}"} if key else {}
+
+
 def client(url: str | None) -> Client:
     """A client of the service that the option or the settings name; a usage error if that is no address."""
     chosen = settings()

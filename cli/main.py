@@ -11,6 +11,7 @@ from cli import conversions
 from cli.connection import settings
 from cli.convert import convert
 from cli.doctor import doctor
+from cli.switches import switch
 from cli.up import SERVERS
 from cli.up import up as run_stack
 
@@ -27,6 +28,7 @@ app.command()(conversions.cancel)
 app.command()(conversions.retry)
 app.command()(conversions.formats)
 app.command()(doctor)
+app.command()(switch)
 
 
 @app.callback()

@@ -261,7 +261,14 @@ _REQUEST = (
     ),
 )
 _SERVICE = (
-    Row("overloaded", 503, True, "The service is busy", "Try again after Retry-After.", "Add compress workers."),
+    Row(
+        "overloaded",
+        503,
+        True,
+        "The service is busy",
+        "Try again after Retry-After.",
+        "Add compress workers, or turn `read-only` off: docs/operations.md.",
+    ),
     Row(
         "storage_unavailable",
         503,

@@ -60,6 +60,11 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(2048 * MB, ge=1, description="Largest source accepted, bytes.")
     request_timeout: float = Field(60, gt=0, description="Seconds an upload may stand still before it is given up.")
 
+    max_queue: int = Field(
+        10_000, ge=1, description="Conversions that may wait for a converter; more are refused: overloaded."
+    )
+    read_only: bool = Field(False, description="This API process refuses everything that creates or changes.")
+
     queues: Literal["both", "conversions", "compress"] = Field(
         "both", description="Which task queues this worker serves."
     )

@@ -13,9 +13,11 @@ from shapr.adapters.objects import Objects
 from shapr.adapters.postgres import Postgres
 from shapr.adapters.progress import Progress
 from shapr.adapters.records import Records
+from shapr.adapters.switches import Switches
 from shapr.adapters.transitions import Transitions
 from shapr.settings import Settings
-from web import actions, conversions, docs, files, formats, health, landing, legacy, parts, problems
+from web import actions, conversions, docs, files, formats, health, landing, legacy, parts, problems, switches
+from web.admission import Admission, Maintenance, ReadOnly
 from web.auth import Guard, require_loopback
 from web.cors import NOWHERE, Cors, Origins, Preflight
 from workflows.executions import Executions
@@ -44,9 +46,10 @@ def create_app(settings: Settings | None = None, *, executions: parts.Executions
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    for router in (conversions.router, actions.router, files.router, formats.router, health.router, landing.router):
-        app.include_router(router)
+    for module in (conversions, actions, files, formats, health, switches, landing):
+        app.include_router(module.router)
     docs.install(app)
+    app.add_middleware(ReadOnly, maintenance=lambda: app.state.parts.maintenance)
     app.add_middleware(Head)
     origins = Origins(settings.legacy_origins) if settings.legacy else NOWHERE
     if settings.legacy:
@@ -69,6 +72,7 @@ async def built(settings: Settings, executions: parts.Executions | None, stack: 
     async def temporal_ready() -> None:
         await temporal.ready(client)
 
+    turned = Switches(postgres, settings.max_queue)
     return parts.Parts(
         settings=settings,
         rows=Records(postgres),
@@ -78,6 +82,9 @@ async def built(settings: Settings, executions: parts.Executions | None, stack: 
         progress=progress,
         executions=executions or Executions(client),
         temporal_ready=temporal_ready,
+        switches=turned,
+        admission=Admission(turned, settings.max_queue),
+        maintenance=Maintenance(turned, always=settings.read_only),
     )
 
 

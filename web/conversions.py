@@ -120,8 +120,9 @@ async def create(request: Request) -> Response:
         if isinstance(key, Stands):
             conversion = await repeated(our, request, form, owner, key)
         else:
-            conversion, fingerprint = await received(our, request, form, owner)
-            await recorded(our, conversion, key, fingerprint)
+            async with our.admission.place():  # what the key stands for already has its place
+                conversion, fingerprint = await received(our, request, form, owner)
+                await recorded(our, conversion, key, fingerprint)
     if conversion.state is State.QUEUED:
         await started(our, conversion)
     seconds = preferred(request.headers)

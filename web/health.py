@@ -3,14 +3,16 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, Literal
 
 import structlog
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from shapr.adapters.switches import READ_ONLY, Switch
 from web.answer import json
-from web.parts import parts
+from web.parts import Parts, parts
 
 PATIENCE = 2.0  # seconds a part has to answer
 NEEDED = ("postgres", "s3", "temporal")  # without Redis, only progress and prompt waiting are lost
@@ -24,9 +26,15 @@ class Part(BaseModel):
     milliseconds: float
 
 
+class On(BaseModel):
+    reason: str
+    since: datetime | None
+
+
 class Readiness(BaseModel):
     status: Literal["ready", "degraded", "unavailable"]
     parts: dict[str, Part]
+    switches: dict[str, On] = Field(description="Those that are on: see GET /v1/switches.")
 
 
 class Liveness(BaseModel):
@@ -53,7 +61,17 @@ async def readyz(request: Request) -> Response:
     down = [name for name, part in found.items() if part["status"] == "down"]
     unavailable = any(name in NEEDED for name in down)
     status = "unavailable" if unavailable else "degraded" if down else "ready"
-    return json({"status": status, "parts": found}, 503 if unavailable else 200)
+    told = {"status": status, "parts": found, "switches": await on(our)}
+    return json(told, 503 if unavailable else 200)
+
+
+async def on(our: Parts) -> dict[str, dict[str, Any]]:
+    """The switches that are on, as far as this process knows."""
+    read_only = await our.maintenance.switch()
+    known: dict[str, Switch] = dict(our.switches.seen.on) if our.switches.seen else {}
+    if read_only:
+        known[READ_ONLY] = read_only
+    return {name: {"reason": switch.reason, "since": switch.since} for name, switch in known.items()}
 
 
 async def checked(name: str, check: Callable[[], Awaitable[None]]) -> dict[str, Any]:

@@ -116,7 +116,8 @@ async def taken(our: Parts, tenant: str, request: Request) -> Conversion:
     """The conversion that an upload is for: queued, or failed because of the file."""
     body = Body(request, our.settings)
     try:
-        return await received(our, tenant, request, body)
+        async with our.admission.place():
+            return await received(our, tenant, request, body)
     finally:
         await drained(body)
 

@@ -12,11 +12,13 @@ from fastapi import Request as HttpRequest
 
 from activities import purge
 from shapr.adapters.idempotency import Held, InFlight, Stands
+from shapr.adapters.switches import Switches
 from shapr.conversion import Conversion, Error, Request, Source, State
 from shapr.converters import formats
 from shapr.converters.formats import Sources
 from shapr.errors import Refused
 from shapr.settings import Settings
+from web.admission import Admission, Maintenance
 from web.problems import Gone
 
 ID = re.compile("cnv_[0-9a-hjkmnp-tv-z]{26}")  # Crockford's base 32, as ULIDs are written
@@ -125,6 +127,9 @@ class Parts:
     progress: Telling
     executions: Executions
     temporal_ready: Callable[[], Awaitable[None]]
+    switches: Switches
+    admission: Admission
+    maintenance: Maintenance
 
     @cached_property
     def sources(self) -> Sources:

@@ -73,6 +73,12 @@ def problem(
     return Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), row.status, said, MEDIA_TYPE)
 
 
+def refusal(error: Refused) -> Response:
+    """What a caller is told who is refused."""
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else None
+    return problem(error.code, error.detail, headers=headers)
+
+
 def sentences(errors: Sequence[Any]) -> str:
     """Pydantic's complaints, for a caller: the field and what is wrong with it, without the value."""
     said = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in errors]
@@ -84,8 +90,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Refused)
     async def refused(_: Request, error: Refused) -> Response:
-        headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else None
-        return problem(error.code, error.detail, headers=headers)
+        return refusal(error)
 
     @app.exception_handler(Gone)
     async def gone(_: Request, error: Gone) -> Response:

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from temporalio import exceptions
 from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
-from temporalio.exceptions import ApplicationError
 
 from shapr.conversion import Error, Outcome, Request, State, Step
 from shapr.errors import TABLE
@@ -73,6 +73,8 @@ def detail(request: Request) -> str:
 
 def incident(step: Step, cause: BaseException | None) -> Error:
     """What a caller may know of a stall: the kind of incident, no host and no trace."""
-    kind = cause.type if isinstance(cause, ApplicationError) else None
+    kind = cause.type if isinstance(cause, exceptions.ApplicationError) else None
+    if isinstance(cause, exceptions.TimeoutError) and step in (Step.UPLOAD, Step.STORE):
+        kind = "storage_unavailable"  # these two only talk to the stores: one of them hangs
     code = kind if kind in TABLE else "internal"
     return Error(code=code or "internal", detail=f"the {step} step was retried in vain; it waits for an operator")

@@ -38,6 +38,9 @@ async def test_every_operation_is_described_with_its_problem(schema: dict[str, A
         ("post", "/v1/conversions/{id}:cancel"),
         ("post", "/v1/conversions/{id}:retry"),
         ("delete", "/v1/conversions/{id}"),
+        ("get", "/v1/switches"),
+        ("put", "/v1/switches/{name}"),
+        ("delete", "/v1/switches/{name}"),
     }
     for item in schema["paths"].values():
         for operation in item.values():
@@ -63,6 +66,7 @@ async def test_the_answers_are_what_the_schema_says(api: Api, schema: dict[str, 
     check((await api.http.get("/v1/formats")).json(), schema, "FormatsAnswer")
     check((await api.http.get("/readyz")).json(), schema, "Readiness")
     check((await api.http.get("/livez")).json(), schema, "Liveness")
+    check((await api.http.get("/v1/switches")).json(), schema, "SwitchesAnswer")
     check((await api.http.get("/nowhere")).json(), schema, "Problem")
 
 
