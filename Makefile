@@ -19,8 +19,8 @@ check: install ## format, lint, types, import contracts
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-faults: install ## kill -9 every process, one by one, with conversions in flight
-	@.venv/bin/pytest tests/end_to_end/test_faults.py -m "faults or not faults" $(ARGS)
+faults: install ## kill -9 every process, the API under load, S3 away for minutes
+	@.venv/bin/pytest tests/end_to_end/test_faults.py tests/end_to_end/test_crashes.py -m "faults or not faults" $(ARGS)
 
 install:
 	@.ci/install

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.service import BIN, REPOSITORY, Service, serving
-from tests.end_to_end.test_faults import compress_is_running, slow  # noqa: F401 - a fixture
+from tests.end_to_end.test_faults import compress_is_running
 
 BRACKET = REPOSITORY / "samples" / "bracket.step"
 
@@ -79,7 +79,7 @@ def running(service: Service, source: Path) -> str:
     return id
 
 
-def test_a_drain_carries_on_what_runs_and_leaves_what_waits(drained: Service, slow: Path) -> None:  # noqa: F811
+def test_a_drain_carries_on_what_runs_and_leaves_what_waits(drained: Service, slow: Path) -> None:
     before = running(drained, slow)
     turn(drained, "drain", on=True)
     time.sleep(1.5)  # every process has seen it
@@ -113,7 +113,7 @@ def test_turning_the_drain_on_and_off_attempts_nothing_twice(drained: Service) -
 
 
 @pytest.mark.timeout(300)
-def test_sigterm_during_a_drain_ends_within_the_grace(drained: Service, slow: Path) -> None:  # noqa: F811
+def test_sigterm_during_a_drain_ends_within_the_grace(drained: Service, slow: Path) -> None:
     """What did not end in time is tried again at once by the next worker, not after a missed heartbeat."""
     id, worker = running(drained, slow), drained.pid("worker")
     turn(drained, "drain", on=True)
@@ -155,7 +155,7 @@ def test_the_command_turns_a_switch_and_shows_the_queue(drained: Service) -> Non
     assert shapr("drain", "on").returncode == 2, "a reason is needed"
 
 
-def test_running_conversions_go_on_while_read_only(one: Service, slow: Path) -> None:  # noqa: F811
+def test_running_conversions_go_on_while_read_only(one: Service, slow: Path) -> None:
     id = running(one, slow)
     turn(one, "read-only", on=True)
     try:

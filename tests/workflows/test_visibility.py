@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from temporalio import exceptions
 from temporalio.exceptions import ApplicationError
 
 from shapr.conversion import Request, Step
@@ -43,3 +44,9 @@ def test_an_incident_tells_a_caller_the_kind_and_no_host() -> None:
     assert error.code == "storage_full"
     assert "10.0.0.7" not in error.detail
     assert visibility.incident(Step.STORE, TimeoutError("heartbeat")).code == "internal"
+
+
+def test_a_store_that_hangs_is_unavailable_and_a_converter_that_hangs_is_not() -> None:
+    hung = exceptions.TimeoutError("t", type=None, last_heartbeat_details=[])
+    assert visibility.incident(Step.STORE, hung).code == "storage_unavailable"
+    assert visibility.incident(Step.COMPRESS, hung).code == "internal"
