@@ -15,6 +15,9 @@ DYNAMIC = {
     "matching.numTaskqueueReadPartitions": "1",  # fairness is exact within one partition
     "matching.numTaskqueueWritePartitions": "1",
     "frontend.WorkflowPauseEnabled": "true",
+    # Deleting an execution waits until these queues have noted that it was closed: by default, half a minute later.
+    "history.transferProcessorUpdateAckInterval": '"2s"',
+    "history.visibilityProcessorUpdateAckInterval": '"2s"',
 }
 
 

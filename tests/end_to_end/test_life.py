@@ -50,6 +50,32 @@ def running(service: Service, slow: Path) -> dict[str, Any]:
     return created
 
 
+def test_a_deleted_conversion_leaves_nothing_behind(service: Service) -> None:
+    done = service.convert(BRACKET, "stl,obj", reuse=False)
+    listed = "WorkflowId STARTS_WITH 'conversion-" + done["id"] + "'"
+    assert len(service.temporal("workflow", "list", "--query", listed)) == 1
+    assert len(objects(service, done["id"])) == 3
+    assert service.http.delete(f"/v1/conversions/{done['id']}").status_code == 204
+    gone = service.http.get(f"/v1/conversions/{done['id']}")
+    assert (gone.status_code, gone.json()["code"]) == (410, "gone")
+    assert gone.json()["counts"] == {"objects": 3, "executions": 1}
+    assert objects(service, done["id"]) == []
+    # Temporal deletes in the background: at once, or, after a terminated workflow, half a minute later.
+    until(lambda: not service.temporal("workflow", "list", "--query", listed), 90)
+
+
+def objects(service: Service, id: str) -> list[str]:
+    client = boto3.client(
+        "s3",
+        endpoint_url=service.stack()["addresses"]["s3"],
+        region_name="us-east-1",
+        aws_access_key_id=devstack_s3.ACCESS_KEY,
+        aws_secret_access_key=secret(service.data_dir / "s3" / "password"),
+    )
+    found = client.list_objects_v2(Bucket="shapr", Prefix=f"local/{id}/").get("Contents", [])
+    return [each["Key"] for each in found]
+
+
 def test_a_cancelled_conversion_has_no_converter_five_seconds_later(service: Service, slow: Path) -> None:
     created = running(service, slow)
     begun = time.monotonic()
@@ -111,42 +137,21 @@ def test_what_an_operator_terminates_fails_as_abandoned(service: Service, slow: 
     until(lambda: not converters(service), 10)
 
 
-def test_a_deleted_conversion_leaves_nothing_behind(service: Service) -> None:
-    done = service.convert(BRACKET, "stl,obj", reuse=False)
-    listed = "WorkflowId STARTS_WITH 'conversion-" + done["id"] + "'"
-    assert len(service.temporal("workflow", "list", "--query", listed)) == 1
-    assert len(objects(service, done["id"])) == 3
-    assert service.http.delete(f"/v1/conversions/{done['id']}").status_code == 204
-    gone = service.http.get(f"/v1/conversions/{done['id']}")
-    assert (gone.status_code, gone.json()["code"]) == (410, "gone")
-    assert gone.json()["counts"] == {"objects": 3, "executions": 1}
-    assert objects(service, done["id"]) == []
-    until(lambda: not service.temporal("workflow", "list", "--query", listed))
-
-
-def objects(service: Service, id: str) -> list[str]:
-    client = boto3.client(
-        "s3",
-        endpoint_url=service.stack()["addresses"]["s3"],
-        region_name="us-east-1",
-        aws_access_key_id=devstack_s3.ACCESS_KEY,
-        aws_secret_access_key=secret(service.data_dir / "s3" / "password"),
-    )
-    found = client.list_objects_v2(Bucket="shapr", Prefix=f"local/{id}/").get("Contents", [])
-    return [each["Key"] for each in found]
-
-
-def test_a_stall_by_the_store_ends_by_itself_when_the_store_is_back(service: Service, slow: Path) -> None:
-    created = running(service, slow)
-    with service.without("s3"):
-        stalled = until(lambda: (c := service.get(created["id"]))["state"] == "stalled" and c, 100)
-        assert stalled["error"]["code"] == "storage_unavailable"
-        assert service.act(created["id"], "retry").status_code == 409
-    ended = service.wait(created["id"], 120)
+def test_a_stall_by_the_store_ends_by_itself_when_the_store_is_back(service: Service) -> None:
+    worker = service.pid("worker")
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        created = service.submit(BRACKET, "stl", reuse=False)
+        with service.without("s3"):
+            os.kill(worker, signal.SIGCONT)
+            stalled = until(lambda: (c := service.get(created["id"]))["state"] == "stalled" and c, 60)
+            assert (stalled["step"], stalled["error"]["code"]) == ("upload", "storage_unavailable")
+            assert service.act(created["id"], "retry").status_code == 409
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    ended = service.wait(created["id"], 60)
     assert (ended["state"], ended["attempts"]) == ("completed", 1)
-    names = scheduled(service, ended["workflow_id"])
-    assert names.count("upload") == 1, names
-    assert names[-1] == "notify"
+    assert scheduled(service, ended["workflow_id"]) == ["upload", "notify", "upload", "compress", "store", "notify"]
 
 
 def test_an_api_that_dies_between_row_and_workflow_has_promised_nothing_too_much(service: Service) -> None:
