@@ -41,6 +41,8 @@ def assert_problem(answer: httpx.Response, code: str) -> dict[str, Any]:
         ("GET", "/v1/conversions?batch=%00", "invalid_request"),
         ("GET", "/v1/conversions?source_format=dwg", "invalid_request"),
         ("GET", "/v1/conversions?created_after=yesterday", "invalid_request"),
+        ("GET", "/v1/conversions?created_after=0001-01-01T00:00:00%2B14:00", "invalid_request"),
+        ("GET", "/v1/conversions?created_after=9999-12-31T23:59:59-14:00", "invalid_request"),
         ("GET", f"/v1/conversions/{new_id()}?wait=soon", "invalid_request"),
         ("GET", f"/v1/conversions/{new_id()}?wait=nan", "invalid_request"),
         ("GET", f"/v1/conversions/{new_id()}", "not_found"),
