@@ -55,8 +55,23 @@ async def test_an_error_is_a_problem(api: Api, method: str, path: str, code: str
     assert_problem(await api.http.request(method, path), code)
 
 
-async def test_a_wrong_method_is_told_the_right_ones(api: Api) -> None:
-    assert "GET" in (await api.http.delete("/livez")).headers["allow"]
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/livez", {"GET"}),
+        ("/v1/conversions", {"GET", "POST"}),
+        (f"/v1/conversions/{new_id()}", {"GET", "DELETE"}),
+        ("/v1/switches/drain", {"PUT", "DELETE"}),
+    ],
+)
+async def test_a_wrong_method_is_told_the_right_ones(api: Api, path: str, methods: set[str]) -> None:
+    answer = await api.http.patch(path)
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == methods
+
+
+async def test_a_wrong_method_for_an_action_is_told_the_right_one(api: Api) -> None:
+    assert "POST" in (await api.http.patch(f"/v1/conversions/{new_id()}:cancel")).headers["allow"]
 
 
 async def test_the_type_of_a_problem_leads_to_its_explanation(api: Api) -> None:
