@@ -19,7 +19,7 @@ from cli.report import show, show_report
 from cli.terminal import plain
 from shapr.answers import ConversionAnswer
 from tests.cli.conftest import SAMPLES, Shapr
-from tests.cli.test_client import Script, conversion
+from tests.cli.test_client import Script, conversion, problem
 
 FORMATS = {"formats": [{"name": "step", "extensions": ["step", "stp"], "writes": True}], "pairs": {}}
 ORDER = Order(("stp",), Path(), None, {})
@@ -137,6 +137,17 @@ async def test_a_stalled_conversion_is_followed_and_said(tmp_path: Path, capsys:
         "saving step",
         "completed",
     ]
+
+
+async def test_waiting_for_a_busy_service_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "cube.stp"
+    source.write_bytes(b"cube")
+    busy = problem("overloaded", 503, **{"Retry-After": "60"})
+    script = Script(httpx.Response(200, json=FORMATS), busy, answer(state="cancelled"))
+    order = Order(("stp",), tmp_path, None, {})
+    await carry_out(script.client(), order, [Errand(source)], Lines(Console(width=200)))
+    assert "cube.stp: overloaded, again in 60 s" in capsys.readouterr().out
+    assert script.paused == [60]
 
 
 async def test_a_damaged_download_is_not_done(tmp_path: Path) -> None:
