@@ -188,7 +188,7 @@ async def watch_make(parent: int, stop: asyncio.Event) -> None:
     """
     if not catches_interrupts(parent):  # no make, or one in the background, which ignores it
         return
-    while catches_interrupts(parent):
+    while catches_interrupts(parent):  # noqa: ASYNC110 - another process, which tells us nothing
         await asyncio.sleep(MAKE_POLL)
     await asyncio.sleep(MAKE_POLL)  # for a Ctrl-C, our own signal was on its way
     if not stop.is_set():
