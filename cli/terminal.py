@@ -16,7 +16,7 @@ from shapr.answers import ApiError, ErrorAnswer
 from shapr.errors import TABLE
 
 PIPED = 1000  # columns of a table that goes to a file or a pipe: what it holds stays on one line
-NARROWEST = 80  # columns of a table: a smaller terminal breaks its lines, which is easier to read than broken words
+NARROWEST = 120  # columns of a table: a smaller terminal breaks its lines, which is easier to read than broken words
 ADVICE = {
     "unreachable": "Start the service with `make up`, or set --url or SHAPR_URL. `shapr doctor` knows more.",
     "not_the_api": "Check --url or SHAPR_URL; `shapr doctor` tells who holds the port.",
