@@ -16,7 +16,8 @@ from cli.terminal import complain, print_json, print_table, row, say
 from shapr.answers import ErrorAnswer
 
 NAMED = 10  # conversions that a goodbye names
-FILES = typer.Argument(help="The files to convert; the extension says the format.", metavar="FILE")
+# What cannot be read is said of each file, and does not end the command before it has begun.
+FILES = typer.Argument(help="The files to convert; the extension says the format.", metavar="FILE", readable=False)
 TO = typer.Option("--to", help="Format to convert to; again or comma separated for more.", metavar="FORMAT")
 FOLDER = typer.Option("--output-dir", "-o", help="Where the outputs go; made if it is not there.", metavar="DIR")
 BATCH = typer.Option(help="Label; the same command with the same label goes on where it was stopped.", metavar="NAME")

@@ -129,6 +129,7 @@ async def _created(client: Client, order: Order, source: Path, following: Follow
             batch=order.batch,
             idempotency_key=stable,
             sent=_summed(following, "sending", size),
+            waits=lambda error, pause: following(f"{error.code}, again in {pause:.0f} s", None),
         )
     except OSError as error:
         raise LocalError("unreadable_file", "The file cannot be read", error) from error

@@ -16,6 +16,7 @@ from shapr.answers import ApiError, ErrorAnswer
 from shapr.errors import TABLE
 
 PIPED = 1000  # columns of a table that goes to a file or a pipe: what it holds stays on one line
+NARROWEST = 120  # columns of a table: a smaller terminal breaks its lines, which is easier to read than broken words
 ADVICE = {
     "unreachable": "Start the service with `make up`, or set --url or SHAPR_URL. `shapr doctor` knows more.",
     "not_the_api": "Check --url or SHAPR_URL; `shapr doctor` tells who holds the port.",
@@ -54,7 +55,7 @@ def _written_out(character: str) -> str:
 def table(*columns: str, title: str | None = None) -> Table:
     made = Table(box=box.SIMPLE_HEAD, title=title and plain(title), title_justify="left", pad_edge=False)
     for column in columns:
-        made.add_column(column, overflow="fold")
+        made.add_column(column, overflow="fold", no_wrap=column == "id")  # an id is there to be copied
     return made
 
 
@@ -63,7 +64,8 @@ def row(to: Table, *cells: object) -> None:
 
 
 def print_table(made: Table) -> None:
-    stdout().print(made)
+    console = stdout()
+    console.print(made, width=max(console.width, NARROWEST), crop=False)
 
 
 def tell(*sentences: object) -> None:

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parent.parent
 SERVERS = ("postgres", "redis", "s3", "temporal")
 OURS = ("api", "worker")
 KEEP_ALIVE = 75  # seconds; after uvicorn's 5, a busy client's next request met a connection being closed
+MAKE_POLL = 0.5  # seconds between two looks at make
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -40,6 +41,7 @@ async def up(settings: Settings, roles: Collection[str] = (*SERVERS, *OURS)) -> 
         return 1
     stop = asyncio.Event()
     watch_signals(stop, stack)
+    making = asyncio.create_task(watch_make(os.getppid(), stop))
     running = asyncio.create_task(run(stack, settings, roles, begun))
     waiting = asyncio.create_task(stop.wait())
     await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
@@ -48,6 +50,7 @@ async def up(settings: Settings, roles: Collection[str] = (*SERVERS, *OURS)) -> 
         print(f"cannot start: {error}", file=sys.stderr)
         code = 1
     running.cancel()
+    making.cancel()
     await stack.stop(OURS)
     return code
 
@@ -176,6 +179,31 @@ def watch_signals(stop: asyncio.Event, stack: Stack) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, asked)
+
+
+async def watch_make(parent: int, stop: asyncio.Event) -> None:
+    """Stop when make gets a SIGINT that we do not get, as by `kill -INT`: Ctrl-C on a terminal reaches both of us.
+
+    GNU make then waits for us without a word. But it takes its handler away, and that can be seen (proc(5): SigCgt).
+    """
+    if not catches_interrupts(parent):  # no make, or one in the background, which ignores it
+        return
+    while catches_interrupts(parent):  # noqa: ASYNC110 - another process, which tells us nothing
+        await asyncio.sleep(MAKE_POLL)
+    await asyncio.sleep(MAKE_POLL)  # for a Ctrl-C, our own signal was on its way
+    if not stop.is_set():
+        say("stopping, because make was interrupted")
+        stop.set()
+
+
+def catches_interrupts(make: int) -> bool:
+    """Is this a make that would still notice a SIGINT?"""
+    try:
+        status = Path(f"/proc/{make}/status").read_text()
+    except OSError:
+        return False
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    return "make" in fields["Name"] and bool(int(fields["SigCgt"], 16) & 1 << signal.SIGINT - 1)
 
 
 def announce(settings: Settings, seconds: float) -> None:

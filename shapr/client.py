@@ -51,6 +51,8 @@ T = TypeVar("T")
 A = TypeVar("A", bound=Answer)
 Told = Callable[[int], None]
 """Hears how many bytes were just sent or received."""
+Waits = Callable[[ApiError, float], None]
+"""Hears why something is asked again, and in how many seconds."""
 
 
 class Client:
@@ -107,6 +109,7 @@ class Client:
         batch: str | None = None,
         idempotency_key: str | None = None,
         sent: Told | None = None,
+        waits: Waits | None = None,
     ) -> ConversionAnswer:
         """Upload a file, streamed from the disk, and have it converted. OSError if the file cannot be read.
 
@@ -126,7 +129,7 @@ class Client:
                 made = await self._send("POST", "/v1/conversions", headers=headers, data=fields, files=files)
                 return _read(made, ConversionAnswer)
 
-        return await (self._patiently(attempt) if idempotency_key else attempt())
+        return await (self._patiently(attempt, waits) if idempotency_key else attempt())
 
     async def get(self, id: str, *, wait: float = 0) -> ConversionAnswer:
         """One conversion; with `wait` (seconds, at most 60), as soon as it has ended or the time is over."""
@@ -174,7 +177,7 @@ class Client:
 
         return await self._patiently(attempt)
 
-    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]], waits: Waits | None = None) -> T:
         """Try until it works, the failure is not a passing one, or TRIES are over."""
         for number in range(TRIES - 1):
             try:
@@ -182,7 +185,10 @@ class Client:
             except ApiError as error:
                 if not self._passes(error):
                     raise
-                await self._sleep(max(error.retry_after or 0.0, min(FIRST_PAUSE * 2**number, LONGEST_PAUSE)))
+                pause = max(error.retry_after or 0.0, min(FIRST_PAUSE * 2**number, LONGEST_PAUSE))
+                if waits:
+                    waits(error, pause)
+                await self._sleep(pause)
         return await attempt()
 
     def _passes(self, error: ApiError) -> bool:

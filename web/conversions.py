@@ -49,6 +49,13 @@ def _cursor(cursor: str) -> str:
     return cursor
 
 
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("out of range") from error
+
+
 Format = Annotated[str, AfterValidator(_format)]
 
 
@@ -60,7 +67,9 @@ class Filter(BaseModel):
     source_format: Format | None = None
     output_format: Format | None = None
     batch: Batch | None = None
-    created_after: datetime | None = Field(None, description="RFC 3339; UTC unless it says otherwise.")
+    created_after: Annotated[datetime, AfterValidator(_in_utc)] | None = Field(
+        None, description="RFC 3339; UTC unless it says otherwise."
+    )
 
 
 LOCATION = {"Location": {"schema": {"type": "string", "format": "uri"}, "description": "The conversion."}}
@@ -152,7 +161,6 @@ async def get(request: Request, id: str, query: Annotated[Waiting, Query()]) -> 
 async def listed(request: Request, query: Annotated[Filter, Query()]) -> Response:
     """Newest first; the Link header leads to the next page."""
     our, base = parts(request), address(request)
-    after = query.created_after
     page = await our.rows.list(
         tenant(request),
         limit=query.limit + 1,
@@ -161,7 +169,7 @@ async def listed(request: Request, query: Annotated[Filter, Query()]) -> Respons
         source_format=query.source_format,
         output_format=query.output_format,
         batch=query.batch,
-        created_after=after.replace(tzinfo=UTC) if after and after.tzinfo is None else after,
+        created_after=query.created_after,
     )
     more, page = len(page) > query.limit, page[: query.limit]
     following = None

@@ -23,9 +23,10 @@ from web.problems import problem
 INFLATED = 1 << 18  # bytes decompressed at a time: a small chunk may hold a thousand times its size
 
 router = APIRouter(tags=["files"])
+CONTENT: dict[str, dict[str, Any]] = {kind.media_type: {} for kind in FORMATS.values()}
 A_FILE: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The file", "content": {"application/octet-stream": {}}},
-    206: {"description": "A range of it", "content": {"application/octet-stream": {}}},
+    200: {"description": "The file", "content": CONTENT},
+    206: {"description": "A range of it", "content": CONTENT},
     304: {"description": "The caller has it"},
 }
 

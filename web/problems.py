@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shapr.conversion import Deleted, Step
@@ -18,6 +19,7 @@ from shapr.errors import TABLE, Refused, Unavailable
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "5"  # seconds; what is down is being restarted, and that takes about as long
 DETAIL_LENGTH = 500
+METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 FROM_ROUTER = {400: "malformed_request", 404: "not_found", 405: "method_not_allowed"}
 
 log = structlog.get_logger()
@@ -110,9 +112,20 @@ def install(app: FastAPI) -> None:
     async def of_the_router(request: Request, error: HTTPException) -> Response:
         said = {404: "nothing is at this address", 405: f"{request.method} is not possible here"}
         code = FROM_ROUTER.get(error.status_code, "internal")
-        return problem(code, said.get(error.status_code, str(error.detail)), headers=error.headers)
+        headers = {"Allow": allowed(request)} if error.status_code == 405 else error.headers
+        return problem(code, said.get(error.status_code, str(error.detail)), headers=headers)
 
     app.add_middleware(Unexpected)
+
+
+def allowed(request: Request) -> str:
+    """The methods of an address. The router knows only those of its first route that is there."""
+
+    def found(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+
+    return ", ".join(method for method in METHODS if found(method))
 
 
 class Unexpected:

@@ -35,4 +35,7 @@ if __name__ == "__main__":
     if len(sys.argv) != 4:
         print("usage: python -m shapr.converters.stub INPUT FORMAT OUTPUT", file=sys.stderr)  # noqa: T201
         sys.exit(2)
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])))
+    try:
+        sys.exit(main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])))
+    except OSError as error:
+        sys.exit(f"the stub failed: {error}")

@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,11 @@ class Shapr:
     environment: Mapping[str, str]
 
     def start(
-        self, *arguments: str | bytes | Path, stderr: int = subprocess.PIPE, **more: str
+        self,
+        *arguments: str | bytes | Path,
+        stderr: int = subprocess.PIPE,
+        before: Callable[[], None] | None = None,
+        **more: str,
     ) -> subprocess.Popen[bytes]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("SHAPR_")}
         return subprocess.Popen(
@@ -46,6 +50,7 @@ class Shapr:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,
+            preexec_fn=before,
         )
 
     def __call__(self, *arguments: str | bytes | Path, **more: str) -> Said:

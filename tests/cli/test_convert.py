@@ -1,6 +1,8 @@
 """`shapr convert` from outside, against the real service."""
 
+import ctypes
 import hashlib
+import json
 import os
 import signal
 from pathlib import Path
@@ -105,6 +107,22 @@ def test_what_is_no_readable_file_is_said_for_each(shapr: Shapr) -> None:
     assert said.code == 1
     unreadable = ["unreadable_file"] * 4
     assert errors(said.json()) == ["empty_file", *unreadable, "unsupported_format"]
+
+
+def like_anybody() -> None:
+    """Even root then needs the permissions of a file (linux/capability.h, linux/prctl.h)."""
+    drop, override, read_search = 24, 1, 2
+    for capability in (override, read_search):
+        ctypes.CDLL(None).prctl(drop, capability, 0, 0, 0)
+
+
+def test_a_file_that_may_not_be_read_does_not_keep_the_others_from_being_converted(shapr: Shapr) -> None:
+    shapr.file("secret.stl").chmod(0)
+    shapr.file("mine.stl")
+    with shapr.start("convert", "secret.stl", "mine.stl", "--to", "obj", "--json", before=like_anybody) as process:
+        out, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert errors(json.loads(out)) == ["unreadable_file", None]
 
 
 def test_strange_names_are_converted_and_shown_without_harm(shapr: Shapr) -> None:

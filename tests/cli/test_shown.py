@@ -16,10 +16,10 @@ from cli.batch import key, targets
 from cli.errand import Errand, Order, carry_out
 from cli.progress import Bars, Lines
 from cli.report import show, show_report
-from cli.terminal import plain
+from cli.terminal import plain, print_table, row, table
 from shapr.answers import ConversionAnswer
 from tests.cli.conftest import SAMPLES, Shapr
-from tests.cli.test_client import Script, conversion
+from tests.cli.test_client import ID, Script, conversion, problem
 
 FORMATS = {"formats": [{"name": "step", "extensions": ["step", "stp"], "writes": True}], "pairs": {}}
 ORDER = Order(("stp",), Path(), None, {})
@@ -67,6 +67,19 @@ def test_a_report_stands_source_beside_outputs_and_names_what_was_lost(
 @pytest.mark.parametrize("report", [None, {}, {"source": None, "outputs": None}, {"outputs": 3, "source": "x"}])
 def test_a_report_that_is_none_or_strange_does_no_harm(report: dict[str, Any] | None) -> None:
     show_report("a.step", report)
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_an_id_stays_whole_on_a_narrow_terminal(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("cli.terminal.stdout", lambda: Console(width=columns))
+    made = table("id", "state", "%", "created (UTC)", "batch", "source", "outputs", "error")
+    row(
+        made, ID, "completed", 100, "2026-11-24 22:50:17", "monday", "a bracket with a long name.step", "stl, glb", None
+    )
+    print_table(made)
+    assert ID in capsys.readouterr().out
 
 
 def test_a_stub_result_is_labelled_as_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,6 +150,17 @@ async def test_a_stalled_conversion_is_followed_and_said(tmp_path: Path, capsys:
         "saving step",
         "completed",
     ]
+
+
+async def test_waiting_for_a_busy_service_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "cube.stp"
+    source.write_bytes(b"cube")
+    busy = problem("overloaded", 503, **{"Retry-After": "60"})
+    script = Script(httpx.Response(200, json=FORMATS), busy, answer(state="cancelled"))
+    order = Order(("stp",), tmp_path, None, {})
+    await carry_out(script.client(), order, [Errand(source)], Lines(Console(width=200)))
+    assert "cube.stp: overloaded, again in 60 s" in capsys.readouterr().out
+    assert script.paused == [60]
 
 
 async def test_a_damaged_download_is_not_done(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -162,6 +163,7 @@ def test_only_whole_lines_of_the_contract_are_progress(pieces: list[bytes], perc
 
 async def test_a_flood_holds_up_the_program_and_costs_no_memory(tmp_path: Path) -> None:
     script = """
+import subprocess
 import sys
 sys.stdout.buffer.write(b"x" * 12_000_000 + b"\\nprogress: 30%\\n")
 open(sys.argv[3], "w").write("done")
@@ -518,3 +520,11 @@ async def test_a_busy_loop_is_not_starved_by_a_flood(tmp_path: Path) -> None:
     await convert(path, job(tmp_path, wall=1.0))
     assert time.process_time() - begun < 1.0
     assert child.PIPE <= 1 << 20
+
+
+def test_the_stub_says_in_one_line_why_it_failed(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "shapr.converters.stub", tmp_path / "missing.shapr", "stl", tmp_path / "out.stl"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    (said,) = ran.stderr.splitlines()
+    assert "No such file" in said

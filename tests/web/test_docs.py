@@ -70,6 +70,12 @@ async def test_the_answers_are_what_the_schema_says(api: Api, schema: dict[str, 
     check((await api.http.get("/nowhere")).json(), schema, "Problem")
 
 
+async def test_a_download_may_have_the_type_of_every_format(schema: dict[str, Any]) -> None:
+    for of in ("outputs/{format}", "source"):
+        answers = schema["paths"][f"/v1/conversions/{{id}}/{of}"]["get"]["responses"]
+        assert set(answers["200"]["content"]) == {kind.media_type for kind in FORMATS.values()}
+
+
 async def test_the_form_describes_every_field(schema: dict[str, Any]) -> None:
     form = schema["paths"]["/v1/conversions"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert set(form["properties"]) == {

@@ -41,6 +41,8 @@ def assert_problem(answer: httpx.Response, code: str) -> dict[str, Any]:
         ("GET", "/v1/conversions?batch=%00", "invalid_request"),
         ("GET", "/v1/conversions?source_format=dwg", "invalid_request"),
         ("GET", "/v1/conversions?created_after=yesterday", "invalid_request"),
+        ("GET", "/v1/conversions?created_after=0001-01-01T00:00:00%2B14:00", "invalid_request"),
+        ("GET", "/v1/conversions?created_after=9999-12-31T23:59:59-14:00", "invalid_request"),
         ("GET", f"/v1/conversions/{new_id()}?wait=soon", "invalid_request"),
         ("GET", f"/v1/conversions/{new_id()}?wait=nan", "invalid_request"),
         ("GET", f"/v1/conversions/{new_id()}", "not_found"),
@@ -53,8 +55,23 @@ async def test_an_error_is_a_problem(api: Api, method: str, path: str, code: str
     assert_problem(await api.http.request(method, path), code)
 
 
-async def test_a_wrong_method_is_told_the_right_ones(api: Api) -> None:
-    assert "GET" in (await api.http.delete("/livez")).headers["allow"]
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/livez", {"GET"}),
+        ("/v1/conversions", {"GET", "POST"}),
+        (f"/v1/conversions/{new_id()}", {"GET", "DELETE"}),
+        ("/v1/switches/drain", {"PUT", "DELETE"}),
+    ],
+)
+async def test_a_wrong_method_is_told_the_right_ones(api: Api, path: str, methods: set[str]) -> None:
+    answer = await api.http.patch(path)
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == methods
+
+
+async def test_a_wrong_method_for_an_action_is_told_the_right_one(api: Api) -> None:
+    assert "POST" in (await api.http.patch(f"/v1/conversions/{new_id()}:cancel")).headers["allow"]
 
 
 async def test_the_type_of_a_problem_leads_to_its_explanation(api: Api) -> None:
