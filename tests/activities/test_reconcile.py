@@ -179,6 +179,25 @@ async def test_what_temporal_lost_gets_another_attempt(world: World) -> None:
     assert world.temporal.asked == [("start", f"conversion-{made.id}-2")]
 
 
+async def test_what_temporal_lost_while_it_was_being_cancelled_is_cancelled(world: World) -> None:
+    made = await world.running()
+    await world.transitions.request_cancel("acme", made.id)
+    world.temporal.workflows.clear()
+    await world.reconcile.settle()
+    await world.reconcile.settle()
+    assert world.temporal.asked == [("start", f"conversion-{made.id}-2"), ("cancel", f"conversion-{made.id}-2")]
+
+
+async def test_what_no_run_owns_any_more_gets_another_attempt(world: World) -> None:
+    """An operator has reset an older run of it: that one found itself superseded, and had ended the younger one."""
+    made, waiting = await world.running(), await world.queued()
+    for each in (made, waiting):
+        world.ends(each, State.SUPERSEDED)
+    assert await world.reconcile.settle() == 2
+    await world.reconcile.settle()
+    assert sorted(world.temporal.asked) == [("start", f"conversion-{each.id}-2") for each in (made, waiting)]
+
+
 async def test_a_stall_by_the_store_is_over_when_the_store_answers(world: World, monkeypatch: Any) -> None:
     made = await world.running(State.STALLED, DOWN)
     other = await world.running(State.STALLED, Error(code="internal", detail="nobody knows"))

@@ -191,7 +191,7 @@ async def test_an_end_is_not_written_over_a_run_that_has_taken_over(rows: Rows) 
     later = datetime.now(UTC) + timedelta(seconds=1)
     assert await rows.records.claim(made.id, run_of(made, "a reset", later), Step.UPLOAD)
     assert not await rows.transitions.settle(standing, outcome(made, State.FAILED), 1, "conversion-x")
-    assert not await rows.transitions.requeue(standing)
+    assert not await rows.transitions.requeue(standing, 1)
     assert (await rows.get(made.id)).state is State.RUNNING
 
 
@@ -210,7 +210,7 @@ async def test_a_conversion_that_temporal_lost_is_queued_for_another_attempt(row
     made = await rows.running()
     standing = await rows.standing(made.id)
     assert standing
-    assert await rows.transitions.requeue(standing)
+    assert await rows.transitions.requeue(standing, 1)
     found = await rows.get(made.id)
     assert (found.state, found.attempts) == (State.QUEUED, 1)
     assert await rows.records.claim(made.id, run_of(made, "r1"), Step.STORE) is None, "its old run is superseded"
