@@ -37,7 +37,8 @@ REFUSE = """
     SELECT id FROM mine
 """
 OVERDUE = """
-    SELECT id FROM conversions WHERE state = 'awaiting_source' AND created_at < now() - make_interval(secs => $1)
+    SELECT id FROM conversions
+    WHERE state = 'awaiting_source' AND deleted_at IS NULL AND created_at < now() - make_interval(secs => $1)
     ORDER BY created_at LIMIT $2
 """
 # Nothing runs yet for what awaits its source, so that is cancelled at once. The others end by their workflow.

@@ -122,6 +122,12 @@ async def test_a_source_that_does_not_come_in_time_is_missing(rows: Rows) -> Non
     assert (await rows.get(young.id)).state is State.AWAITING_SOURCE
 
 
+async def test_deleted_ones_do_not_take_the_place_of_those_whose_time_is_over(rows: Rows) -> None:
+    older, old = [await rows.awaiting(created_at=datetime.now(UTC) - timedelta(days=days)) for days in (4000, 3999)]
+    await rows.transitions.bury("acme", older.id)
+    assert await rows.transitions.expire(86_400, 1) == [old.id]
+
+
 async def test_what_awaits_its_source_is_cancelled_at_once_and_not_tried_again(rows: Rows) -> None:
     made = await rows.awaiting()
     assert await rows.transitions.request_cancel("acme", made.id) is State.CANCELLED
