@@ -94,10 +94,12 @@ class Reconcile:
     async def purge_deleted(self) -> int:
         """Finish deletions that broke off."""
         with refusals():
-            unpurged = await self.rows.unpurged(PASS)
-            for gone in unpurged:
+
+            async def one(gone: Conversion) -> bool:
                 await purge.purge(self.rows, self.bucket, self.executions, gone)
-            return len(unpurged)
+                return True
+
+            return sum(await together(one, await self.rows.unpurged(PASS)))
 
     @activity.defn
     async def forget_keys(self) -> int:

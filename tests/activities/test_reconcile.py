@@ -255,6 +255,26 @@ async def test_a_deletion_that_broke_off_is_finished(world: World) -> None:
         await world.objects.open(key)
 
 
+async def test_a_deletion_that_cannot_be_finished_does_not_stop_the_others(world: World, monkeypatch: Any) -> None:
+    made = [await world.running(State.FAILED, DOWN) for _ in range(3)]
+    for each in made:
+        await world.transitions.bury("acme", each.id)
+    async with world.postgres.connection() as connection:
+        old = "UPDATE conversions SET deleted_at = now() - interval '1 h' WHERE id = ANY ($1)"
+        await connection.execute(old, [each.id for each in made])
+    delete = world.temporal.delete
+
+    async def sometimes(id: str, attempts: int) -> int:
+        if id == made[0].id:
+            raise RuntimeError("temporal will not")
+        return await delete(id, attempts)
+
+    monkeypatch.setattr(world.temporal, "delete", sometimes)
+    with pytest.raises(RuntimeError):
+        await world.reconcile.purge_deleted()
+    assert [bool((await world.get(each)).deleted) for each in made] == [False, True, True]
+
+
 async def test_orphans_are_swept_and_nothing_else(world: World) -> None:
     living, buried = await world.queued(), await world.running(State.FAILED, DOWN)
     await world.transitions.bury("acme", buried.id)
