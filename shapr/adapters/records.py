@@ -80,13 +80,14 @@ WRITE = """
     SELECT id FROM mine
 """
 
-# The newest of each recipe whose bytes are still there.
+# The newest of each recipe whose bytes are still there: one step into an index, however many there are.
 ALIKE = """
-    SELECT DISTINCT ON (o.recipe) o.recipe, c.id, c.report,
-        o.content || jsonb_build_object('format', o.format) AS output
-    FROM outputs o JOIN conversions c ON c.id = o.conversion_id
-    WHERE o.recipe = ANY ($1) AND c.id <> $2 AND o.content ->> 'state' = 'completed' AND c.deleted_at IS NULL
-    ORDER BY o.recipe, c.id DESC
+    SELECT asked.recipe, newest.*
+    FROM unnest($1::text[]) AS asked (recipe), LATERAL (
+        SELECT c.id, c.report, o.content || jsonb_build_object('format', o.format) AS output
+        FROM outputs o JOIN conversions c ON c.id = o.conversion_id
+        WHERE o.recipe = asked.recipe AND c.id <> $2 AND o.content ->> 'state' = 'completed' AND c.deleted_at IS NULL
+        ORDER BY o.conversion_id DESC LIMIT 1) AS newest
 """
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shapr.adapters.postgres import Postgres
-from shapr.adapters.records import Records
+from shapr.adapters.records import ALIKE, Records
 from shapr.adapters.transitions import Transitions
 from shapr.conversion import (
     Conversion,
@@ -272,6 +272,22 @@ async def test_outputs_alike_are_found_newest_first_and_not_in_tombs(rows: Rows)
     await rows.transitions.bury("acme", made[1].id)
     found = (await rows.records.alike([recipe], "me"))[recipe]
     assert (found.id, found.output.size) == (made[0].id, 1)
+
+
+async def test_what_is_converted_again_and_again_is_found_as_fast(rows: Rows, postgres: Postgres) -> None:
+    made, recipe = await rows.ended(State.COMPLETED), new_id()
+    many = """
+        WITH again AS (
+            INSERT INTO conversions (id, tenant, state, created_at, source)
+            SELECT $1 || n, 'acme', 'completed', now(), '{}' FROM generate_series(1, 5000) n RETURNING id)
+        INSERT INTO outputs SELECT id, 'stl', 1, '{"state": "completed"}', $2 FROM again
+    """
+    async with postgres.connection() as connection:
+        await connection.execute(many, made.id, recipe)
+        await connection.execute("ANALYZE conversions, outputs")
+        plan = await connection.fetch(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {ALIKE}", [recipe, "none"], "me")
+        await connection.execute("DELETE FROM conversions WHERE id LIKE $1 || '_%'", made.id)
+    assert not [line for (line,) in plan if "Sort" in line], plan
 
 
 def results_of(conversion: Conversion, *outputs: Output) -> Results:
