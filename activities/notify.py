@@ -4,7 +4,7 @@ from typing import Protocol
 
 from temporalio import activity
 
-from activities.run import Claims, claim, refusals, this_run
+from activities.run import Claims, alive, claim, refusals, this_run
 from shapr import keys
 from shapr.conversion import Outcome, Run, State, Step
 from shapr.errors import SUPERSEDED, Refused
@@ -33,10 +33,11 @@ class Notify:
     @activity.defn
     async def notify(self, outcome: Outcome) -> Outcome:
         with refusals():
-            conversion = await claim(self.rows, outcome.request.id, Step.NOTIFY)
-            if not await self.rows.write(this_run(), outcome):
-                raise Refused(SUPERSEDED, "a younger run owns this conversion")
-            await self.listeners.announce(conversion.id)
-            if outcome.state is not State.STALLED:  # a stalled one goes on from what is there
-                await self.work.delete_prefix(keys.work_prefix(conversion.tenant, conversion.id))
+            async with alive():
+                conversion = await claim(self.rows, outcome.request.id, Step.NOTIFY)
+                if not await self.rows.write(this_run(), outcome):
+                    raise Refused(SUPERSEDED, "a younger run owns this conversion")
+                await self.listeners.announce(conversion.id)
+                if outcome.state is not State.STALLED:  # a stalled one goes on from what is there
+                    await self.work.delete_prefix(keys.work_prefix(conversion.tenant, conversion.id))
             return outcome

@@ -22,7 +22,7 @@ Thing = TypeVar("Thing")
 class Rows(purge.Tombs, Protocol):
     async def expire(self, age_seconds: float, limit: int) -> list[str]: ...
     async def unended(self, limit: int, age_seconds: float) -> list[Standing]: ...
-    async def requeue(self, standing: Standing) -> bool: ...
+    async def requeue(self, standing: Standing, attempts: int) -> bool: ...
     async def settle(self, standing: Standing, outcome: Outcome, attempt: int, workflow_id: str) -> bool: ...
     async def unpurged(self, limit: int) -> list[Conversion]: ...
 
@@ -94,10 +94,12 @@ class Reconcile:
     async def purge_deleted(self) -> int:
         """Finish deletions that broke off."""
         with refusals():
-            unpurged = await self.rows.unpurged(PASS)
-            for gone in unpurged:
+
+            async def one(gone: Conversion) -> bool:
                 await purge.purge(self.rows, self.bucket, self.executions, gone)
-            return len(unpurged)
+                return True
+
+            return sum(await together(one, await self.rows.unpurged(PASS)))
 
     @activity.defn
     async def forget_keys(self) -> int:
@@ -114,14 +116,16 @@ class Reconcile:
             outcome = await self.executions.ending(name, request)
         except LookupError:
             if not queued:  # Temporal has lost it: it gets another attempt, in the next pass
-                return await self.rows.requeue(standing)
+                return await self.rows.requeue(standing, attempt)
             await self.executions.start(request, attempt)
             if conversion.cancel_requested:
                 await self.executions.cancel(name)
             return True
         if outcome is None:
             return await self.prompt(conversion, name, cured)
-        if not (outcome.state.terminal and await self.rows.settle(standing, outcome, attempt, name)):
+        if outcome.state is State.SUPERSEDED:  # by a run that is gone as well: another attempt, in the next pass
+            return await self.rows.requeue(standing, attempt)
+        if not await self.rows.settle(standing, outcome, attempt, name):
             return False
         await self.bucket.delete_prefix(keys.work_prefix(conversion.tenant, conversion.id))
         await self.listeners.announce(conversion.id)

@@ -53,6 +53,22 @@ def refusals() -> Iterator[None]:
 
 
 @asynccontextmanager
+async def alive() -> AsyncIterator[None]:
+    """Heartbeat in the background, so that a step whose worker died, or that reached none, is soon tried again."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(1)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
+
+
+@asynccontextmanager
 async def in_touch(progress: Tells, conversion: Conversion, step: Step) -> AsyncIterator[Callable[[int], None]]:
     """Heartbeat in the background, so that a cancellation reaches the step and its progress reaches the world.
 

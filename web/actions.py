@@ -52,7 +52,7 @@ async def retry(request: Request, id: str) -> Response:
     if not await our.transitions.retry(conversion):
         raise Refused("conflict", "another request changed it just now")
     await our.progress.announce(id)
-    await started(our, await our.conversion(owner, id))
+    await started(our, conversion)  # as it was: a reset may have claimed the row since, and counted an attempt
     return await told(our, request, owner, id)
 
 
@@ -82,7 +82,8 @@ async def asked_to_end(our: Parts, owner: str, id: str) -> None:
         return
 
     async def told_to_end() -> None:
-        if state is State.QUEUED:  # its workflow may not have been started, and only a workflow ends it
+        # As it is now: once it is claimed, the next attempt would be one more, that nobody cancels.
+        if conversion.state is State.QUEUED:  # its workflow may not have been started, and only a workflow ends it
             await our.executions.start(words.Request.of(conversion), conversion.attempts + 1)
         await our.executions.cancel(workflow_of(conversion))
 

@@ -44,6 +44,8 @@ POLICIES = Policies(
     },
     store={**STEADY, "start_to_close_timeout": timedelta(minutes=5)},
     notify=ActivityConfig(
+        # A server under load loses one in some hundreds on its way to the worker: seen, and noticed like a dead worker.
+        heartbeat_timeout=timedelta(seconds=30),
         start_to_close_timeout=timedelta(minutes=5),
         # 300 attempts of at most 5 minutes are 24 hours of trying; waiting in the queue does not count.
         retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=5), maximum_attempts=300),
@@ -64,11 +66,11 @@ def tune(settings: Settings) -> None:
     for name, seconds in limits.items():
         policy: ActivityConfig = getattr(POLICIES, name)
         policy["start_to_close_timeout"] = timedelta(seconds=seconds)
+        policy["heartbeat_timeout"] = timedelta(seconds=settings.heartbeat_timeout)
         if name == "notify":
             policy["retry_policy"] = _retry(timedelta(minutes=5), settings.notify_attempts)
         else:
             policy["retry_policy"] = _retry(timedelta(seconds=30), settings.step_attempts)
-            policy["heartbeat_timeout"] = timedelta(seconds=settings.heartbeat_timeout)
 
 
 def _retry(pause: timedelta, attempts: int) -> RetryPolicy:

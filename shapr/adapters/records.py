@@ -34,7 +34,8 @@ CREATE = """
 """
 
 # The ownership rule (LIFECYCLE.md, "What was learned" 8). A run takes the row over unless it has lost it before, or was
-# scheduled before the last takeover. That is a new attempt, unless it goes on with a stalled one.
+# scheduled before the last takeover; at the same time is not before: a reset keeps a step that was scheduled already.
+# That is a new attempt, unless it goes on with a stalled one.
 TAKE_OVER = """
     UPDATE conversions SET
         state = 'running', step = $5, finished_at = NULL, error = NULL, failed_step = NULL,
@@ -43,7 +44,7 @@ TAKE_OVER = """
         past_runs = CASE WHEN run_id IS NULL THEN past_runs ELSE past_runs || run_id END,
         workflow_id = $2, run_id = $3, claimed_at = $4
     WHERE id = $1 AND deleted_at IS NULL AND run_id IS DISTINCT FROM $3
-      AND NOT $3 = ANY (past_runs) AND (claimed_at IS NULL OR claimed_at < $4)
+      AND NOT $3 = ANY (past_runs) AND (claimed_at IS NULL OR claimed_at <= $4)
     RETURNING id
 """
 # The owner goes on. What it has ended stays ended: notify may be told twice.
@@ -79,13 +80,14 @@ WRITE = """
     SELECT id FROM mine
 """
 
-# The newest of each recipe whose bytes are still there.
+# The newest of each recipe whose bytes are still there: one step into an index, however many there are.
 ALIKE = """
-    SELECT DISTINCT ON (o.recipe) o.recipe, c.id, c.report,
-        o.content || jsonb_build_object('format', o.format) AS output
-    FROM outputs o JOIN conversions c ON c.id = o.conversion_id
-    WHERE o.recipe = ANY ($1) AND c.id <> $2 AND o.content ->> 'state' = 'completed' AND c.deleted_at IS NULL
-    ORDER BY o.recipe, c.id DESC
+    SELECT asked.recipe, newest.*
+    FROM unnest($1::text[]) AS asked (recipe), LATERAL (
+        SELECT c.id, c.report, o.content || jsonb_build_object('format', o.format) AS output
+        FROM outputs o JOIN conversions c ON c.id = o.conversion_id
+        WHERE o.recipe = asked.recipe AND c.id <> $2 AND o.content ->> 'state' = 'completed' AND c.deleted_at IS NULL
+        ORDER BY o.conversion_id DESC LIMIT 1) AS newest
 """
 
 

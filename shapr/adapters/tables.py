@@ -87,7 +87,7 @@ class OutputRow(SQLModel, table=True):
     __tablename__ = "outputs"
     __table_args__ = (
         Index("outputs_format", "format", "conversion_id"),
-        Index("outputs_recipe", "recipe", postgresql_where=text("recipe IS NOT NULL")),
+        Index("outputs_recipe", "recipe", "conversion_id", postgresql_where=text("recipe IS NOT NULL")),
     )
 
     conversion_id: str = Field(

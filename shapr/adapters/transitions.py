@@ -37,7 +37,8 @@ REFUSE = """
     SELECT id FROM mine
 """
 OVERDUE = """
-    SELECT id FROM conversions WHERE state = 'awaiting_source' AND created_at < now() - make_interval(secs => $1)
+    SELECT id FROM conversions
+    WHERE state = 'awaiting_source' AND deleted_at IS NULL AND created_at < now() - make_interval(secs => $1)
     ORDER BY created_at LIMIT $2
 """
 # Nothing runs yet for what awaits its source, so that is cancelled at once. The others end by their workflow.
@@ -50,11 +51,11 @@ CANCEL = """
       AND state IN ('awaiting_source', 'queued', 'running', 'stalled')
     RETURNING state
 """
-# The run that owned the row has lost it for good.
+# The run that owned the row has lost it for good. A cancellation that it was still asked for has not.
 RETRY = """
     UPDATE conversions SET
         state = 'queued', queued_at = now(), step = NULL, started_at = NULL, finished_at = NULL,
-        error = NULL, failed_step = NULL, cancel_requested = false,
+        error = NULL, failed_step = NULL, attempts = $5,
         past_runs = CASE WHEN run_id IS NULL THEN past_runs ELSE past_runs || run_id END, run_id = NULL
     WHERE id = $1 AND attempts = $2 AND run_id IS NOT DISTINCT FROM $3 AND state = ANY ($4) AND deleted_at IS NULL
       AND source ->> 'sha256' IS NOT NULL
@@ -136,15 +137,15 @@ class Transitions:
         async with self._postgres.connection() as connection, connection.transaction():
             run = await connection.fetchval("SELECT run_id FROM conversions WHERE id = $1", conversion.id)
             over = [State.FAILED, State.CANCELLED]
-            done = await connection.fetchval(RETRY, conversion.id, conversion.attempts, run, over)
+            done = await connection.fetchval(RETRY, conversion.id, conversion.attempts, run, over, conversion.attempts)
             if done:
                 await connection.execute(PENDING_AGAIN, conversion.id)
         return bool(done)
 
-    async def requeue(self, standing: Standing) -> bool:
-        """Back to `queued`: Temporal knows nothing of its workflow any more."""
-        gone = standing.conversion
-        return await self._done(RETRY, gone.id, gone.attempts, standing.run, [State.RUNNING, State.STALLED])
+    async def requeue(self, standing: Standing, attempts: int) -> bool:
+        """`queued` for the attempt after so many: no workflow of those will end it any more."""
+        was, over = standing.conversion, [State.QUEUED, State.RUNNING, State.STALLED]
+        return await self._done(RETRY, was.id, was.attempts, standing.run, over, attempts)
 
     async def bury(self, tenant: str, id: str) -> bool:
         """Leave a tombstone of an ended conversion; what it kept elsewhere is to be deleted next."""

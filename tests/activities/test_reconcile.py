@@ -179,6 +179,25 @@ async def test_what_temporal_lost_gets_another_attempt(world: World) -> None:
     assert world.temporal.asked == [("start", f"conversion-{made.id}-2")]
 
 
+async def test_what_temporal_lost_while_it_was_being_cancelled_is_cancelled(world: World) -> None:
+    made = await world.running()
+    await world.transitions.request_cancel("acme", made.id)
+    world.temporal.workflows.clear()
+    await world.reconcile.settle()
+    await world.reconcile.settle()
+    assert world.temporal.asked == [("start", f"conversion-{made.id}-2"), ("cancel", f"conversion-{made.id}-2")]
+
+
+async def test_what_no_run_owns_any_more_gets_another_attempt(world: World) -> None:
+    """An operator has reset an older run of it: that one found itself superseded, and had ended the younger one."""
+    made, waiting = await world.running(), await world.queued()
+    for each in (made, waiting):
+        world.ends(each, State.SUPERSEDED)
+    assert await world.reconcile.settle() == 2
+    await world.reconcile.settle()
+    assert sorted(world.temporal.asked) == [("start", f"conversion-{each.id}-2") for each in (made, waiting)]
+
+
 async def test_a_stall_by_the_store_is_over_when_the_store_answers(world: World, monkeypatch: Any) -> None:
     made = await world.running(State.STALLED, DOWN)
     other = await world.running(State.STALLED, Error(code="internal", detail="nobody knows"))
@@ -234,6 +253,26 @@ async def test_a_deletion_that_broke_off_is_finished(world: World) -> None:
     assert world.temporal.of(made) == ["delete"]
     with pytest.raises(LookupError):
         await world.objects.open(key)
+
+
+async def test_a_deletion_that_cannot_be_finished_does_not_stop_the_others(world: World, monkeypatch: Any) -> None:
+    made = [await world.running(State.FAILED, DOWN) for _ in range(3)]
+    for each in made:
+        await world.transitions.bury("acme", each.id)
+    async with world.postgres.connection() as connection:
+        old = "UPDATE conversions SET deleted_at = now() - interval '1 h' WHERE id = ANY ($1)"
+        await connection.execute(old, [each.id for each in made])
+    delete = world.temporal.delete
+
+    async def sometimes(id: str, attempts: int) -> int:
+        if id == made[0].id:
+            raise RuntimeError("temporal will not")
+        return await delete(id, attempts)
+
+    monkeypatch.setattr(world.temporal, "delete", sometimes)
+    with pytest.raises(RuntimeError):
+        await world.reconcile.purge_deleted()
+    assert [bool((await world.get(each)).deleted) for each in made] == [False, True, True]
 
 
 async def test_orphans_are_swept_and_nothing_else(world: World) -> None:

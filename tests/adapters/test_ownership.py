@@ -75,7 +75,13 @@ async def test_a_reset_is_a_new_attempt_and_the_old_run_never_comes_back(row: Ro
 async def test_a_run_that_was_scheduled_before_the_last_claim_is_superseded(row: Row) -> None:
     assert await row.claim("r2", 5)
     assert await row.claim("r1", 4) is None
-    assert await row.claim("r3", 5) is None, "as early is not younger"
+
+
+async def test_a_reset_that_kept_the_step_its_old_run_had_scheduled_takes_over(row: Row) -> None:
+    assert await row.claim("r1", 5)
+    reset = await row.claim("r2", 5)
+    assert reset is not None and reset.attempts == 2
+    assert await row.claim("r1", 5) is None
 
 
 async def test_a_resume_is_the_same_attempt(row: Row) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shapr.adapters.postgres import Postgres
-from shapr.adapters.records import Records
+from shapr.adapters.records import ALIKE, Records
 from shapr.adapters.transitions import Transitions
 from shapr.conversion import (
     Conversion,
@@ -122,6 +122,12 @@ async def test_a_source_that_does_not_come_in_time_is_missing(rows: Rows) -> Non
     assert (await rows.get(young.id)).state is State.AWAITING_SOURCE
 
 
+async def test_deleted_ones_do_not_take_the_place_of_those_whose_time_is_over(rows: Rows) -> None:
+    older, old = [await rows.awaiting(created_at=datetime.now(UTC) - timedelta(days=days)) for days in (4000, 3999)]
+    await rows.transitions.bury("acme", older.id)
+    assert await rows.transitions.expire(86_400, 1) == [old.id]
+
+
 async def test_what_awaits_its_source_is_cancelled_at_once_and_not_tried_again(rows: Rows) -> None:
     made = await rows.awaiting()
     assert await rows.transitions.request_cancel("acme", made.id) is State.CANCELLED
@@ -191,7 +197,7 @@ async def test_an_end_is_not_written_over_a_run_that_has_taken_over(rows: Rows) 
     later = datetime.now(UTC) + timedelta(seconds=1)
     assert await rows.records.claim(made.id, run_of(made, "a reset", later), Step.UPLOAD)
     assert not await rows.transitions.settle(standing, outcome(made, State.FAILED), 1, "conversion-x")
-    assert not await rows.transitions.requeue(standing)
+    assert not await rows.transitions.requeue(standing, 1)
     assert (await rows.get(made.id)).state is State.RUNNING
 
 
@@ -210,7 +216,7 @@ async def test_a_conversion_that_temporal_lost_is_queued_for_another_attempt(row
     made = await rows.running()
     standing = await rows.standing(made.id)
     assert standing
-    assert await rows.transitions.requeue(standing)
+    assert await rows.transitions.requeue(standing, 1)
     found = await rows.get(made.id)
     assert (found.state, found.attempts) == (State.QUEUED, 1)
     assert await rows.records.claim(made.id, run_of(made, "r1"), Step.STORE) is None, "its old run is superseded"
@@ -266,6 +272,22 @@ async def test_outputs_alike_are_found_newest_first_and_not_in_tombs(rows: Rows)
     await rows.transitions.bury("acme", made[1].id)
     found = (await rows.records.alike([recipe], "me"))[recipe]
     assert (found.id, found.output.size) == (made[0].id, 1)
+
+
+async def test_what_is_converted_again_and_again_is_found_as_fast(rows: Rows, postgres: Postgres) -> None:
+    made, recipe = await rows.ended(State.COMPLETED), new_id()
+    many = """
+        WITH again AS (
+            INSERT INTO conversions (id, tenant, state, created_at, source)
+            SELECT $1 || n, 'acme', 'completed', now(), '{}' FROM generate_series(1, 5000) n RETURNING id)
+        INSERT INTO outputs SELECT id, 'stl', 1, '{"state": "completed"}', $2 FROM again
+    """
+    async with postgres.connection() as connection:
+        await connection.execute(many, made.id, recipe)
+        await connection.execute("ANALYZE conversions, outputs")
+        plan = await connection.fetch(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {ALIKE}", [recipe, "none"], "me")
+        await connection.execute("DELETE FROM conversions WHERE id LIKE $1 || '_%'", made.id)
+    assert not [line for (line,) in plan if "Sort" in line], plan
 
 
 def results_of(conversion: Conversion, *outputs: Output) -> Results:

@@ -2,7 +2,8 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -70,6 +71,45 @@ async def test_cancelling_a_running_one_cancels_the_workflow_that_owns_the_row(a
     assert api.executions.cancelled[-2:] == [f"conversion-{told['id']}-7"] * 2
     await worker.end(State.CANCELLED)
     assert_problem(await act(api, told, "cancel"), "conflict")
+
+
+class Meanwhile:
+    """Transitions, after each of which something else happens before the request goes on."""
+
+    def __init__(self, real: Any, then: Callable[[], Awaitable[Any]]) -> None:
+        self.real, self.then = real, then
+
+    def __getattr__(self, name: str) -> Any:
+        async def both(*arguments: Any) -> Any:
+            done = await getattr(self.real, name)(*arguments)
+            await self.then()
+            return done
+
+        return both
+
+
+@contextmanager
+def meanwhile(api: Api, then: Callable[[], Awaitable[Any]]) -> Iterator[None]:
+    whole = api.parts
+    api.app.state.parts = dataclasses.replace(whole, transitions=Meanwhile(whole.transitions, then))
+    yield
+    api.app.state.parts = whole
+
+
+async def test_cancelling_what_is_claimed_just_now_starts_no_further_attempt(api: Api) -> None:
+    told = await api.created()
+    with meanwhile(api, lambda: Worker(api, told).step(Step.UPLOAD)):
+        assert (await act(api, told, "cancel")).status_code == 202
+    assert {attempt for request, attempt in api.executions.started if request.id == told["id"]} == {1}
+    assert api.executions.cancelled[-1] == f"conversion-{told['id']}"
+
+
+async def test_a_retry_that_a_reset_overtakes_starts_the_attempt_it_was_queued_for(api: Api) -> None:
+    told = await ended(api, State.FAILED)
+    reset = younger(Worker(api, told), f"conversion-{told['id']}", "a reset")
+    with meanwhile(api, lambda: api.rows.claim(told["id"], reset, Step.UPLOAD)):
+        assert (await act(api, told, "retry")).status_code == 202
+    assert [attempt for request, attempt in api.executions.started if request.id == told["id"]] == [1, 2]
 
 
 @pytest.mark.usefixtures("down")

@@ -70,7 +70,7 @@ class FakeRows:
         if self.down:
             raise Unavailable("postgres is down")
         row = self.rows[id]
-        if run.id in row.past_runs or (run.id != row.run and row.claimed and run.scheduled <= row.claimed):
+        if run.id in row.past_runs or (run.id != row.run and row.claimed and run.scheduled < row.claimed):
             return None
         changed: dict[str, Any] = {}
         if run.id != row.run:
