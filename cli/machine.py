@@ -146,5 +146,19 @@ def port(name: str, number: int, setting: str, pids: dict[str, int]) -> Check:
     holder = listener(number)
     if holder and holder.session in pids.values():
         return Check(about, "ok", f"held by our own stack (pid {holder.pid})")
+    if holder and of_another_stack(holder.pid):
+        found = f"held by a stack with another data dir (pid {holder.pid})"
+        return Check(
+            about, "warn", found, f"Set SHAPR_DATA_DIR as its `make up` had it; for a second one, set {setting}."
+        )
     who = f"{holder.name} (pid {holder.pid})" if holder else "a process of another user, or out of sight"
     return Check(about, "fail", f"held by {who}", f"Stop that, or set {setting} to another port.")
+
+
+def of_another_stack(pid: int) -> bool:
+    """Is this the API or the Temporal server of some `shapr up`? Their command lines tell."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has ended
+        return False
+    return b"web.app:create_app" in command or b"/temporal/temporal.db" in command

@@ -13,6 +13,7 @@ from shapr.errors import Refused, Unavailable
 from web.auth import SAFE
 from web.problems import refusal
 
+RECENT = 0.1  # seconds; nobody is refused by an older count, for what it knows may have been converted since
 SOONEST, LATEST = 5, 300  # seconds of Retry-After
 MAINTENANCE = 60  # seconds of Retry-After while read-only: nobody knows when it ends, and asking costs nothing
 SWITCHES = "/v1/switches/"  # who made it read-only must be able to end that
@@ -37,10 +38,7 @@ class Admission:
 
         It is decided before the block, so that nothing of an upload is read in vain. A block that raises gives it back.
         """
-        seen = await self._switches.look()
-        while self._accepted and self._accepted[0] < seen.began:
-            self._accepted.popleft()
-        if seen.depth + self._uploading + len(self._accepted) >= self._limit:
+        if self._full(await self._switches.look()) and self._full(seen := await self._switches.look(RECENT)):
             raise Refused("overloaded", "too many conversions are waiting already", retry_after=patience(seen))
         self._uploading += 1
         try:
@@ -48,6 +46,11 @@ class Admission:
             self._accepted.append(time.monotonic())
         finally:
             self._uploading -= 1
+
+    def _full(self, seen: Seen) -> bool:
+        while self._accepted and self._accepted[0] < seen.began:
+            self._accepted.popleft()
+        return seen.depth + self._uploading + len(self._accepted) >= self._limit
 
 
 def patience(seen: Seen) -> int:

@@ -64,16 +64,16 @@ class Switches:
         self._reading = asyncio.Lock()
         self.seen: Seen | None = None  # the last that could be read, however old
 
-    async def look(self) -> Seen:
-        """The switches and the depth, at most `FRESH` old. `Unavailable` when they cannot be read."""
+    async def look(self, fresh: float = FRESH) -> Seen:
+        """The switches and the depth, at most `fresh` seconds old. `Unavailable` when they cannot be read."""
         asked = time.monotonic()
-        if (seen := self._fresh(asked)) is not None:
+        if (seen := self._fresh(asked, fresh)) is not None:
             return seen
         async with self._reading:  # one reads for all that ask meanwhile
-            return self._fresh(asked) or await self._read()
+            return self._fresh(asked, fresh) or await self._read()
 
-    def _fresh(self, now: float) -> Seen | None:
-        return self.seen if self.seen is not None and now - self.seen.began < FRESH else None
+    def _fresh(self, now: float, fresh: float) -> Seen | None:
+        return self.seen if self.seen is not None and now - self.seen.began < fresh else None
 
     async def _read(self) -> Seen:
         began = time.monotonic()

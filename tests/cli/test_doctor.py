@@ -50,6 +50,11 @@ def test_beside_a_running_service_it_knows_the_ports_and_parts_as_its_own(servic
     assert all("our own stack" in each for each in held)
     assert {found[f"its {part}"]["found"] for part in ("postgres", "s3", "temporal", "redis")} == {"up"}
     assert found["client and service"]["status"] == "ok"
+    elsewhere = alone("doctor", "--json", **{name: theirs[name] for name in wanted[1:]})
+    assert elsewhere.code == 0, elsewhere.out
+    held = [check for name, check in checks(elsewhere).items() if name.startswith("port ")]
+    assert [check["status"] for check in held] == ["warn"] * 3
+    assert all("another data dir" in check["found"] for check in held)
 
 
 @pytest.fixture

@@ -49,7 +49,8 @@ class Progress:
     def hear(self, data: bytes) -> None:
         data = self._line + data
         for match in PROGRESS.finditer(data):
-            self.percent = max(self.percent, min(float(match[1]), 100.0))
+            if (percent := float(match[1])) <= 100:
+                self.percent = max(self.percent, percent)
         begun = max(data.rfind(b"\n"), data.rfind(b"\r"), 0)
         self._line = data[begun : begun + LINE]
 
