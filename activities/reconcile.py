@@ -14,7 +14,7 @@ from shapr.errors import Unavailable
 
 PASS = 500  # rows a pass: more would outlive the pause between two passes
 AT_ONCE = 16  # rows looked at together
-CURED = frozenset({"storage_unavailable", "storage_full"})  # a stall for this is over when the bucket answers
+CURED = "storage_unavailable"  # a stall for this is over when the bucket answers; a full one answers too
 
 Thing = TypeVar("Thing")
 
@@ -122,7 +122,7 @@ class Reconcile:
                 await self.executions.cancel(name)
             return True
         if outcome is None:
-            return await self.prompt(conversion, name, cured)
+            return await self.prompt(conversion, name, cured and standing.rested)
         if outcome.state is State.SUPERSEDED:  # by a run that is gone as well: another attempt, in the next pass
             return await self.rows.requeue(standing, attempt)
         if not await self.rows.settle(standing, outcome, attempt, name):
@@ -135,7 +135,7 @@ class Reconcile:
         """A workflow that runs may have missed a cancellation, or may wait for an incident that is over."""
         if conversion.cancel_requested:
             await self.executions.cancel(name)
-        elif cured and conversion.state is State.STALLED and conversion.error and conversion.error.code in CURED:
+        elif cured and conversion.state is State.STALLED and conversion.error and conversion.error.code == CURED:
             await self.executions.resume(name)
         else:
             return False

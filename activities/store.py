@@ -3,10 +3,11 @@
 from typing import Any, Protocol
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.run import Claims, Tells, claim, in_touch, refusals, this_run
 from shapr import keys
-from shapr.conversion import Results, Run, Step
+from shapr.conversion import Conversion, Output, Results, Run, Step
 from shapr.errors import SUPERSEDED, Refused
 
 
@@ -17,7 +18,7 @@ class Rows(Claims, Protocol):
 
 class Shelf(Protocol):
     async def copy(self, source: str, target: str) -> None:
-        """Create-once: publishing the same bytes again is the same as publishing them."""
+        """Create-once: publishing the same bytes again is the same as publishing them. LookupError without any."""
 
 
 class Store:
@@ -33,9 +34,16 @@ class Store:
             async with in_touch(self.progress, conversion, Step.STORE):
                 for output in results.outputs:
                     if output.state == "completed":
-                        await self.shelf.copy(
-                            keys.work(conversion, output), keys.output(conversion.tenant, conversion.id, output)
-                        )
+                        await self.publish(conversion, output)
                 if not await self.rows.store(this_run(), conversion.id, results, results.report):
                     raise Refused(SUPERSEDED, "a younger run owns this conversion")
             return results
+
+    async def publish(self, conversion: Conversion, output: Output) -> None:
+        target = keys.output(conversion.tenant, conversion.id, output)
+        try:
+            await self.shelf.copy(keys.work(conversion, output), target)
+        except LookupError as error:
+            # After an operator's reset to this step, say. No retry brings it back: only the converter does.
+            detail = f"what was converted to {output.format} is not in the store any more: try the conversion again"
+            raise ApplicationError(detail, type="internal", non_retryable=True) from error

@@ -188,10 +188,15 @@ class Alike(Model):
 
 
 class Standing(Model):
-    """A conversion that has not ended, and the run that owned its row when it was looked at."""
+    """A conversion that has not ended, and the run that owned its row when it was looked at.
+
+    `rested`: its last run has lasted, with the stall it came to, as long as everything before it. Resumed no sooner,
+    one that stalls again and again is tried at ever longer intervals.
+    """
 
     conversion: Conversion
     run: str | None
+    rested: bool = True
 
 
 class Uploaded(Model):

@@ -26,10 +26,13 @@ async def keyed(our: Parts, request: Request, tenant: str) -> AsyncIterator[Held
 
     A block that fails frees the key. `idempotency_in_flight` while another request holds it.
     """
-    key = request.headers.get("idempotency-key")
-    if key is None:
+    given = request.headers.getlist("idempotency-key")
+    if not given:
         yield None
         return
+    if len(given) > 1:
+        raise Refused("invalid_request", f"Idempotency-Key: it is given {len(given)} times")
+    (key,) = given
     if not KEY.fullmatch(key):
         raise Refused("invalid_request", "Idempotency-Key: 1 to 255 printable ASCII characters")
     found = await our.keys.hold(tenant, key, secrets.token_hex(16))

@@ -81,7 +81,7 @@ UNENDED = """
         WHERE state IN ('queued', 'running', 'stalled')
           AND greatest(queued_at, claimed_at) < now() - make_interval(secs => $2)
         ORDER BY looked_at NULLS FIRST LIMIT $1 FOR UPDATE SKIP LOCKED)
-    RETURNING id, run_id
+    RETURNING id, run_id, coalesce(now() - claimed_at > claimed_at - queued_at, true) AS rested
 """
 CLOSE = """
     WITH mine AS (
@@ -165,9 +165,10 @@ class Transitions:
     async def unended(self, limit: int, age_seconds: float) -> list[Standing]:
         """Queued, running and stalled ones that nobody has touched for so long; who was looked at waits its turn."""
         async with self._postgres.connection() as connection, connection.transaction():
-            runs = {row["id"]: row["run_id"] for row in await connection.fetch(UNENDED, limit, age_seconds)}
+            runs = {row["id"]: row for row in await connection.fetch(UNENDED, limit, age_seconds)}
             rows = await connection.fetch(f"{CONVERSION} WHERE c.id = ANY ($1) ORDER BY c.queued_at", list(runs))
-        return [Standing(conversion=of_row(row), run=runs[row["id"]]) for row in rows]
+        found = ((of_row(row), runs[row["id"]]) for row in rows)
+        return [Standing(conversion=each, run=run["run_id"], rested=run["rested"]) for each, run in found]
 
     async def settle(self, standing: Standing, outcome: Outcome, attempt: int, workflow_id: str) -> bool:
         """End it as its workflow `workflow_id`, the `attempt`-th, has ended; not if a run has claimed it since."""

@@ -213,6 +213,30 @@ async def test_a_stall_by_the_store_is_over_when_the_store_answers(world: World,
     assert world.temporal.of(other) == []
 
 
+async def test_one_that_stalls_again_and_again_is_resumed_at_ever_longer_intervals(world: World) -> None:
+    made = await world.running(State.STALLED, DOWN)
+
+    async def lasted(queued: int, claimed: int) -> None:
+        """Queued so many seconds ago, and claimed by its last run so many seconds ago."""
+        age = "UPDATE conversions SET queued_at = now() - make_interval(secs => $2),"
+        age += " claimed_at = now() - make_interval(secs => $3) WHERE id = $1"
+        async with world.postgres.connection() as connection:
+            await connection.execute(age, made.id, float(queued), float(claimed))
+
+    await lasted(queued=400, claimed=150)  # resumed once, and stalled again
+    await world.reconcile.settle()
+    assert world.temporal.of(made) == []
+    await lasted(queued=520, claimed=270)
+    await world.reconcile.settle()
+    assert world.temporal.of(made) == ["resume"]
+
+
+async def test_a_full_store_is_left_to_an_operator(world: World) -> None:
+    made = await world.running(State.STALLED, Error(code="storage_full", detail="?"))
+    await world.reconcile.settle()
+    assert world.temporal.of(made) == [], "it answers, full as it is"
+
+
 async def test_one_that_cannot_be_settled_does_not_stop_the_others(world: World) -> None:
     broken, fine = await world.running(), await world.running()
     world.ends(fine, State.COMPLETED)

@@ -175,6 +175,14 @@ async def test_the_key_of_a_deleted_conversion_says_gone(api: Api, key: dict[str
     assert (await api.submit(headers=key)).status_code == 410
 
 
+async def test_two_keys_are_no_key(api: Api) -> None:
+    form = {"data": {"outputs": "obj"}, "files": {"file": ("cube.stl", STL)}}
+    answer = await api.http.post(
+        "/v1/conversions", headers=[("Idempotency-Key", "a"), ("Idempotency-Key", "b")], **form
+    )
+    assert_problem(answer, "invalid_request")
+
+
 @pytest.mark.parametrize("bad", ["", "a\tb", "k" * 256, "schl\u00fcssel"])
 async def test_a_key_that_is_none_is_refused(api: Api, bad: str) -> None:
     answer = await api.submit(headers={"Idempotency-Key": bad.encode("latin-1")})  # type: ignore[dict-item]

@@ -135,6 +135,19 @@ async def test_a_step_that_ends_before_its_cancellation_reaches_it_does_not_swal
     assert (await activities(handle))[-2:] == ["upload" if step == "verify" else "store", "notify"]
 
 
+async def test_a_store_without_anything_to_publish_fails_and_does_not_stall(time_skipping, workers, parts, monkeypatch):
+    asked = request()
+
+    async def nothing(source: str, target: str) -> None:
+        raise LookupError(source)
+
+    monkeypatch.setattr(parts.objects, "copy", nothing)
+    async with workers(time_skipping.client):
+        outcome = await (await begin(time_skipping.client, parts, asked)).result()
+    assert (outcome.state, outcome.step, outcome.error.code) == (State.FAILED, Step.STORE, "internal")
+    assert "try the conversion again" in outcome.error.detail
+
+
 async def test_an_operator_can_abandon_a_stalled_conversion(time_skipping, workers, parts):
     asked = request()
     parts.objects.broken = True
