@@ -20,7 +20,7 @@ check: install ## format, lint, types, import contracts
 	.venv/bin/lint-imports
 
 faults: install ## kill -9 every process, the API under load, S3 away for minutes
-	@.venv/bin/pytest tests/end_to_end/test_faults.py tests/end_to_end/test_crashes.py -m "faults or not faults" $(ARGS)
+	@.venv/bin/pytest tests/end_to_end -m faults $(ARGS)
 
 install:
 	@.ci/install

@@ -47,5 +47,6 @@ async def settings(servers: Stack) -> Settings:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """`shapr up`, shared by the tests that leave it as they found it."""
-    with serving(tmp_path_factory.mktemp("service") / "data") as running:
+    # A dead worker is noticed after 8 s here, not after 30.
+    with serving(tmp_path_factory.mktemp("service") / "data", SHAPR_HEARTBEAT_TIMEOUT="8") as running:
         yield running

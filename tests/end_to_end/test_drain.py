@@ -99,6 +99,7 @@ def test_a_drain_carries_on_what_runs_and_leaves_what_waits(drained: Service, sl
         assert attempts(drained, id) == ONCE
 
 
+@pytest.mark.faults
 def test_turning_the_drain_on_and_off_attempts_nothing_twice(drained: Service) -> None:
     ids = []
     for _ in range(4):
@@ -112,6 +113,7 @@ def test_turning_the_drain_on_and_off_attempts_nothing_twice(drained: Service) -
         assert attempts(drained, id) == ONCE
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(300)
 def test_sigterm_during_a_drain_ends_within_the_grace(drained: Service, slow: Path) -> None:
     """What did not end in time is tried again at once by the next worker, not after a missed heartbeat."""

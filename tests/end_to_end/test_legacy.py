@@ -118,15 +118,13 @@ def test_the_load_script_gets_all_its_answers(client: Client) -> None:
 def test_the_stub_serves_the_client_as_the_seed_did(tmp_path: Path) -> None:
     with serving(tmp_path / "data", SHAPR_DEMO_STUB="1") as service:
         client = Client(service)
-        for target in ("step", "iges", "stl", "obj"):
-            row = client.watched(client.convert(target, "part.shapr", b"PK\x03\x04 a workspace"))
+        workspace = b"PK\x03\x04 a workspace"
+        made = {target: client.convert(target, "part.shapr", workspace) for target in ("step", "iges", "stl", "obj")}
+        failing = client.convert("stl", "fail.shapr", workspace)
+        for target, begun in made.items():
+            row = client.watched(begun)
             assert (row["status"], row["output_file"]) == (2, f"part.{target}")
             assert client.clicked(row, "output_file").headers["x-shapr-stub"] == "1"
-        row = client.watched(client.convert("stl", "fail.shapr", b"PK\x03\x04 a workspace"))
+        row = client.watched(failing)
         assert (row["status"], row["input_file"]) == (3, "fail.shapr")
         assert int(row["progress"]) > 0
-
-
-def test_it_is_not_served_when_the_environment_says_no(tmp_path: Path) -> None:
-    with serving(tmp_path / "data", SHAPR_LEGACY="0") as service:
-        assert service.http.get("/shapr/conversion").status_code == 404
