@@ -1,113 +1,14 @@
 """Reconcile on real rows, with an account of what Temporal knows: whatever they disagree about is put right."""
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from temporalio.testing import ActivityEnvironment
 
-from activities.reconcile import Reconcile
-from activities.sweep import Sweep
 from shapr import keys
-from shapr.adapters.idempotency import Keys
-from shapr.adapters.objects import Objects
-from shapr.adapters.postgres import Postgres
-from shapr.adapters.records import Records
-from shapr.adapters.transitions import Transitions
-from shapr.conversion import Conversion, Error, Outcome, Output, Request, Run, Source, State, Step, new_id
+from shapr.conversion import Error, Outcome, Request, Source, State
 from shapr.errors import Unavailable
-from shapr.settings import Settings
-
-DOWN = Error(code="storage_unavailable", detail="the store step was retried in vain; it waits for an operator")
-
-
-class Known:
-    """What Temporal knows, by workflow id: an outcome, or None while it runs."""
-
-    def __init__(self) -> None:
-        self.workflows: dict[str, Outcome | None] = {}
-        self.asked: list[tuple[str, str]] = []
-
-    async def start(self, request: Request, attempt: int) -> None:
-        self.asked.append(("start", keys.workflow(request.id, attempt)))
-
-    async def cancel(self, workflow_id: str) -> None:
-        self.asked.append(("cancel", workflow_id))
-
-    async def resume(self, workflow_id: str) -> None:
-        self.asked.append(("resume", workflow_id))
-
-    async def ending(self, workflow_id: str, request: Request) -> Outcome | None:
-        return self.workflows[workflow_id]  # KeyError is a LookupError
-
-    async def delete(self, id: str, attempts: int) -> int:
-        self.asked.append(("delete", id))
-        return attempts
-
-    def of(self, conversion: Conversion) -> list[str]:
-        return [what for what, name in self.asked if conversion.id in name]
-
-
-class World:
-    def __init__(self, settings: Settings, postgres: Postgres) -> None:
-        self.records = Records(postgres)
-        self.transitions = Transitions(postgres)
-        self.objects = Objects(settings)
-        self.temporal = Known()
-        self.announced: list[str] = []
-        self.postgres = postgres
-        self.reconcile = Reconcile(
-            self.transitions, Keys(postgres), self.objects, self, self.temporal, age=0, source_patience=86_400
-        )
-
-    async def announce(self, id: str) -> None:
-        self.announced.append(id)
-
-    async def queued(self, **more: Any) -> Conversion:
-        made = Conversion.model_validate(
-            {
-                "id": new_id(),
-                "tenant": "acme",
-                "state": State.QUEUED,
-                "created_at": datetime.now(UTC),
-                "source": Source(name="bracket.step", format="step", size=9, sha256="0" * 64),
-                "outputs": (Output(format="stl"),),
-            }
-            | more
-        )
-        await self.records.create(made)
-        return made
-
-    async def running(self, state: State = State.RUNNING, error: Error | None = None) -> Conversion:
-        made = await self.queued()
-        run = Run(workflow=keys.workflow(made.id, 1), id=new_id(), scheduled=datetime.now(UTC))
-        assert await self.records.claim(made.id, run, Step.STORE)
-        if state is not State.RUNNING:
-            outcome = Outcome(request=Request.of(made), state=state, step=Step.STORE, error=error)
-            assert await self.records.write(run, outcome)
-        self.temporal.workflows[run.workflow] = None
-        return await self.get(made)
-
-    async def get(self, conversion: Conversion) -> Conversion:
-        found = await self.records.get("acme", conversion.id)
-        assert found
-        return found
-
-    def ends(self, conversion: Conversion, state: State, error: Error | None = None, attempt: int = 1) -> None:
-        outcome = Outcome(request=Request.of(conversion), state=state, error=error)
-        self.temporal.workflows[keys.workflow(conversion.id, attempt)] = outcome
-
-
-@pytest.fixture
-async def world(settings: Settings) -> Any:
-    postgres = Postgres(settings)
-    async with postgres.connection() as connection:  # nothing of other tests: a pass looks at everything
-        await connection.execute("DELETE FROM conversions WHERE state IN ('queued', 'running', 'stalled')")
-    made = World(settings, postgres)
-    yield made
-    await made.objects.close()
-    await postgres.close()
+from tests.activities.world import DOWN, World
 
 
 async def test_a_queued_one_without_a_workflow_is_started(world: World) -> None:
@@ -297,41 +198,3 @@ async def test_a_deletion_that_cannot_be_finished_does_not_stop_the_others(world
     with pytest.raises(RuntimeError):
         await world.reconcile.purge_deleted()
     assert [bool((await world.get(each)).deleted) for each in made] == [False, True, True]
-
-
-async def test_orphans_are_swept_and_nothing_else(world: World) -> None:
-    living, buried = await world.queued(), await world.running(State.FAILED, DOWN)
-    await world.transitions.bury("acme", buried.id)
-    orphan, strange = f"acme/{new_id()}/source", "acme/readme.txt"
-    mine = [keys.source("acme", living.id), keys.work_prefix("acme", living.id) + "w"]
-    for key in (*mine, orphan, keys.source("acme", buried.id), strange):
-        async with world.objects.receive(key) as incoming:
-            await incoming.write(b"x")
-
-    async def left() -> set[str]:
-        found: set[str] = set()
-        after = ""
-        while page := await world.objects.page(after):
-            found |= {key for key, _ in page}
-            after = page[-1][0]
-        return found
-
-    await swept(Sweep(world.transitions, world.objects, age=3600).sweep_orphans)
-    assert orphan in await left(), "what was written just now may get its row yet"
-    assert await swept(Sweep(world.transitions, world.objects, age=-5).sweep_orphans) >= 2
-    now = await left()
-    assert {*mine, strange} <= now
-    assert not {orphan, keys.source("acme", buried.id)} & now
-
-
-async def test_unfinished_uploads_are_aborted(world: World) -> None:
-    key = f"acme/{new_id()}/source"
-    await world.objects._s3.call(lambda s3: s3.create_multipart_upload(Bucket=world.objects.bucket, Key=key))
-    assert await world.objects.abort_unfinished(datetime.now(UTC) - timedelta(hours=1)) == 0
-    assert await world.objects.abort_unfinished(datetime.now(UTC) + timedelta(seconds=5)) >= 1
-    assert await world.objects.abort_unfinished(datetime.now(UTC) + timedelta(seconds=5)) == 0
-
-
-async def swept(sweep: Callable[[], Awaitable[int]]) -> int:
-    found: int = await ActivityEnvironment().run(sweep)
-    return found
