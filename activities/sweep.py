@@ -8,6 +8,8 @@ from temporalio import activity
 from activities.run import refusals
 from shapr import keys
 
+UPLOADING = timedelta(days=1)  # a large file on a slow link may be on its way for hours
+
 
 class Rows(Protocol):
     async def living(self, ids: list[str]) -> set[str]:
@@ -44,7 +46,7 @@ class Sweep:
                     swept += await self.bucket.delete_prefix(prefix)
                 after = page[-1][0]
                 activity.heartbeat(after, swept)
-            return swept + await self.bucket.abort_unfinished(before)
+            return swept + await self.bucket.abort_unfinished(datetime.now(UTC) - UPLOADING)
 
     async def orphaned(self, old: list[str]) -> list[str]:
         """The prefixes among these keys that belong to no living conversion."""

@@ -38,19 +38,17 @@ def address(settings: Settings) -> str:
     return f"http://{host}:{settings.port}"
 
 
-def service(url: str | None) -> tuple[str, dict[str, str]]:
-    """The address that the option or the settings name, and the headers that every request to it carries."""
+def service(url: str | None) -> tuple[str, str | None]:
+    """The address that the option or the settings name, and the API key for it, if there is one."""
     chosen = settings()
-    key = chosen.api_key.get_secret_value() if chosen.api_key else None
-    return url or chosen.url or address(chosen), {"Authorization": f"Bearer {key}"} if key else {}
+    return url or chosen.url or address(chosen), chosen.api_key.get_secret_value() if chosen.api_key else None
 
 
 def client(url: str | None) -> Client:
     """A client of the service that the option or the settings name; a usage error if that is no address."""
-    chosen = settings()
-    key = chosen.api_key.get_secret_value() if chosen.api_key else None
+    where, key = service(url)
     try:
-        return Client(url or chosen.url or address(chosen), api_key=key)
+        return Client(where, api_key=key)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

@@ -35,7 +35,8 @@ def switch(
     """Show the switches and the queue, or turn a switch on or off."""
     if to is Position.on and not reason:
         raise typer.BadParameter("say why: --reason '...'", param_hint="--reason")
-    base, headers = service(url)
+    base, key = service(url)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     with httpx.Client(base_url=base, headers=headers, timeout=30, trust_env=False) as http:
         if name and to is Position.on:
             asked(http, "PUT", f"/v1/switches/{name}", {"reason": reason})

@@ -36,6 +36,14 @@ async def test_orphans_are_swept_and_nothing_else(world: World) -> None:
     assert not {orphan, keys.source("acme", buried.id)} & now
 
 
+async def test_an_upload_that_is_still_on_its_way_is_left_alone(world: World) -> None:
+    async with world.objects.receive(f"acme/{new_id()}/source") as incoming:
+        await incoming.write(b"x" * (9 << 20))  # enough to begin a multipart upload
+        await incoming.write(b"x" * (9 << 20))
+        await swept(Sweep(world.transitions, world.objects, age=-5).sweep_orphans)
+        await incoming.write(b"x" * (9 << 20))
+
+
 async def test_unfinished_uploads_are_aborted(world: World) -> None:
     key = f"acme/{new_id()}/source"
     await world.objects._s3.call(lambda s3: s3.create_multipart_upload(Bucket=world.objects.bucket, Key=key))
