@@ -99,6 +99,11 @@ class Settings(BaseSettings):
     converter_brep: ExternalProgram = _external("BREP")
     converter_stl: ExternalProgram = _external("STL")
     converter_obj: ExternalProgram = _external("OBJ")
+    converter_ply: ExternalProgram = _external("PLY")
+    converter_off: ExternalProgram = _external("OFF")
+    converter_glb: ExternalProgram = _external("GLB")
+    converter_gltf: ExternalProgram = _external("glTF")
+    converter_3mf: ExternalProgram = _external("3MF")
     demo_stub: bool = Field(
         False, description="Answer `.shapr` sources with stub results, labelled as such: nothing is converted."
     )

@@ -32,6 +32,8 @@ OWN = {
     "step": ("a STEP file",),
     "brep": ("a BREP file",),
     "glb": ("a GLB file",),
+    "ply": ("a PLY file",),
+    "3mf": ("a ZIP archive",),
 }
 STEP = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:/\*.*?\*/\s*)*ISO-10303-21\s*;", re.DOTALL)
 IGES = re.compile(rb"[^\r\n]{72}[SCB]\s*0*1?\s*[\r\n]")
@@ -52,8 +54,8 @@ def contradicts(format: str, head: bytes, converter: Converter = "built-in") -> 
         return f"the content is {kind}"
     if converter != "built-in":
         return None
-    sound = {"step": _step, "iges": _iges, "brep": _brep, "stl": _stl, "obj": _obj}[format](head)
-    return None if sound else f"the content does not look like {format.upper()}"
+    sound = {"step": _step, "iges": _iges, "brep": _brep, "stl": _stl, "obj": _obj}.get(format)
+    return None if sound is None or sound(head) else f"the content does not look like {format.upper()}"
 
 
 def check(format: str, path: Path, converter: Converter = "built-in") -> None:

@@ -77,7 +77,36 @@ FORMATS: dict[str, Format] = {
             unitless=True,
             options=(("units", "mm"), ("up_axis", "z")),
         ),
-        Format("glb", "glTF 2.0 binary", "mesh", ("glb",), "model/gltf-binary", reads=False, text=False),
+        Format(
+            "ply",
+            "Stanford PLY",
+            "mesh",
+            ("ply",),
+            "model/x-ply",
+            unitless=True,
+            text=False,
+            options=(("units", "mm"), ("up_axis", "z"), ("encoding", "binary")),
+        ),
+        Format(
+            "off",
+            "Geomview OFF",
+            "mesh",
+            ("off",),
+            "model/x-off",
+            unitless=True,
+            options=(("units", "mm"), ("up_axis", "z")),
+        ),
+        Format(
+            "glb",
+            "glTF 2.0 binary",
+            "mesh",
+            ("glb",),
+            "model/gltf-binary",
+            text=False,
+            options=(("mesh_compression", "none"),),
+        ),
+        Format("gltf", "glTF 2.0", "mesh", ("gltf",), "model/gltf+json", writes=False),
+        Format("3mf", "3MF", "mesh", ("3mf",), "model/3mf", text=False, options=(("units", "mm"),)),
     )
 }
 ALIASES: dict[str, str] = {extension: f.name for f in FORMATS.values() for extension in f.extensions}

@@ -7,10 +7,14 @@ start and the width of the phase that it measures, as fractions of the job.
 
 import mmap
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 SIZE = 4096
 POSITION, PHASE = 16, 1024
+
+Reach = Callable[[float], None]
+"""Told how much of a phase is done: 0..1, never falling."""
 
 
 class Page:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from shapr.conversion import UNIT_MM
 from shapr.converters.formats import FORMATS
-from shapr.converters.mesh import gltf, obj, stl
-from shapr.converters.mesh.model import Y_UP, Mesh
+from shapr.converters.mesh import files
+from shapr.converters.mesh.model import Mesh
 from shapr.converters.progress import Page
 from shapr.converters.run.job import Job
 from shapr.errors import Refused
@@ -27,25 +27,11 @@ def read(job: Job, page: Page) -> Model:
     """Parse the source once. Options that concern the source are the same for every output."""
     options = job.outputs[0][1]
     if FORMATS[job.source_format].kind == "mesh":
-        reader = {"stl": stl.read, "obj": obj.read}[job.source_format]
-        mesh = reader(job.source, Path(job.source_name).stem).scaled(UNIT_MM[options.get("source_units", "mm")])
+        mesh = files.read(job.source_format, job.source, Path(job.source_name).stem, page.reach)
+        mesh = mesh.scaled(UNIT_MM[options.get("source_units", "mm")])
         page.reach(1.0)
         return MeshModel(mesh, job, page)
     return BrepModel(job, page)
-
-
-def write_mesh(mesh: Mesh, format: str, path: Path, options: dict[str, Any]) -> None:
-    """A mesh in millimetres, z up, as a file in its units and axes."""
-    if format == "glb":
-        gltf.write(mesh, path)
-        return
-    if options["up_axis"] == "y":
-        mesh = mesh.turned(Y_UP)
-    mesh = mesh.scaled(1 / UNIT_MM[options["units"]])
-    if format == "stl":
-        stl.write(mesh, path, options["encoding"])
-    else:
-        obj.write(mesh, path)
 
 
 class MeshModel:
@@ -67,7 +53,7 @@ class MeshModel:
 
     def write(self, format: str, path: Path, options: dict[str, Any]) -> dict[str, Any]:
         if FORMATS[format].kind == "mesh":
-            write_mesh(self.mesh, format, path, options)
+            files.write(self.mesh, format, path, options, self.page.reach)
         else:
             self.brep.write(format, path, options)
         return options
@@ -79,6 +65,7 @@ class BrepModel:
     def __init__(self, job: Job, page: Page) -> None:
         from shapr.converters.brep.indicator import Indicator
 
+        self.page = page
         self.indicator = Indicator(page.memory)
         try:
             self.document = self._read(job)
@@ -113,7 +100,7 @@ class BrepModel:
         if format == "glb" and not tessellate.mirrored(document.shape(self.document)):
             glb.write(self.document, path, self.indicator.range())
         else:
-            write_mesh(mesh, format, path, options)
+            files.write(mesh, format, path, options, self.page.reach)
         return effective
 
     def _triangulate(self, options: dict[str, Any]) -> dict[str, float]:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from shapr.converters.mesh.model import Y_UP, Mesh
+from shapr.converters.progress import Reach
 
 FLOAT, UNSIGNED = 5126, 5125  # component types of the specification
 ARRAY, ELEMENTS = 34962, 34963  # buffer view targets
 
 
-def write(mesh: Mesh, path: Path) -> None:
+def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None:
     """Positions as float32 metres; without normals a viewer shades flat, which is what a faceted model is."""
     chunks: list[bytes] = []
     views: list[dict[str, Any]] = []
@@ -56,3 +57,4 @@ def write(mesh: Mesh, path: Path) -> None:
         out.write(struct.pack("<4sII", b"glTF", 2, 12 + 8 + len(text) + 8 + len(binary)))
         out.write(struct.pack("<I4s", len(text), b"JSON") + text)
         out.write(struct.pack("<I4s", len(binary), b"BIN\0") + binary)
+    reach(1.0)

@@ -8,10 +8,11 @@ import numpy as np
 
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.mesh.polygon import triangulated
+from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
 
-def read(path: Path, name: str) -> Mesh:
+def read(path: Path, name: str, reach: Reach) -> Mesh:
     """One part per object or group that has faces; polygons are cut into triangles."""
     points: list[tuple[float, float, float]] = []
     groups: dict[str, list[list[int]]] = {}
@@ -29,6 +30,7 @@ def read(path: Path, name: str) -> Mesh:
                     current = groups.setdefault(" ".join(words[1:]) or name, [])
         except ValueError:
             raise Refused("corrupt_file", f"line {number} of the OBJ file cannot be read") from None
+    reach(0.5)
     vertices = np.array(points, dtype=np.float64).reshape(-1, 3)
     if not any(groups.values()):
         raise Refused("no_geometry", "the OBJ file holds no face")
@@ -72,7 +74,7 @@ def _part(name: str, vertices: Any, faces: list[list[int]]) -> Part:
     return Part(name, vertices[used], local.reshape(-1, 3).astype(np.int32))
 
 
-def write(mesh: Mesh, path: Path, block: int = 50_000) -> None:
+def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach, block: int = 50_000) -> None:
     """One object per part; nine digits give a float32 back exactly."""
     offset = 1
     with path.open("w", encoding="utf-8") as out:
@@ -82,6 +84,7 @@ def write(mesh: Mesh, path: Path, block: int = 50_000) -> None:
             _rows(out, "v %.9g %.9g %.9g\n", part.vertices, block)
             _rows(out, "f %d %d %d\n", part.corners + offset, block)
             offset += len(part.vertices)
+            reach(number / len(mesh.parts))
 
 
 def _rows(out: Any, line: str, values: Any, block: int) -> None:

@@ -3,12 +3,14 @@
 import re
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from shapr.converters import detect
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.mesh.topology import welded
+from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
 HEADER = 84  # bytes: 80 of comment, a count
@@ -16,7 +18,7 @@ FACET = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attributes
 VERTEX = re.compile(rb"vertex\s+(\S+)\s+(\S+)\s+(\S+)", re.IGNORECASE)
 
 
-def read(path: Path, name: str) -> Mesh:
+def read(path: Path, name: str, reach: Reach) -> Mesh:
     """Its triangles with equal points made one. A count that the size contradicts is a damaged file."""
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -32,6 +34,7 @@ def read(path: Path, name: str) -> Mesh:
         points = facets["corners"].reshape(-1, 3).astype(np.float64)
     else:
         raise Refused("corrupt_file", "the STL file is cut short: it announces more triangles than it holds")
+    reach(0.5)
     if not len(points):
         raise Refused("no_geometry", "the STL file holds no triangle")
     if not np.isfinite(points).all():
@@ -55,14 +58,14 @@ def _ascii(path: Path) -> np.ndarray | None:
         raise Refused("corrupt_file", "a coordinate of the STL file is not a number") from None
 
 
-def write(mesh: Mesh, path: Path, encoding: str) -> None:
+def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None:
     """Coordinates as float32; normals by the right-hand rule, zero for triangles without area."""
     whole = Part.joined(mesh.parts)
     corners = whole.vertices[whole.corners].astype("<f4")
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     lengths = np.linalg.norm(normals, axis=1, keepdims=True)
     normals = np.divide(normals, lengths, out=np.zeros_like(normals), where=lengths > 0)
-    if encoding == "ascii":
+    if options["encoding"] == "ascii":
         _write_ascii(path, normals, corners)
         return
     facets = np.zeros(len(corners), FACET)
@@ -70,6 +73,7 @@ def write(mesh: Mesh, path: Path, encoding: str) -> None:
     with path.open("wb") as out:
         out.write(b"binary STL".ljust(80) + struct.pack("<I", len(facets)))
         facets.tofile(out)
+    reach(1.0)
 
 
 def _write_ascii(path: Path, normals: np.ndarray, corners: np.ndarray, block: int = 20_000) -> None:

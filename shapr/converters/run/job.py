@@ -42,6 +42,7 @@ class Job(BaseModel):
     outputs: tuple[tuple[str, dict[str, Any]], ...]
     scratch: Path
     limits: Limits
+    preview: bool = False
 
 
 class Written(BaseModel):
@@ -56,19 +57,27 @@ class Written(BaseModel):
 
 
 class Converted(BaseModel):
-    """What a run gave: its outputs, what is to be said of them, and the version of the converter that made them."""
+    """What a run gave: its outputs, what is to be said of them, and the version of the converter that made them.
+
+    `thumbnail` (PNG) and `preview` (GLB) are there if they were asked for and could be made.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     written: tuple[Written, ...]
     report: dict[str, Any] | None = None
     version: str
+    thumbnail: Path | None = None
+    preview: Path | None = None
 
 
 class Answer(BaseModel):
-    """What the child leaves behind: its outputs, or why it refused the source as a whole."""
+    """What the child leaves behind: its outputs with the report, or why it refused the source as a whole."""
 
     written: tuple[Written, ...] = ()
+    report: dict[str, Any] | None = None
+    thumbnail: Path | None = None
+    preview: Path | None = None
     error: Error | None = None
 
 

@@ -1,0 +1,25 @@
+"""What a report says of a file: counts and sizes, as measured by reading it. `brep/measure.py`, `mesh/measure.py`."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Lengths in millimetres, areas in mm², volumes in mm³, in the frame of the model (z up), whatever the file's units.
+
+    None means that the format cannot say: a mesh has no B-Rep faces, an open surface no volume.
+    """
+
+    bodies: int  # solids, and shells and faces that belong to none; for a mesh its connected surfaces
+    solids: int | None  # None for a mesh
+    faces: int | None  # B-Rep faces
+    triangles: int | None
+    low: tuple[float, float, float]
+    high: tuple[float, float, float]
+    volume: float | None
+    area: float
+    watertight: bool
+    units: str | None  # as the file says; None where the format has none
+    up_axis: str | None
+    names: int  # different names of parts
+    colours: int  # different colours

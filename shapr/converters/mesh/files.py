@@ -1,0 +1,38 @@
+"""Mesh files by format: who reads and who writes each. Within the house a mesh is in millimetres, z up."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from shapr.conversion import UNIT_MM
+from shapr.converters.mesh import gltf, obj, stl
+from shapr.converters.mesh.model import Y_UP, Mesh
+from shapr.converters.progress import Reach
+from shapr.errors import Refused
+
+# Given the file, a name for parts that have none, and whom to tell how far it is. A unitless file is read as it is; one
+# with units comes back in millimetres, and glTF z up. Companions lie beside the file.
+READERS: dict[str, Callable[[Path, str, Reach], Mesh]] = {"stl": stl.read, "obj": obj.read}
+# Given a mesh in the units and axes of the file (glTF: millimetres, z up), its path and the options.
+WRITERS: dict[str, Callable[[Mesh, Path, dict[str, Any], Reach], None]] = {
+    "stl": stl.write,
+    "obj": obj.write,
+    "glb": gltf.write,
+}
+
+
+def read(format: str, path: Path, name: str, reach: Reach) -> Mesh:
+    if format not in READERS:
+        raise Refused("unsupported_format", f"{format} is not read yet")
+    return READERS[format](path, name, reach)
+
+
+def write(mesh: Mesh, format: str, path: Path, options: dict[str, Any], reach: Reach) -> None:
+    """A mesh in millimetres, z up, as a file in its units and axes."""
+    if format not in WRITERS:
+        raise Refused("unsupported_pair", f"{format} is not written yet")
+    if options.get("up_axis") == "y":
+        mesh = mesh.turned(Y_UP)
+    if format not in ("glb", "3mf"):
+        mesh = mesh.scaled(1 / UNIT_MM[options["units"]])
+    WRITERS[format](mesh, path, options, reach)
