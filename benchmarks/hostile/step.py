@@ -80,14 +80,14 @@ def assembly(levels: int, copies: int, cyclic: bool = False) -> str:
     for level in range(levels):
         at = top + 100 * level
         last = level == levels - 1
-        text += f"#{at + 50}=SHAPE_REPRESENTATION('',(#907),#903);\n" if not last or cyclic else ""
-        text += product(at, 1000 if last and not cyclic else at + 50)
+        text += f"#{at + 90}=SHAPE_REPRESENTATION('',(#907),#903);\n" if not last or cyclic else ""
+        text += product(at, 1000 if last and not cyclic else at + 90)
         if last and not cyclic:
             break
         child = top if last else at + 100
-        inner = 1000 if level == levels - 2 and not cyclic else child + 50
+        inner = 1000 if level == levels - 2 and not cyclic else child + 90
         for copy in range(copies):
-            text += used(at + 10 + 6 * copy, at + 2, child + 2, at + 50, inner)
+            text += used(at + 10 + 6 * copy, at + 2, child + 2, at + 90, inner)
     return part21(text)
 
 

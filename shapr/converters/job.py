@@ -9,7 +9,7 @@ import traceback
 from pathlib import Path
 
 from shapr.conversion import Error
-from shapr.converters import detect
+from shapr.converters import detect, preflight
 from shapr.converters.progress import Page
 from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job, Written
 from shapr.converters.source import Model, read
@@ -22,6 +22,7 @@ def run(job: Job, page: Page) -> Answer:
     """The job's answer: its outputs, each written or failed by itself, or why the source is refused."""
     try:
         detect.check(job.source_format, job.source)
+        preflight.check(job.source_format, job.source)
         page.phase(0.0, READ)
         model = read(job, page)
     except Refused as refused:
