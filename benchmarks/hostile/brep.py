@@ -39,8 +39,8 @@ def files(_: Bait) -> Iterator[Hostile]:
     yield from blobs("brep")
     yield from cut("cylinder", "brep", raw, 6, *BROKEN)
     yield from cut("binary", "brep", binary, 6, *BROKEN)
-    yield from flipped("cylinder", "brep", raw, 6, *PARSE)
-    yield from flipped("binary", "brep", binary, 10, *PARSE)
+    yield from flipped("cylinder", "brep", raw, 6, *PARSE, "format_mismatch")
+    yield from flipped("binary", "brep", binary, 10, *PARSE, "format_mismatch")
     yield from texts(text)
     yield from binaries(binary)
 

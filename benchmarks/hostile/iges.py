@@ -72,7 +72,7 @@ def files(bait: Bait) -> Iterator[Hostile]:
     last = text.rstrip("\n").rindex("\n") + 1
     yield from blobs("iges")
     yield from cut("bracket", "iges", raw, 4, *BROKEN)
-    yield from flipped("bracket", "iges", raw, 6, *PARSE)
+    yield from flipped("bracket", "iges", raw, 6, *PARSE, "format_mismatch", "external_reference")
     for name, end in {
         "more": "S      1G      3D    908P    927",
         "fewer": "S      1G      3D      8P      7",

@@ -144,7 +144,7 @@ def files(bait: Bait) -> Iterator[Hostile]:
     yield from blobs("step")
     yield from cut("bracket", "step", raw, 6, *BROKEN)
     yield refused("no-end.step", raw[: raw.rindex(b"END-ISO")], *BROKEN)
-    yield from flipped("bracket", "step", raw, 6, *PARSE)
+    yield from flipped("bracket", "step", raw, 6, *PARSE, "format_mismatch", "external_reference")
     yield from loops(bracket)
     yield from lies(bracket)
     yield from words(bracket)

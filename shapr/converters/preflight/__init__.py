@@ -7,9 +7,9 @@ files by name. Each look here is linear, and small beside the parse that it prec
 from collections.abc import Callable
 from pathlib import Path
 
-from shapr.converters.preflight import step
+from shapr.converters.preflight import brep, iges, step
 
-LOOKS: dict[str, Callable[[Path], tuple[str, ...]]] = {"step": step.check}
+LOOKS: dict[str, Callable[[Path], tuple[str, ...]]] = {"step": step.check, "iges": iges.check, "brep": brep.check}
 
 
 def check(format: str, path: Path) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """STEP: ISO 10303-21 text, as the kernel's own scanner reads it."""
 
-import mmap
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,13 +47,13 @@ class References(NamedTuple):
 
 
 def check(path: Path) -> tuple[str, ...]:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        text = ASIDE.sub(b" ", content)
-        _structure(text)
-        _numbers(text)
-        outside = any(name in text for name in NAMES)
-        if outside:
-            _refuse_models(content)
+    content = path.read_bytes()
+    text = ASIDE.sub(b" ", content)
+    _structure(text)
+    _numbers(text)
+    outside = any(name in text for name in NAMES)
+    if outside:
+        _refuse_models(content)
     _graph(text)
     return (LOSS,) if outside else ()
 
@@ -149,7 +148,7 @@ def _records(text: bytes, begins: Nodes, pattern: re.Pattern[bytes]) -> Iterator
             yield [int(number) for number in NUMBER.findall(text, begin, text.find(b";", begin))]
 
 
-def _refuse_models(content: mmap.mmap) -> None:
+def _refuse_models(content: bytes) -> None:
     """A document that is named like a model is geometry that is elsewhere; others say something about it."""
     for name in EXTERNAL.finditer(content):
         begin, end = content.rfind(b";", 0, name.start()), content.find(b";", name.end())
@@ -159,15 +158,15 @@ def _refuse_models(content: mmap.mmap) -> None:
 
 def without_references(path: Path) -> Path:
     """The file itself, or a copy beside it in which no entity names another file."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        if all(content.find(name) < 0 for name in NAMES):
-            return path
-        kept, at = bytearray(content), 0
-        # Between strings and comments: where the kernel's scanner sees words, and nowhere else.
-        for aside in (*ASIDE.finditer(content), None):
-            for name in EXTERNAL.finditer(content, at, aside.start() if aside else len(content)):
-                kept[name.start()] = ord("X")  # a word that means nothing, and no byte is moved
-            at = aside.end() if aside else at
-        cleaned = path.with_name("cleaned.step")
-        cleaned.write_bytes(kept)
-        return cleaned
+    content = path.read_bytes()
+    if not any(name in content for name in NAMES):
+        return path
+    kept, at = bytearray(content), 0
+    # Between strings and comments: where the kernel's scanner sees words, and nowhere else.
+    for aside in (*ASIDE.finditer(content), None):
+        for name in EXTERNAL.finditer(content, at, aside.start() if aside else len(content)):
+            kept[name.start()] = ord("X")  # a word that means nothing, and no byte is moved
+        at = aside.end() if aside else at
+    cleaned = path.with_name("cleaned.step")
+    cleaned.write_bytes(kept)
+    return cleaned
