@@ -1,7 +1,7 @@
 """Every hostile file through the converters, a line each, and what was wrong: exit code 1 if anything was.
 
-    .venv/bin/python -m benchmarks.hostile [WORD]    # only files with WORD in the name
-    .venv/bin/python -m benchmarks.hostile --write FOLDER    # the files themselves, for other programs
+.venv/bin/python -m benchmarks.hostile [WORD]    # only files with WORD in the name
+.venv/bin/python -m benchmarks.hostile --write FOLDER    # the files themselves, for other programs
 """
 
 import asyncio

@@ -13,7 +13,16 @@ from OCP.BRepTools import BRepTools
 from benchmarks.hostile.kit import BROKEN, Bait, Hostile, blobs, cut, either, flipped, refused
 
 PARSE = ("corrupt_file", "no_geometry", "invalid_geometry", "limit_exceeded")
-SECTIONS = ("Locations", "Curve2ds", "Curves", "Polygon3D", "PolygonOnTriangulations", "Surfaces", "Triangulations", "TShapes")
+SECTIONS = (
+    "Locations",
+    "Curve2ds",
+    "Curves",
+    "Polygon3D",
+    "PolygonOnTriangulations",
+    "Surfaces",
+    "Triangulations",
+    "TShapes",
+)
 
 
 def cylinder() -> tuple[str, bytes]:
@@ -47,14 +56,32 @@ def files(_: Bait) -> Iterator[Hostile]:
 
 def texts(text: str) -> Iterator[Hostile]:
     for section in SECTIONS:
-        for name, count in {"huge": "2000000000", "overflow": "99999999999999999999", "negative": "-7", "more": "40"}.items():
+        for name, count in {
+            "huge": "2000000000",
+            "overflow": "99999999999999999999",
+            "negative": "-7",
+            "more": "40",
+        }.items():
             if section in ("Locations", "TShapes", "Curves", "Surfaces") or name == "huge":
-                yield either(f"count-{section.lower()}-{name}.brep", changed(text, f"^{section} \\d+", f"{section} {count}"), *PARSE)
+                yield either(
+                    f"count-{section.lower()}-{name}.brep",
+                    changed(text, f"^{section} \\d+", f"{section} {count}"),
+                    *PARSE,
+                )
     yield either("location-of-itself.brep", changed(text, r"^Locations \d+", "Locations 1\n2 1 1 0"), *PARSE)
     yield either("location-forward.brep", changed(text, r"^Locations \d+", "Locations 2\n2 2 1 0\n2 1 1 0"), *PARSE)
-    yield either("location-power.brep", changed(text, r"^Locations \d+", "Locations 2\n1\n1 0 0 1\n0 1 0 0\n0 0 1 0\n2 1 2000000000 0"), *PARSE)
+    yield either(
+        "location-power.brep",
+        changed(text, r"^Locations \d+", "Locations 2\n1\n1 0 0 1\n0 1 0 0\n0 0 1 0\n2 1 2000000000 0"),
+        *PARSE,
+    )
     nested = "".join(f"2 {n} 2 {n} 2 0\n" for n in range(1, 40))
-    yield either("location-bomb.brep", changed(text, r"^Locations \d+", f"Locations 40\n1\n1 0 0 1\n0 1 0 0\n0 0 1 0\n{nested}"), *PARSE, "decompression_bomb")
+    yield either(
+        "location-bomb.brep",
+        changed(text, r"^Locations \d+", f"Locations 40\n1\n1 0 0 1\n0 1 0 0\n0 0 1 0\n{nested}"),
+        *PARSE,
+        "decompression_bomb",
+    )
     whole = text[: text.rindex("+1 0")]
     yield either("shape-out-of-range.brep", whole + "+999999 0 \n", *PARSE)
     yield either("shape-negative.brep", whole + "+-5 0 \n", *PARSE)
@@ -65,7 +92,9 @@ def texts(text: str) -> Iterator[Hostile]:
     yield either("child-of-itself.brep", text[: first.start()] + "+12 0 -" + text[first.end() :], *PARSE)
     yield either("child-forward.brep", text[: first.start()] + "+1 0 -" + text[first.end() :], *PARSE)
     yield either("child-out-of-range.brep", text[: first.start()] + "+99999 0 +" + text[first.end() :], *PARSE)
-    yield either("location-out-of-range.brep", text[: first.start()] + f"+{first[2]} 99999 +" + text[first.end() :], *PARSE)
+    yield either(
+        "location-out-of-range.brep", text[: first.start()] + f"+{first[2]} 99999 +" + text[first.end() :], *PARSE
+    )
     curve = "7 0 0 {degree} {poles} {knots} 0 0 0 1 0 0 0 1 1 2 "
     for name, values in {
         "degree-huge": {"degree": "1000000000", "poles": "2", "knots": "2"},
@@ -75,7 +104,12 @@ def texts(text: str) -> Iterator[Hostile]:
         "knots-huge": {"degree": "1", "poles": "2", "knots": "2000000000"},
         "knots-overflow": {"degree": "1", "poles": "2", "knots": "99999999999999"},
     }.items():
-        yield either(f"curve-{name}.brep", changed(text, r"^Curves (\d+)\n.*$", r"Curves \1\n" + curve.format(**values)), *PARSE, "out_of_memory")
+        yield either(
+            f"curve-{name}.brep",
+            changed(text, r"^Curves (\d+)\n.*$", r"Curves \1\n" + curve.format(**values)),
+            *PARSE,
+            "out_of_memory",
+        )
     bezier = changed(text, r"^Curves (\d+)\n.*$", r"Curves \1\n6 0 2000000000 0 0 0 1 1 1 ")
     yield either("curve-bezier-huge.brep", bezier, *PARSE, "out_of_memory")
     trimmed = changed(text, r"^Curves (\d+)\n", r"Curves \1\n" + "8 0 1\n" * 100_000)
@@ -92,14 +126,24 @@ def texts(text: str) -> Iterator[Hostile]:
     yield either("line-10-mb.brep", changed(text, r"^Curves \d+", "Curves" + " " * 10_000_000 + "3"), *PARSE)
     yield either("header-twice.brep", text + text, *PARSE)
     yield either("sections-swapped.brep", text.replace("Curves", "X").replace("Surfaces", "Curves"), *PARSE)
-    yield either("version-unknown.brep", text.replace("Topology V1", "Topology V9").replace("Topology V3", "Topology V9"), *PARSE, "format_mismatch")
+    yield either(
+        "version-unknown.brep",
+        text.replace("Topology V1", "Topology V9").replace("Topology V3", "Topology V9"),
+        *PARSE,
+        "format_mismatch",
+    )
     yield refused("utf-16.brep", text.encode("utf-16"), *PARSE, "format_mismatch")
 
 
 def binaries(binary: bytes) -> Iterator[Hostile]:
     """The counts of the binary form are decimal; what they count is not."""
     for section in ("Locations", "Curve2ds", "Curves", "Polygon3D", "Surfaces", "Triangulations", "TShapes"):
-        for name, count in {"huge": b"2000000000", "negative": b"-7", "overflow": b"99999999999999999999", "more": b"99"}.items():
+        for name, count in {
+            "huge": b"2000000000",
+            "negative": b"-7",
+            "overflow": b"99999999999999999999",
+            "more": b"99",
+        }.items():
             lie, found = re.subn(rb"\b%s \d+" % section.encode(), section.encode() + b" " + count, binary, count=1)
             if found and (name != "more" or section in ("Curves", "TShapes")):
                 yield either(f"binary-{section.lower()}-{name}.brep", lie, *PARSE, "out_of_memory")
@@ -116,7 +160,9 @@ def binaries(binary: bytes) -> Iterator[Hostile]:
         head = re.search(rb"\bCurves \d+\n", binary)
         if not head:
             raise AssertionError("no curves")
-        yield either(f"binary-curve-{name}.brep", binary[: head.end()] + curve + binary[head.end() :], *PARSE, "out_of_memory")
+        yield either(
+            f"binary-curve-{name}.brep", binary[: head.end()] + curve + binary[head.end() :], *PARSE, "out_of_memory"
+        )
     yield either("binary-backwards.brep", binary[:60] + binary[60:][::-1], *PARSE)
     yield either("binary-ones.brep", binary[:200] + b"\xff" * (len(binary) - 200), *PARSE)
     yield either("binary-zeros.brep", binary[:200] + bytes(len(binary) - 200), *PARSE)

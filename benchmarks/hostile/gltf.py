@@ -8,7 +8,14 @@ from typing import Any
 
 from benchmarks.hostile.kit import Bait, Hostile, blobs, cut, either, flipped, refused
 
-PARSE = ("corrupt_file", "no_geometry", "invalid_geometry", "limit_exceeded", "unsupported_geometry", "external_reference")
+PARSE = (
+    "corrupt_file",
+    "no_geometry",
+    "invalid_geometry",
+    "limit_exceeded",
+    "unsupported_geometry",
+    "external_reference",
+)
 BOMB = ("decompression_bomb", "limit_exceeded")
 POINTS = struct.pack("<12f", 0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 0)
 CORNERS = struct.pack("<6H", 0, 1, 2, 0, 2, 3)
@@ -82,13 +89,19 @@ def containers(good: bytes) -> Iterator[Hostile]:
         yield either(f"chunk-{name}.glb", good[:12] + struct.pack("<I", length) + good[16:], *PARSE)
     yield either("version-1.glb", good[:4] + struct.pack("<I", 1) + good[8:], *PARSE, "format_mismatch")
     yield either("chunks-many.glb", good + struct.pack("<I4s", 0, b"JUNK") * 300_000, *PARSE)
-    yield either("json-deep.glb", glb(b'{"asset":{"version":"2.0"},"extras":' + b"[" * 200_000 + b"]" * 200_000 + b"}"), *PARSE)
-    yield either("json-deep.gltf", b'{"asset":{"version":"2.0"},"extras":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001, *PARSE)
+    yield either(
+        "json-deep.glb", glb(b'{"asset":{"version":"2.0"},"extras":' + b"[" * 200_000 + b"]" * 200_000 + b"}"), *PARSE
+    )
+    yield either(
+        "json-deep.gltf", b'{"asset":{"version":"2.0"},"extras":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001, *PARSE
+    )
     yield either("json-number.gltf", text(square()).replace(b'"count": 4', b'"count": ' + b"9" * 100_000), *PARSE)
     yield either("json-1e999.gltf", text(square()).replace(b'"count": 4', b'"count": 1e999'), *PARSE)
     yield either("json-nan.gltf", text(square(nodes=[{"mesh": 0, "translation": [float("nan"), 0, 0]}])), *PARSE)
     yield either("json-utf-16.gltf", text(square()).decode().encode("utf-16"), *PARSE, "format_mismatch")
-    yield either("json-twice.gltf", text(square()).replace(b'"scene": 0', b'"scene": 0, "scene": 7, "accessors": []'), *PARSE)
+    yield either(
+        "json-twice.gltf", text(square()).replace(b'"scene": 0', b'"scene": 0, "scene": 7, "accessors": []'), *PARSE
+    )
     yield either("json-list.gltf", b"[1, 2, 3]", *PARSE, "format_mismatch")
     yield either("json-null.gltf", b"null", *PARSE, "format_mismatch")
     yield either("members-null.gltf", json.dumps(dict.fromkeys(square(), None)).encode(), *PARSE, "format_mismatch")
@@ -130,8 +143,13 @@ def lies() -> Iterator[Hostile]:
         "matrix-zero": square(nodes=[{"mesh": 0, "matrix": [0] * 16}]),
         "matrix-short": square(nodes=[{"mesh": 0, "matrix": [1, 0, 0]}]),
         "matrix-huge": square(nodes=[{"mesh": 0, "matrix": [1e308] * 16}]),
-        "material-beyond": square(meshes=[{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1, "material": 5}]}]),
-        "color-huge": square(materials=[{"pbrMetallicRoughness": {"baseColorFactor": [1e300, -5, "x", None]}}], meshes=[{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1, "material": 0}]}]),
+        "material-beyond": square(
+            meshes=[{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1, "material": 5}]}]
+        ),
+        "color-huge": square(
+            materials=[{"pbrMetallicRoughness": {"baseColorFactor": [1e300, -5, "x", None]}}],
+            meshes=[{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1, "material": 0}]}],
+        ),
         "extension-required": square(extensionsRequired=["KHR_unknown"], extensionsUsed=["KHR_unknown"]),
         "name-list": square(nodes=[{"mesh": 0, "name": [1, 2]}]),
         "name-10-mb": square(nodes=[{"mesh": 0, "name": "A" * 10_000_000}]),
@@ -142,7 +160,11 @@ def lies() -> Iterator[Hostile]:
     for name, value in {"nan": float("nan"), "inf": float("inf"), "huge": 3e38}.items():
         yield either(f"points-{name}.glb", glb(square(), struct.pack("<f", value) + POINTS[4:] + CORNERS), *PARSE)
     for name, sparse in {
-        "huge": {"count": 4_000_000_000, "indices": {"bufferView": 1, "componentType": SHORT}, "values": {"bufferView": 0}},
+        "huge": {
+            "count": 4_000_000_000,
+            "indices": {"bufferView": 1, "componentType": SHORT},
+            "values": {"bufferView": 0},
+        },
         "beyond": {"count": 4, "indices": {"bufferView": 0, "componentType": INT}, "values": {"bufferView": 0}},
         "negative": {"count": -1, "indices": {"bufferView": 1, "componentType": SHORT}, "values": {"bufferView": 0}},
         "empty": {},
@@ -171,7 +193,11 @@ def trees() -> Iterator[Hostile]:
 def references(bait: Bait) -> Iterator[Hostile]:
     for way, place in bait.places("secret.bin").items():
         yield refused(f"buffer-{way}.gltf", text(square(), place), "external_reference", *PARSE)
-        pictured = square(images=[{"uri": place}], textures=[{"source": 0}], materials=[{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}])
+        pictured = square(
+            images=[{"uri": place}],
+            textures=[{"source": 0}],
+            materials=[{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
+        )
         pictured["meshes"][0]["primitives"][0]["material"] = 0
         yield either(f"image-{way}.glb", glb(pictured), *PARSE)
     yield refused("buffer-encoded.gltf", text(square(), f"..%2F{bait.folder.name}%2Fsecret.bin"), *PARSE)
@@ -194,13 +220,33 @@ def packed() -> Iterator[Hostile]:
         "KHR_draco_mesh_compression": {"bufferView": 0, "attributes": {"POSITION": 0}}
     }
     garbage = bytes(range(48))
-    for name, data in {"garbage": garbage, "head": b"DRACO\x02\x02\x01\x00\x00\x00" + b"\xff" * 37, "huge": b"DRACO\x02\x02\x01\x01\x00\x00\xff\xff\xff\xff\x0f\xff\xff\xff\xff\x0f" + b"\xff" * 27}.items():
+    for name, data in {
+        "garbage": garbage,
+        "head": b"DRACO\x02\x02\x01\x00\x00\x00" + b"\xff" * 37,
+        "huge": b"DRACO\x02\x02\x01\x01\x00\x00\xff\xff\xff\xff\x0f\xff\xff\xff\xff\x0f" + b"\xff" * 27,
+    }.items():
         yield refused(f"draco-{name}.glb", glb(draco, data.ljust(48, b"\0")[:48] + CORNERS), *PARSE)
-    beyond = json.loads(json.dumps(draco).replace('"KHR_draco_mesh_compression": {"bufferView": 0', '"KHR_draco_mesh_compression": {"bufferView": 77'))
+    beyond = json.loads(
+        json.dumps(draco).replace(
+            '"KHR_draco_mesh_compression": {"bufferView": 0', '"KHR_draco_mesh_compression": {"bufferView": 77'
+        )
+    )
     yield refused("draco-view-beyond.glb", glb(beyond), *PARSE)
-    for mode, count, stride in (("ATTRIBUTES", 4, 12), ("TRIANGLES", 6, 2), ("ATTRIBUTES", 400_000_000, 12), ("INDICES", -6, 2), ("ATTRIBUTES", 4, 2**20)):
+    for mode, count, stride in (
+        ("ATTRIBUTES", 4, 12),
+        ("TRIANGLES", 6, 2),
+        ("ATTRIBUTES", 400_000_000, 12),
+        ("INDICES", -6, 2),
+        ("ATTRIBUTES", 4, 2**20),
+    ):
         opt = square(extensionsUsed=["EXT_meshopt_compression"], extensionsRequired=["EXT_meshopt_compression"])
         opt["bufferViews"][0]["extensions"] = {
-            "EXT_meshopt_compression": {"buffer": 0, "byteLength": 48, "byteStride": stride, "count": count, "mode": mode}
+            "EXT_meshopt_compression": {
+                "buffer": 0,
+                "byteLength": 48,
+                "byteStride": stride,
+                "count": count,
+                "mode": mode,
+            }
         }
         yield refused(f"meshopt-{mode.lower()}-{count}-{stride}.glb", glb(opt, garbage + CORNERS), *PARSE)

@@ -7,7 +7,10 @@ from benchmarks.hostile.kit import BROKEN, SAMPLES, Bait, Hostile, blobs, cut, e
 
 PARSE = ("corrupt_file", "no_geometry", "invalid_geometry", "limit_exceeded")
 BOMB = ("decompression_bomb", "limit_exceeded")
-GLOBAL = "1H,,1H;,4Hpart,8Hpart.igs,4Hnone,4Hnone,32,38,6,308,15,4Hpart,1.,2,2HMM,1,0.01,15H20000101.000000,1E-07,10.,4Hnone,4Hnone,11,0,15H20000101.000000;"
+GLOBAL = (
+    "1H,,1H;,4Hpart,8Hpart.igs,4Hnone,4Hnone,32,38,6,308,15,4Hpart,1.,2,2HMM,1,0.01,"
+    "15H20000101.000000,1E-07,10.,4Hnone,4Hnone,11,0,15H20000101.000000;"
+)
 
 
 def section(letter: str, text: str, width: int = 72) -> list[str]:
@@ -44,8 +47,8 @@ def nested(levels: int, copies: int, loop: bool = False) -> str:
         held = [first + 2 * (n + 1) for n in range(copies)]
         entities.append((308, 0, f"0,1H{level % 10},{copies},{','.join(map(str, held))}"))
         below = 7 if last and loop else 5 if last else first + 2 * (copies + 1)
-        for _ in held:
-            entities.append((408, 0, f"{below},0.,0.,0.,1.") if not last or loop else RULED[0])
+        placed = (408, 0, f"{below},0.,0.,0.,1.") if not last or loop else RULED[0]
+        entities += [placed] * copies
     entities.append((408, 0, "7,0.,0.,0.,1."))
     return iges(entities)
 
@@ -97,7 +100,15 @@ def files(bait: Bait) -> Iterator[Hostile]:
     yield either("curve-of-itself.iges", iges([(102, 0, "2,1,1"), (118, 1, "1,1,0,0")]), *PARSE)
     yield either("revolution-of-itself.iges", iges([(120, 0, "1,1,0.,1.")]), *PARSE)
     yield either("boolean-of-itself.iges", iges([(180, 0, "3,-1,-1,1")]), *PARSE)
-    yield either("transform-of-itself.iges", changed(iges([*RULED, (124, 0, "1.,0.,0.,0.,0.,1.,0.,0.,0.,0.,1.,0.")]), r"^     124       4       0       0       0       0       0", "     124       4       0       0       0       0       7"), *PARSE)
+    yield either(
+        "transform-of-itself.iges",
+        changed(
+            iges([*RULED, (124, 0, "1.,0.,0.,0.,0.,1.,0.,0.,0.,0.,1.,0.")]),
+            r"^     124       4       0       0       0       0       0",
+            "     124       4       0       0       0       0       7",
+        ),
+        *PARSE,
+    )
     yield refused("bomb-subfigures.iges", nested(30, 2), *BOMB, "no_geometry")
     yield refused("bomb-groups.iges", groups(30, 2), *BOMB)
     yield either("cycle-subfigures.iges", nested(3, 1, loop=True), *PARSE)
@@ -123,7 +134,13 @@ def files(bait: Bait) -> Iterator[Hostile]:
     lie = (406, 15, "1,999999999999Hname")
     yield either("hollerith-parameter.iges", iges([*RULED, lie]), *PARSE)
     yield either("hollerith-negative.iges", iges([*RULED, (406, 15, "1,-5Hname")]), *PARSE)
-    for name, number in {"1e999": "1E999", "nan": "NAN", "d-exponent": "1D+999", "huge": "1E308", "digits": "9" * 5000}.items():
+    for name, number in {
+        "1e999": "1E999",
+        "nan": "NAN",
+        "d-exponent": "1D+999",
+        "huge": "1E308",
+        "digits": "9" * 5000,
+    }.items():
         lines = [(110, 0, f"0.,0.,0.,{number},0.,0."), *RULED[1:]]
         yield either(f"number-{name}.iges", iges(lines), *PARSE)
     yield either("scale-zero.iges", iges(RULED, head=GLOBAL.replace("4Hpart,1.,2", "4Hpart,0.,2")), *PARSE)

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from benchmarks.hostile.kit import BROKEN, SAMPLES, Bait, Hostile, blobs, cut, either, flipped, refused
 
 PARSE = ("corrupt_file", "no_geometry", "invalid_geometry", "limit_exceeded")
-NUMBERS = {"nan": "nan", "inf": "inf", "1e999": "1e999", "1e308": "1e308", "denormal": "1e-320", "digits": "9" * 50_000, "hex": "0x1p3"}
+NUMBERS = {
+    "nan": "nan",
+    "inf": "inf",
+    "1e999": "1e999",
+    "1e308": "1e308",
+    "denormal": "1e-320",
+    "digits": "9" * 50_000,
+    "hex": "0x1p3",
+}
 SQUARE = ("0 0 0", "10 0 0", "10 10 0", "0 10 0")
 
 
@@ -27,17 +35,35 @@ def stl() -> Iterator[Hostile]:
         yield refused(f"count-{name}.stl", raw[:80] + struct.pack("<I", count) + raw[84:], *codes)
     for name, value in {"nan": float("nan"), "inf": float("inf"), "huge": 3e38}.items():
         yield refused(f"{name}.stl", raw[:84] + struct.pack("<12fH", *[value] * 12, 0) * 100 + raw[84:-5000], *PARSE)
-    yield refused("all-nan.stl", bytes(80) + struct.pack("<I", 9) + struct.pack("<12fH", *[float("nan")] * 12, 0) * 9, "invalid_geometry", "no_geometry")
-    yield refused("points-only.stl", bytes(80) + struct.pack("<I", 99) + struct.pack("<12fH", *[1.0] * 12, 0) * 99, "no_geometry", "invalid_geometry")
+    yield refused(
+        "all-nan.stl",
+        bytes(80) + struct.pack("<I", 9) + struct.pack("<12fH", *[float("nan")] * 12, 0) * 9,
+        "invalid_geometry",
+        "no_geometry",
+    )
+    yield refused(
+        "points-only.stl",
+        bytes(80) + struct.pack("<I", 99) + struct.pack("<12fH", *[1.0] * 12, 0) * 99,
+        "no_geometry",
+        "invalid_geometry",
+    )
     yield either("solid-binary.stl", b"solid" + raw[5:], *PARSE)
     facet = "facet normal 0 0 1\nouter loop\nvertex 0 0 0\nvertex 1 0 0\nvertex {} 1 0\nendloop\nendfacet\n"
     for name, number in NUMBERS.items():
         yield either(f"ascii-{name}.stl", f"solid x\n{facet.format(number) * 20}endsolid x\n", *PARSE)
-    yield refused("ascii-open.stl", f"solid x\n{facet.format(0) * 20}facet normal 0 0 1\nouter loop\nvertex 0 0", *BROKEN)
-    yield either("ascii-vertices-four.stl", "solid x\n" + facet.format(0).replace("endloop", "vertex 5 5 5\nendloop") * 20 + "endsolid\n", *PARSE)
+    yield refused(
+        "ascii-open.stl", f"solid x\n{facet.format(0) * 20}facet normal 0 0 1\nouter loop\nvertex 0 0", *BROKEN
+    )
+    yield either(
+        "ascii-vertices-four.stl",
+        "solid x\n" + facet.format(0).replace("endloop", "vertex 5 5 5\nendloop") * 20 + "endsolid\n",
+        *PARSE,
+    )
     yield either("ascii-nested.stl", "solid x\n" + "outer loop\n" * 300_000 + "endsolid\n", *PARSE)
     yield either("ascii-line-10-mb.stl", "solid " + "A" * 10_000_000 + "\n" + facet.format(0) + "endsolid\n", *PARSE)
-    yield refused("png-zip.stl", b"\x89PNG\r\n\x1a\n" + bytes(200) + b"PK\x03\x04" + bytes(500), "format_mismatch", *BROKEN)
+    yield refused(
+        "png-zip.stl", b"\x89PNG\r\n\x1a\n" + bytes(200) + b"PK\x03\x04" + bytes(500), "format_mismatch", *BROKEN
+    )
     yield refused("step-named.stl", (SAMPLES / "bracket.step").read_bytes(), "format_mismatch")
     swapped = bytearray(raw)
     swapped[80:84] = swapped[80:84][::-1]
@@ -67,7 +93,9 @@ def obj(bait: Bait) -> Iterator[Hostile]:
         yield either(f"number-{name}.obj", head.replace("10 10 0", f"10 {number} 0") + "f 1 2 3 4\n", *PARSE)
     yield either("polygon-300-000.obj", head + "f " + " ".join(str(n % 4 + 1) for n in range(300_000)) + "\n", *PARSE)
     ring = "".join(f"v {n % 1000} {n // 1000} {n % 7}\n" for n in range(60_000))
-    yield either("polygon-wide.obj", ring + "f " + " ".join(map(str, range(1, 60_001))) + "\n", *PARSE, "conversion_timeout")
+    yield either(
+        "polygon-wide.obj", ring + "f " + " ".join(map(str, range(1, 60_001))) + "\n", *PARSE, "conversion_timeout"
+    )
     yield either("vertices-without-faces.obj", head * 1000, *PARSE)
     yield either("groups-200-000.obj", head + "".join(f"g {n}\nf 1 2 3\n" for n in range(200_000)), *PARSE)
     yield either("line-10-mb.obj", good + "#" + "A" * 10_000_000 + "\n", *PARSE)
@@ -76,7 +104,12 @@ def obj(bait: Bait) -> Iterator[Hostile]:
     yield refused("utf-16.obj", good.encode("utf-16"), *PARSE, "format_mismatch")
     yield either("names.obj", head + "o ../../../etc/passwd\ng $(id)\nusemtl <b>%n</b>\n" + "f 1 2 3 4\n", *PARSE)
     yield either("free-form.obj", head + "cstype bspline\ndeg 1000000000\ncurv 0 1 1 2 3 4\nparm u 0 1\nend\n", *PARSE)
-    yield either("call.obj", good + f"call {bait.folder}/secret.obj\ncsh touch /tmp/x\n!id\nshadow_obj {bait.folder}/secret.obj\n", *PARSE, "external_reference")
+    yield either(
+        "call.obj",
+        good + f"call {bait.folder}/secret.obj\ncsh touch /tmp/x\n!id\nshadow_obj {bait.folder}/secret.obj\n",
+        *PARSE,
+        "external_reference",
+    )
     for way, place in bait.places("secret.mtl").items():
         yield either(f"mtllib-{way}.obj", f"mtllib {place}\nusemtl secret\n{good}maplib {place}\n", *PARSE)
 
@@ -85,13 +118,21 @@ def ply() -> Iterator[Hostile]:
     yield from blobs("ply")
     points = "".join(f"{v}\n" for v in SQUARE)
 
-    def text(vertices: object = 4, faces: object = 1, count: str = "uchar", index: str = "int", body: str = points + "4 0 1 2 3\n") -> str:
+    def text(
+        vertices: object = 4,
+        faces: object = 1,
+        count: str = "uchar",
+        index: str = "int",
+        body: str = points + "4 0 1 2 3\n",
+    ) -> str:
         return (
             f"ply\nformat ascii 1.0\nelement vertex {vertices}\nproperty float x\nproperty float y\nproperty float z\n"
             f"element face {faces}\nproperty list {count} {index} vertex_indices\nend_header\n{body}"
         )
 
-    def binary(order: str, vertices: object = 4, faces: object = 1, count: str = "uchar", body: bytes | None = None) -> bytes:
+    def binary(
+        order: str, vertices: object = 4, faces: object = 1, count: str = "uchar", body: bytes | None = None
+    ) -> bytes:
         head = text(vertices, faces, count, body="").replace("ascii", f"binary_{order}_endian").encode()
         mark = "<" if order == "little" else ">"
         whole = b"".join(struct.pack(f"{mark}3f", *map(float, v.split())) for v in SQUARE)
@@ -107,8 +148,12 @@ def ply() -> Iterator[Hostile]:
         yield refused(f"binary-faces-{name}.ply", binary("big", faces=count), *PARSE)
     body = binary("little").split(b"end_header\n")[1][:48]
     yield refused("list-long.ply", binary("little", count="uint", body=body + struct.pack("<I", 2**32 - 1)), *PARSE)
-    yield refused("list-negative.ply", binary("little", count="int", body=body + struct.pack("<i4i", -4, 0, 1, 2, 3)), *PARSE)
-    yield refused("list-float.ply", binary("little", count="float", body=body + struct.pack("<f4i", 4e9, 0, 1, 2, 3)), *PARSE)
+    yield refused(
+        "list-negative.ply", binary("little", count="int", body=body + struct.pack("<i4i", -4, 0, 1, 2, 3)), *PARSE
+    )
+    yield refused(
+        "list-float.ply", binary("little", count="float", body=body + struct.pack("<f4i", 4e9, 0, 1, 2, 3)), *PARSE
+    )
     yield refused("index-beyond.ply", text(body=points + "4 0 1 2 99\n"), *PARSE)
     yield refused("index-negative.ply", text(body=points + "4 0 1 2 -1\n"), *PARSE)
     yield refused("index-overflow.ply", text(body=points + "4 0 1 2 18446744073709551617\n"), *PARSE)
@@ -117,9 +162,23 @@ def ply() -> Iterator[Hostile]:
     for name, number in NUMBERS.items():
         yield either(f"number-{name}.ply", text(body=points.replace("10 10", f"10 {number}") + "4 0 1 2 3\n"), *PARSE)
     yield refused("header-open.ply", "ply\nformat ascii 1.0\n" + "comment x\n" * 300_000, *PARSE)
-    yield either("properties-many.ply", text().replace("property float z\n", "property float z\n" + "".join(f"property float p{n}\n" for n in range(100_000))), *PARSE)
-    yield either("elements-many.ply", text().replace("end_header", "".join(f"element e{n} 0\n" for n in range(100_000)) + "end_header"), *PARSE)
-    yield either("element-empty-huge.ply", text().replace("element vertex", "element nothing 4000000000000\nelement vertex"), *PARSE)
+    yield either(
+        "properties-many.ply",
+        text().replace(
+            "property float z\n", "property float z\n" + "".join(f"property float p{n}\n" for n in range(100_000))
+        ),
+        *PARSE,
+    )
+    yield either(
+        "elements-many.ply",
+        text().replace("end_header", "".join(f"element e{n} 0\n" for n in range(100_000)) + "end_header"),
+        *PARSE,
+    )
+    yield either(
+        "element-empty-huge.ply",
+        text().replace("element vertex", "element nothing 4000000000000\nelement vertex"),
+        *PARSE,
+    )
     yield either("property-unknown.ply", text().replace("float y", "quad y"), *PARSE)
     yield either("property-twice.ply", text().replace("float y", "float x"), *PARSE)
     yield either("format-unknown.ply", text().replace("ascii 1.0", "binary_middle_endian 7.0"), *PARSE)
@@ -147,11 +206,22 @@ def off() -> Iterator[Hostile]:
         "missing": "",
     }.items():
         yield refused(f"count-{name}.off", text(counts), *PARSE)
-    for name, face in {"beyond": "4 0 1 2 99", "negative": "4 0 1 2 -1", "overflow": "4 0 1 2 18446744073709551617", "long": "2000000000 0 1 2", "list-negative": "-4 0 1 2 3"}.items():
+    for name, face in {
+        "beyond": "4 0 1 2 99",
+        "negative": "4 0 1 2 -1",
+        "overflow": "4 0 1 2 18446744073709551617",
+        "long": "2000000000 0 1 2",
+        "list-negative": "-4 0 1 2 3",
+    }.items():
         yield refused(f"face-{name}.off", text(body=f"{points}{face}\n"), *PARSE)
     for name, number in NUMBERS.items():
         yield either(f"number-{name}.off", text(body=points.replace("10 10", f"10 {number}") + "4 0 1 2 3\n"), *PARSE)
     yield either("dimensions-huge.off", text(head="nOFF\n1000000000"), *PARSE, "format_mismatch")
-    yield either("binary.off", b"OFF BINARY\n" + struct.pack(">3I", 2**32 - 1, 2**32 - 1, 0) + bytes(100), *PARSE, "format_mismatch")
+    yield either(
+        "binary.off",
+        b"OFF BINARY\n" + struct.pack(">3I", 2**32 - 1, 2**32 - 1, 0) + bytes(100),
+        *PARSE,
+        "format_mismatch",
+    )
     yield either("comments.off", text() + "# x\n" * 500_000, *PARSE)
     yield either("line-10-mb.off", text(body=points + "4 0 1 2 3 " + "7" * 10_000_000 + "\n"), *PARSE)

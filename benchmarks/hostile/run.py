@@ -83,9 +83,8 @@ def _judged(written: tuple[Written, ...]) -> tuple[str, str, list[str]]:
     """One word for all outputs: `converted` if any was written, else the first one's code."""
     failed = [each.error for each in written if each.error]
     wrong = [f"{e.code}: {e.detail}" for e in failed if e.code not in OF_OUTPUTS]
-    for each in written:
-        if each.path and each.format == "stl" and not _finite(each.path):
-            wrong.append("the STL written is empty or not finite")
+    meshes = [each.path for each in written if each.path and each.format == "stl"]
+    wrong += ["the STL written is empty or not finite" for path in meshes if not _finite(path)]
     if len(failed) == len(written):
         return failed[0].code, failed[0].detail, wrong
     return "converted", "; ".join(f"{e.code}: {e.detail}" for e in failed), wrong
@@ -108,7 +107,7 @@ def _held(ended: Ended, hostile: Hostile, folder: str) -> Ended:
         ended.wrong.append("it took too long")
     if ended.peak > MEMORY * 1.25:
         ended.wrong.append("it took too much memory")
-    if left := [pid for pid in _inside(Path(folder))]:
+    if left := _inside(Path(folder)):
         ended.wrong.append(f"{len(left)} processes are left")
     if Path(folder).exists():
         ended.wrong.append("its scratch dir is still there")
@@ -131,7 +130,7 @@ def _inside(folder: Path) -> list[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                if Path(os.readlink(entry / "cwd").removesuffix(" (deleted)")).is_relative_to(folder):
+                if Path(str((entry / "cwd").readlink()).removesuffix(" (deleted)")).is_relative_to(folder):
                     found.append(int(entry.name))
     return found
 

@@ -38,7 +38,9 @@ async def test_none_of_a_few_hurts_and_a_normal_file_converts_at_once() -> None:
     with watch() as watched:
         room = watched.bait.folder.parent / "room"
         room.mkdir()
-        chosen = [hostile for hostile in files(watched.bait, ("step", "iges", "brep", "meshes")) if hostile.name in SHORT]
+        chosen = [
+            hostile for hostile in files(watched.bait, ("step", "iges", "brep", "meshes")) if hostile.name in SHORT
+        ]
         assert len(chosen) == len(SHORT)
         for hostile in chosen:
             ended = await attack(serving, hostile, room)

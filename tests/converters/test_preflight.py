@@ -44,16 +44,20 @@ def test_both_forms_of_brep_pass(tmp_path: Path) -> None:
 def test_no_sound_file_of_the_corpus_is_refused() -> None:
     bad = {"f-hostile-no-shape-representation.step"}
     for path in sorted(CORPUS.iterdir()):
-        format = {".step": "step", ".stp": "step", ".igs": "iges", ".iges": "iges", ".brep": "brep"}.get(path.suffix.lower())
+        format = {".step": "step", ".stp": "step", ".igs": "iges", ".iges": "iges", ".brep": "brep"}.get(
+            path.suffix.lower()
+        )
         if format and not path.name.startswith("bad_") and path.name not in bad:
             preflight.check(format, path)
 
 
 def test_step_that_refers_to_itself_is_refused_however_indirectly(tmp_path: Path) -> None:
     edge = BRACKET.replace("#20 = ORIENTED_EDGE('',*,*,#21", "#20 = ORIENTED_EDGE('',*,*,#20")
-    hidden = BRACKET.replace("#20 = ORIENTED_EDGE('',*,*,#21", "#20/**/=ORIENTED_EDGE('',*,*,/*#21*/#55").replace(
-        "#55 = ORIENTED_EDGE('',*,*,#56", "#55 =\n(ORIENTED_EDGE('',*,*,#20"
-    ).replace("#20,.F.);", "#20,.F.));", 1)
+    hidden = (
+        BRACKET.replace("#20 = ORIENTED_EDGE('',*,*,#21", "#20/**/=ORIENTED_EDGE('',*,*,/*#21*/#55")
+        .replace("#55 = ORIENTED_EDGE('',*,*,#56", "#55 =\n(ORIENTED_EDGE('',*,*,#20")
+        .replace("#20,.F.);", "#20,.F.));", 1)
+    )
     assert edge != BRACKET and hidden != BRACKET
     for loop in (edge, hidden, assembly(3, 1, cyclic=True), mapped(3, 1, cyclic=True)):
         assert code(tmp_path, "step", loop) == "corrupt_file"

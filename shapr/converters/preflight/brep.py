@@ -87,7 +87,9 @@ class Text:
             size = bad[0][:1] in b"eE"
             raise Refused(
                 "invalid_geometry" if size else "corrupt_file",
-                "the BREP file holds a number beyond any size" if size else "a curve of the BREP file is not in numbers",
+                "the BREP file holds a number beyond any size"
+                if size
+                else "a curve of the BREP file is not in numbers",
             )
         self.tokens = TOKEN.finditer(content, begin, max(begin, end))
         self.left = end - begin

@@ -9,7 +9,9 @@ from shapr.errors import Refused
 
 Nodes = npt.NDArray[np.int64]
 
-DEEPEST = 500  # references from one entity to the next; the kernel's stack holds some thousands, real files need some 30
+DEEPEST = (
+    500  # references from one entity to the next; the kernel's stack holds some thousands, real files need some 30
+)
 MAX_INSTANCES = 100_000
 COUNTED = 10**18  # where counting stops
 
