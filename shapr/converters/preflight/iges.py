@@ -41,6 +41,7 @@ class Rule(NamedTuple):
 
 ANY: frozenset[int] = frozenset()
 FACES, SHELLS, LOOPS, VERTICES = frozenset({510}), frozenset({514}), frozenset({508}), frozenset({502})
+SURFACES = frozenset({108, 114, 118, 120, 122, 128, 140, 143, 144, 180, 190, 192, 194, 196, 198})
 RULES: dict[int, Rule] = {
     102: Rule((), (0, 1, 1, ((0, ANY),))),
     118: Rule(((0, ANY), (1, ANY))),
@@ -61,7 +62,7 @@ RULES: dict[int, Rule] = {
     430: Rule(((0, ANY),)),
     502: Rule((), (0, 1, 3, ())),
     504: Rule((), (0, 1, 5, ((0, ANY), (1, VERTICES), (3, VERTICES)))),
-    510: Rule(((0, ANY),), (1, 3, 1, ((0, LOOPS),))),
+    510: Rule(((0, SURFACES),), (1, 3, 1, ((0, LOOPS),))),
     514: Rule((), (0, 1, 2, ((0, FACES),))),
 }
 OPTIONAL = {(142, 2), (142, 1), (142, 3), (144, 3), (402, 0)}  # 0 stands for none

@@ -15,7 +15,7 @@ MAX_ID = 2**31 - 1  # the kernel's
 NESTED = 100  # parentheses; real files need some five, the kernel's stack holds some ten thousand
 # Strings and comments. What is not closed goes to the end; NUL is white space to the kernel's scanner.
 ASIDE = re.compile(rb"'[^']*(?:'|\Z)|/\*(?:.*?\*/|.*)|\0+", re.DOTALL)
-DEFINED = re.compile(rb"#(\d+)\s*=")
+DEFINED = re.compile(rb"#\d+\s*=\s*(\w*)")
 DATA = re.compile(rb"\bDATA\b\s*[;(]")
 END = re.compile(rb"\bENDSEC\s*;[^;]*END-ISO-10303-21\s*;")
 BEYOND = re.compile(rb"E\+?[1-9]\d\d+")  # 1E100 and more: the kernel's infinity is 2E100
@@ -37,6 +37,10 @@ MAP = re.compile(rb"REPRESENTATION_MAP\b")
 REPRESENTATION = re.compile(rb"\b(?!DEFINITIONAL_|SHAPE_DEFINITION_)\w*REPRESENTATION\b")
 NUMBER = re.compile(rb"#(\d+)")
 LOSS = "References to other files were passed over."
+
+
+# The kernel takes the second for granted where it meets the first.
+NEEDED = ((b"LINE", b"VECTOR"), (b"VECTOR", b"DIRECTION"))
 
 
 class References(NamedTuple):
@@ -86,9 +90,12 @@ def _numbers(text: bytes) -> None:
 
 
 def _graph(text: bytes) -> None:
-    begins, references = _references(text)
-    if not len(begins):
+    found = [(each.start(), each[1]) for each in DEFINED.finditer(text)]
+    if not found:
         return
+    begins = np.array([begin for begin, _ in found], np.int64)
+    defined, references = _references(text, begins)
+    _needed(np.array([kind for _, kind in found], "S16"), defined, references)
     highest = max(int(each.max(initial=0)) for each in references)
     if highest > 8 * len(begins) + 1000:  # numbers with great gaps: count them anew
         numbers, anew = np.unique(np.concatenate(references), return_inverse=True)
@@ -97,17 +104,23 @@ def _graph(text: bytes) -> None:
     _instances(text, begins)
 
 
-def _references(text: bytes) -> tuple[Nodes, References]:
-    """Where each definition begins, and the references in it."""
-    begins = np.fromiter((found.start() for found in DEFINED.finditer(text)), np.int64)
+def _references(text: bytes, begins: Nodes) -> tuple[Nodes, References]:
+    """The number of each definition, and the references in it."""
     signs, numbers = _marked(text)
     if (numbers > MAX_ID).any():
         raise Refused("limit_exceeded", f"an entity of the STEP file has a number above {MAX_ID}")
     defined = numbers[np.searchsorted(signs, begins)]
     owner = np.searchsorted(begins, signs, "right") - 1
     refers = (owner >= 0) & ~np.isin(signs, begins, assume_unique=True)
-    owner = owner[refers]
-    return begins, References(defined[owner] if len(begins) else owner, numbers[refers])
+    return defined, References(defined[owner[refers]], numbers[refers])
+
+
+def _needed(kinds: npt.NDArray[np.bytes_], defined: Nodes, references: References) -> None:
+    for kind, other in NEEDED:
+        wanting = defined[kinds == kind]
+        there = np.isin(references.targets, defined[(kinds == other) | (kinds == b"")])  # or a complex one
+        if not np.isin(wanting, references.owners[there]).all():
+            raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file has no {other.decode()}")
 
 
 def _marked(text: bytes) -> tuple[Nodes, Nodes]:
