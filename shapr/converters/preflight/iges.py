@@ -41,6 +41,7 @@ class Rule(NamedTuple):
 
 ANY: frozenset[int] = frozenset()
 FACES, SHELLS, LOOPS, VERTICES = frozenset({510}), frozenset({514}), frozenset({508}), frozenset({502})
+POINTS, DIRECTIONS = frozenset({116}), frozenset({123})
 SURFACES = frozenset({108, 114, 118, 120, 122, 128, 140, 143, 144, 180, 190, 192, 194, 196, 198})
 RULES: dict[int, Rule] = {
     102: Rule((), (0, 1, 1, ((0, ANY),))),
@@ -62,6 +63,7 @@ RULES: dict[int, Rule] = {
     430: Rule(((0, ANY),)),
     502: Rule((), (0, 1, 3, ())),
     504: Rule((), (0, 1, 5, ((0, ANY), (1, VERTICES), (3, VERTICES)))),
+    190: Rule(((0, POINTS), (1, DIRECTIONS))),
     510: Rule(((0, SURFACES),), (1, 3, 1, ((0, LOOPS),))),
     514: Rule((), (0, 1, 2, ((0, FACES),))),
 }
@@ -102,15 +104,27 @@ def _sections(data: bytes) -> dict[int, list[bytes]]:
 
 def _entities(sections: dict[int, list[bytes]]) -> list[Entity]:
     """The directory with its parameters, which say themselves whose they are."""
-    texts: dict[int, list[bytes]] = defaultdict(list)
-    for line in sections[ord("P")]:
-        texts[_number(line[64:72])].append(line[:64])
-    usual = _usual(b"".join(line[:72] for line in sections[ord("G")][:1]))
     lines, entities = sections[ord("D")], []
+    texts: dict[int, list[bytes]] = defaultdict(list)
+    begins: dict[int, int] = {}
+    for number, line in enumerate(sections[ord("P")], 1):
+        owner = _number(line[64:72])
+        if owner % 2 == 0 or not 0 < owner < len(lines):
+            raise Refused("corrupt_file", "parameters of the IGES file belong to no entity")
+        texts[owner].append(line[:64])
+        begins.setdefault(owner, number)
+    usual = _usual(b"".join(line[:72] for line in sections[ord("G")][:1]))
     for at in range(0, len(lines), 2):
-        text = b"".join(texts[at + 1]).translate(usual)
-        kind, form, matrix = lines[at][:8], lines[at + 1][32:40], lines[at][48:56]
-        entities.append(Entity(_number(kind), _number(form), _number(matrix), text))
+        first, second = lines[at], lines[at + 1]
+        kind, number = _number(first[:8]), at + 1
+        text = b"".join(texts[number]).translate(usual)
+        # Whatever is said twice must agree: the kernel goes by the one here and by the other there.
+        said = _number(first[73:80]), _number(second[73:80]), _number(second[:8])
+        if said != (number, number + 1, kind) or (kind and _number(first[8:16]) != begins.get(number)):
+            raise Refused("corrupt_file", "the directory of the IGES file contradicts itself")
+        if kind and _number(text[:64].replace(b";", b",").partition(b",")[0]) != kind:
+            raise Refused("corrupt_file", f"the parameters of an IGES entity of type {kind} are of another type")
+        entities.append(Entity(kind, _number(second[32:40]), _number(first[48:56]), text))
     return entities
 
 
