@@ -146,3 +146,22 @@ def test_no_hostile_file_makes_it_fail_or_linger(tmp_path: Path, room: object) -
                 looked(tmp_path, hostile.name.rpartition(".")[2], hostile.data)
             except Refused as refused:
                 assert refused.code in hostile.codes | {"corrupt_file"}, hostile.name
+
+
+def test_a_line_without_its_vector_is_refused(tmp_path: Path) -> None:
+    """The kernel takes it for granted, and crashes."""
+    broken = BRACKET.replace("#27 = LINE('',#28,#29)", "#27 = LINE('',#28,#28)")
+    assert broken != BRACKET
+    assert code(tmp_path, "step", broken) == "corrupt_file"
+
+
+def test_an_iges_directory_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    sound = (SAMPLES / "bracket.iges").read_text()
+    for said, other in (
+        ("     110      22       0", "     110      23       0"),
+        ("D0000022\n     502", "D0000099\n     502"),
+        ("0000405P0000226", "0099999P0000226"),
+        ("314,62.62", "315,62.62"),
+    ):
+        assert said in sound
+        assert code(tmp_path, "iges", sound.replace(said, other, 1)) == "corrupt_file"

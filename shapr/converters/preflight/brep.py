@@ -5,6 +5,7 @@ The layouts are those of `GeomTools_*Set.cxx` and `BinTools_*Set.cxx` of Open CA
 
 import re
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +31,8 @@ class Reader(Protocol):
     def degree(self) -> int: ...
     def count(self) -> int: ...
     def skip(self, reals: int) -> None: ...
+    def integers(self, count: int) -> None: ...
+    def mark(self) -> None: ...
     def knots(self, count: int) -> None: ...
 
 
@@ -45,6 +48,14 @@ def check(path: Path) -> tuple[str, ...]:
                     _curve(reader, size)
                 else:
                     _surface(reader)
+    normals = (b"Topology V4" if binary else b"Topology V3") in content[:200]
+    for name, walk in MESHES.items():
+        for begin, count in heads.get(name, ()):
+            reader = (
+                Binary(content, begin) if binary else Text(content, begin, _after(heads, begin, content), plain=True)
+            )
+            for _ in range(count):
+                walk(reader, normals)
     if not binary:
         _shapes(content, heads)
     return ()
@@ -81,9 +92,9 @@ def _shapes(content: bytes, heads: dict[bytes, list[tuple[int, int]]]) -> None:
 
 
 class Text:
-    def __init__(self, content: bytes, begin: int, end: int) -> None:
+    def __init__(self, content: bytes, begin: int, end: int, *, plain: bool = False) -> None:
         end = content.rfind(b"\n", begin, end) if end < len(content) else end
-        if bad := NO_NUMBER.search(content, begin, max(begin, end)):
+        if not plain and (bad := NO_NUMBER.search(content, begin, max(begin, end))):
             size = bad[0][:1] in b"eE"
             raise Refused(
                 "invalid_geometry" if size else "corrupt_file",
@@ -108,6 +119,11 @@ class Text:
         for _ in range(reals):
             if next(self.tokens, None) is None:
                 raise _lie()
+
+    integers = skip
+
+    def mark(self) -> None:
+        self.skip(1)
 
     def knots(self, count: int) -> None:
         self.skip(2 * count)
@@ -139,6 +155,12 @@ class Binary:
 
     def skip(self, reals: int) -> None:
         self._forward(8 * reals)
+
+    def integers(self, count: int) -> None:
+        self._forward(4 * count)
+
+    def mark(self) -> None:
+        """Only the text has one."""
 
     def knots(self, count: int) -> None:
         self._forward(12 * count)
@@ -202,6 +224,40 @@ def _surface(reader: Reader) -> None:
             raise Refused("corrupt_file", "a surface of the BREP file is of no known type")
         reader.skip(4 if kind == 10 else 1)
     raise Refused("limit_exceeded", f"surfaces of the BREP file are nested more than {NESTED} deep")
+
+
+def _polygon(reader: Reader, _: bool) -> None:
+    nodes = _sound(reader.count())
+    parameters = reader.flag()
+    reader.skip(1)
+    reader.skip(nodes * (4 if parameters else 3))
+
+
+def _polygon_on_triangles(reader: Reader, _: bool) -> None:
+    nodes = _sound(reader.count())
+    reader.integers(nodes)
+    reader.mark()
+    reader.skip(1)
+    if reader.flag():
+        reader.skip(nodes)
+
+
+def _triangles(reader: Reader, with_normals: bool) -> None:
+    nodes, triangles = _sound(reader.count()), _sound(reader.count())
+    textured = reader.flag()
+    normals = reader.flag() if with_normals else 0
+    reader.skip(1)
+    reader.skip(nodes * (5 if textured else 3))
+    reader.integers(3 * triangles)
+    if normals:
+        reader.integers(3 * nodes)  # numbers of half the size
+
+
+MESHES: dict[bytes, Callable[[Reader, bool], None]] = {
+    b"Polygon3D": _polygon,
+    b"PolygonOnTriangulations": _polygon_on_triangles,
+    b"Triangulations": _triangles,
+}
 
 
 def _sound(count: int) -> int:

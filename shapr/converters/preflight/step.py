@@ -40,7 +40,12 @@ LOSS = "References to other files were passed over."
 
 
 # The kernel takes the second for granted where it meets the first.
-NEEDED = ((b"LINE", b"VECTOR"), (b"VECTOR", b"DIRECTION"))
+NEEDED = (
+    (b"LINE", b"CARTESIAN_POINT"),
+    (b"LINE", b"VECTOR"),
+    (b"VECTOR", b"DIRECTION"),
+    (b"PCURVE", b"DEFINITIONAL_REPRESENTATION"),
+)
 
 
 class References(NamedTuple):
@@ -95,7 +100,7 @@ def _graph(text: bytes) -> None:
         return
     begins = np.array([begin for begin, _ in found], np.int64)
     defined, references = _references(text, begins)
-    _needed(np.array([kind for _, kind in found], "S16"), defined, references)
+    _needed(np.array([kind for _, kind in found], "S32"), defined, references)
     highest = max(int(each.max(initial=0)) for each in references)
     if highest > 8 * len(begins) + 1000:  # numbers with great gaps: count them anew
         numbers, anew = np.unique(np.concatenate(references), return_inverse=True)
