@@ -36,6 +36,8 @@ MAPPED = re.compile(rb"MAPPED_ITEM\b")
 MAP = re.compile(rb"REPRESENTATION_MAP\b")
 REPRESENTATION = re.compile(rb"\b(?!DEFINITIONAL_|SHAPE_DEFINITION_)\w*REPRESENTATION\b")
 NUMBER = re.compile(rb"#(\d+)")
+# By these a product is said to be in a document.
+TIES = (b"DOCUMENT_REFERENCE", b"PRODUCT_DEFINITION_WITH_ASSOCIATED_DOCUMENTS")
 LOSS = "References to other files were passed over."
 
 
@@ -57,14 +59,21 @@ class References(NamedTuple):
 
 def check(path: Path) -> tuple[str, ...]:
     content = path.read_bytes()
-    text = ASIDE.sub(b" ", content)
+    text = _words(content)
     _structure(text)
     _numbers(text)
     outside = any(name in text for name in NAMES)
-    if outside:
+    if outside and any(tie in text for tie in TIES):
         _refuse_models(content)
     _graph(text)
     return (LOSS,) if outside else ()
+
+
+def _words(content: bytes) -> bytes:
+    """The text without strings and comments."""
+    if b"/*" in content or b"\0" in content:
+        return ASIDE.sub(b" ", content)
+    return b" ".join(content.split(b"'")[::2])  # the same, in a third of the time
 
 
 def _structure(text: bytes) -> None:
