@@ -93,7 +93,7 @@ Instruction = tuple[int, int, int, int]
 
 
 def restrict(programs: bool) -> None:
-    """From now on, for this process and all it starts. Needs `no_new_privs`; OSError where the kernel has no filters."""
+    """From now on, for this process and all it starts. Needs `no_new_privs`; OSError without such filters."""
     if platform.machine() not in ARCHITECTURES:
         raise OSError(errno.ENOSYS, f"system call filter: not for {platform.machine()}")
     code = b"".join(struct.pack("<HBBI", *each) for each in program(programs))
