@@ -125,8 +125,8 @@ async def test_only_what_is_plainly_something_else_is_refused(
 async def test_a_program_cannot_leave_its_group(tmp_path: Path) -> None:
     """What left it would outlive the conversion, and hold its pipes."""
     begun = time.monotonic()
-    script = f"""
-import os, subprocess, sys, time
+    script = """
+import os, sys, time
 if os.fork() == 0:
     for leave in (os.setsid, lambda: os.setpgid(0, 0)):
         try:
