@@ -58,6 +58,7 @@ def forbidden(folder: Path, parent: int) -> dict[str, Try]:
         "file: through a link": (scratch / "link").read_bytes,
         "file: by dots": (scratch / ".." / "outside" / "file").read_bytes,
         "file: /etc/shadow": Path("/etc/shadow").read_bytes,
+        "file: /etc/passwd": Path("/etc/passwd").read_bytes,
         "file: by the root of another": Path(f"/proc/{parent}/root{file}").read_bytes,
         "file: by the root of init": Path("/proc/1/root/etc/hostname").read_bytes,
         "file: of the project": (ROOT / "pyproject.toml").read_bytes,

@@ -18,7 +18,7 @@ from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer
 from shapr.converters.run.launch import ROOT
 from shapr.converters.run.probe import Protections, probe
 from shapr.converters.run.process import inside
-from shapr.converters.run.sandbox import PROTECTIONS
+from shapr.converters.run.sandbox import PROTECTIONS, program_paths
 from tests.converters.kit import SAMPLES, job
 from tests.converters.programs import COPY, code, convert, program
 from tests.converters.programs import job as programs_job
@@ -185,6 +185,19 @@ async def test_a_program_reads_what_it_was_given_besides(tmp_path: Path) -> None
     more = External((str(path),), "convert", "external", readable=(tmp_path / "licence",))
     (given,) = await more.convert(asked, lambda _: None)
     assert given.path and given.path.read_text() == "key"
+
+
+def test_a_program_in_a_home_or_among_our_files_is_given_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/joe")
+    for place, given in {
+        "/opt/vendor/convert": "/opt/vendor",
+        "/home/joe/vendor/convert": "/home/joe/vendor",
+        "/home/joe/convert": "/home/joe/convert",
+        "/home/convert": "/home/convert",
+        f"{ROOT}/convert": f"{ROOT}/convert",
+        "/convert": "/convert",
+    }.items():
+        assert program_paths(Path(place))[0] == Path(given)
 
 
 async def test_what_a_program_started_cannot_stay(tmp_path: Path) -> None:

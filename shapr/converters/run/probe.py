@@ -138,7 +138,7 @@ class Outside:
                 "moving in": lambda: self.file.rename(new),
                 "linking in": lambda: os.link(self.file, new),
                 "another's memory": lambda: Path(f"/proc/{self.process}/mem").open("rb"),
-                "/etc/shadow": lambda: Path("/etc/shadow").read_bytes(),
+                "/etc/passwd": Path("/etc/passwd").read_bytes,
             },
             "seccomp": {
                 "a socket": socket.socket,
