@@ -7,6 +7,7 @@ works. Prints its exit status for each.
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 
 import DracoPy
@@ -31,6 +32,8 @@ def converted(folder: Path, readable: tuple[Path, ...]) -> int:
             standing = confine(Fence(folder.resolve(), readable, limits), "strict")
             job.main(Path())
             os._exit(0 if standing == tuple(PROTECTIONS) else 3)
+        except BaseException:  # noqa: BLE001 - reported, in a child that ends here
+            traceback.print_exc()
         finally:
             os._exit(1)
     return os.waitpid(child, 0)[1]

@@ -92,6 +92,7 @@ def confine(fence: Fence, level: Level = "strict") -> tuple[str, ...]:
 def runtime_paths() -> tuple[Path, ...]:
     """What our own child reads while it runs: Python, the packages, the system's libraries, our code."""
     python = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    python |= {each for each in sys.path if each.endswith(("/site-packages", "/dist-packages"))}
     parts = (*sorted(python), f"{sys.base_prefix}/lib", f"{sys.prefix}/pyvenv.cfg", sys.executable, *SYSTEM)
     return (PACKAGE, *map(Path, parts))
 
