@@ -60,6 +60,7 @@ def forbidden(folder: Path, parent: int) -> dict[str, Try]:
         "file: /etc/shadow": Path("/etc/shadow").read_bytes,
         "file: /etc/passwd": Path("/etc/passwd").read_bytes,
         "file: by the root of another": Path(f"/proc/{parent}/root{file}").read_bytes,
+        "file: by its own root": Path("/proc/self/root/etc/passwd").read_bytes,
         "file: by the root of init": Path("/proc/1/root/etc/hostname").read_bytes,
         "file: of the project": (ROOT / "pyproject.toml").read_bytes,
         "file: list outside": lambda: list(outside.iterdir()),
