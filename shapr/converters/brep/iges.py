@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
+import numpy as np
+from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
+from OCP.gp import gp_Trsf
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.IGESCAFControl import IGESCAFControl_Reader, IGESCAFControl_Writer
 from OCP.Interface import Interface_Static
@@ -14,10 +17,11 @@ from OCP.Message import Message_ProgressRange
 from OCP.TCollection import TCollection_HAsciiString
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
+from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
-from shapr.converters.brep import document
+from shapr.converters.brep import document, tree
 from shapr.converters.brep.bodies import Body, Look, held, looks, unmirrored
 from shapr.converters.brep.sew import sewn
 from shapr.converters.brep.step import UNITS, ascii_stem
@@ -65,8 +69,15 @@ def solid(model: TDocStd_Document, stem: str) -> TDocStd_Document:
         name = document.name(root)
         shape = XCAFDoc_ShapeTool.GetShape_s(root)
         shape, found = unmirrored(shape, _filled(shape, looks(model, root)))
-        bodies = [Body(each, found) for each in document.explore(shape, TopAbs_ShapeEnum.TopAbs_SOLID)]
-        for group in _groups(shape):
+        bodies: list[Body] = []
+        torn: list[list[TopoDS_Shape]] = []
+        for each in document.explore(shape, TopAbs_ShapeEnum.TopAbs_SOLID):
+            faces = list(document.explore(each, TopAbs_ShapeEnum.TopAbs_FACE))
+            if any(map(_mirrored, faces)):
+                torn.append(faces)
+            else:
+                bodies.append(Body(each, found))
+        for group in [[_baked(face, found) for face in group] for group in (*torn, *_groups(shape))]:
             closed, open_ = sewn(group, found, diagonal) if len(group) > 1 else ([], [])
             if open_ or len(group) == 1:
                 known |= {key: replace(look, name=look.name or name) for key, look in found.items()}
@@ -93,6 +104,23 @@ def _filled(shape: TopoDS_Shape, found: dict[int, Look]) -> dict[int, Look]:
                 if look.colour is None and not face.Location().IsIdentity():
                     found[hash(face)] = replace(look, colour=colour)
     return found
+
+
+def _mirrored(face: TopoDS_Shape) -> bool:
+    return not face.Location().IsIdentity() and bool(np.linalg.det(tree.matrix(face.Location())[:, :3]) < 0)
+
+
+def _baked(face: TopoDS_Shape, found: dict[int, Look]) -> TopoDS_Shape:
+    """A mirrored placement worked into the face's geometry. The kernel's reader makes such ones without marking them
+    as negative, so its own tools would turn the face inside out or leave it as it is."""
+    if not _mirrored(face):
+        return face
+    marked = gp_Trsf()
+    marked.SetValues(*tree.matrix(face.Location()).ravel().tolist())
+    made = BRepBuilderAPI_Transform(face.Located(TopLoc_Location()), marked, True).Shape()
+    if hash(face) in found:
+        found[hash(made)] = found[hash(face)]
+    return made
 
 
 def _groups(shape: TopoDS_Shape) -> Iterator[list[TopoDS_Shape]]:

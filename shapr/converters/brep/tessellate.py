@@ -51,16 +51,33 @@ def mesh(model: TDocStd_Document) -> Mesh:
     """
     parts: list[Part] = []
     known: dict[tuple[Any, ...], list[Part]] = {}
+    called = Names()
     for leaf in tree.leaves(model):
         key = leaf.key, leaf.colour
         if key not in known:
             shape = XCAFDoc_ShapeTool.GetShape_s(leaf.part)
             known[key] = _parts(shape, colours.faces(leaf.part), leaf.colour)
         where = None if leaf.location.IsIdentity() else leaf.matrix
-        parts += [replace(part, name=leaf.name, **_placed(part, where)) for part in known[key]]
+        name = called.once(leaf.name)
+        parts += [replace(part, name=name, **_placed(part, where)) for part in known[key]]
     if not parts:
         raise Refused("no_geometry", "no face could be triangulated")
     return Mesh(tuple(parts))
+
+
+class Names:
+    """Names that occur once: parts of one name would be one object."""
+
+    def __init__(self) -> None:
+        self._count: dict[str, int] = {}
+
+    def once(self, name: str) -> str:
+        given = name
+        while given in self._count:
+            self._count[name] += 1
+            given = f"{name} {self._count[name]}"
+        self._count[given] = 1
+        return given
 
 
 def _placed(part: Part, matrix: tree.Matrix | None) -> dict[str, Any]:
