@@ -44,11 +44,11 @@ class MeshModel:
 
     @cached_property
     def brep(self) -> "BrepWriter":
-        from shapr.converters.brep import document, facet
+        from shapr.converters.brep import facet
         from shapr.converters.brep.indicator import Indicator
 
-        shape = facet.faceted(self.mesh, self.job.limits.mesh_to_brep)
-        model = document.holding(shape, self.job.source_name)
+        stem = Path(self.job.source_name).stem
+        model = facet.faceted(self.mesh, self.job.limits.mesh_to_brep, stem, self.page.reach)
         return BrepWriter(model, self.job.source_name, Indicator(self.page.memory))
 
     def write(self, format: str, path: Path, options: dict[str, Any]) -> dict[str, Any]:
