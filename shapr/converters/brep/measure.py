@@ -108,7 +108,7 @@ def _volume(solid: TopoDS_Shape, middle: gp_Pnt) -> float:
     """About the middle of the part: about a far origin digits would cancel."""
     properties = GProp_GProps(middle)
     BRepGProp.VolumeProperties_s(solid, properties, INTEGRATION)
-    return properties.Mass()
+    return float(properties.Mass())
 
 
 def _box(leaves: list[tree.Leaf], pieces: list[Piece]) -> Extent:
