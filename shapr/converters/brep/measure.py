@@ -1,5 +1,6 @@
 """What a B-Rep document holds: counts, box, volume, area, whether it closes. From its exact geometry, not triangles."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from shapr.converters.brep import colours, document, tree
 from shapr.converters.measure import Measured
 from shapr.converters.mesh.model import Colour
 from shapr.converters.progress import Reach
+from shapr.errors import Refused
 
 # The kernel's default integration is 1.3 % off on the thread of a screw; at this setting it is good to 1e-8 there, and
 # costs a third more. A smaller one integrates again and again, at three times the cost.
@@ -60,6 +62,9 @@ def measured(model: TDocStd_Document, reach: Reach) -> Measured:
     high = _box(leaves, all_)
     shown = {leaf.colour for leaf, piece in zip(leaves, all_, strict=True) if piece.uncoloured} - {None}
     solids = sum(piece.solids for piece in all_)
+    values = [*high.tolist(), *(value for piece in pieces.values() for value in (piece.volume, piece.area))]
+    if not all(map(math.isfinite, values)):
+        raise Refused("invalid_geometry", "the model's size, area or volume is not finite")
     reach(1.0)
     return Measured(
         bodies=sum(piece.bodies for piece in all_),
