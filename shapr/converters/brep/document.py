@@ -1,7 +1,8 @@
 """A B-Rep model: an XCAF document (solids, assembly tree, names, colours), in millimetres."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Any
 
@@ -86,6 +87,19 @@ def name(label: TDF_Label) -> str:
     attribute = TDataStd_Name()
     label.FindAttribute(TDataStd_Name.GetID_s(), attribute)
     return str(attribute.Get().ToExtString())
+
+
+@contextmanager
+def renamed(document: TDocStd_Document, how: Callable[[str], str]) -> Iterator[None]:
+    """For a while every part and instance is called what `how` makes of its name."""
+    labels = _labels(XCAFDoc_DocumentTool.ShapeTool_s(document.Main()).GetShapes)
+    names = {entry(label): (label, name(label)) for part in labels for label in (part, *components(part))}
+    changed = [(label, given) for label, given in names.values() if how(given) != given]
+    for label, given in changed:
+        TDataStd_Name.Set_s(label, TCollection_ExtendedString(how(given), True))
+    yield
+    for label, given in changed:
+        TDataStd_Name.Set_s(label, TCollection_ExtendedString(given, True))
 
 
 def explore(shape: TopoDS_Shape, kind: TopAbs_ShapeEnum) -> Iterator[Any]:

@@ -1,6 +1,7 @@
 """IGES 5.3 in and out. Faces that close are sewn into solids on reading; solids are written as solids."""
 
 import re
+import unicodedata
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
@@ -154,7 +155,9 @@ def write(
     writer = IGESCAFControl_Writer()
     writer.SetColorMode(True)
     writer.SetNameMode(True)
-    if not writer.Transfer(model, progress):
+    with document.renamed(model, plain):
+        transferred = writer.Transfer(model, progress)
+    if not transferred:
         raise Refused("unsupported_geometry", "the kernel cannot write this model as IGES")
     writer.ComputeModel()
     entities = writer.Model()
@@ -165,3 +168,9 @@ def write(
     entities.SetGlobalSection(header)
     if not writer.Write(str(path)):
         raise Refused("unsupported_geometry", "the kernel cannot write this model as IGES")
+
+
+def plain(name: str) -> str:
+    """A name in ASCII, all that IGES has: without accents where that is enough, else with underscores."""
+    apart = (each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
+    return "".join(each if each.isascii() and each.isprintable() else "_" for each in apart)

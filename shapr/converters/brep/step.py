@@ -23,6 +23,8 @@ SCHEMAS = {"AP203": "AP203", "AP214": "AP214IS", "AP242": "AP242DIS"}
 LENGTHS = {"millimetre": "mm", "centimetre": "cm", "metre": "m", "inch": "in", "foot": "ft"}  # as the kernel says them
 STAMP = "2000-01-01T00:00:00"  # the same source gives the same bytes, so no clock is asked
 
+BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\n?[\x80-\xff])*")  # the kernel breaks long lines anywhere
+
 # Entities by which a STEP file names other files. The XCAF reader opens those, also by absolute path.
 EXTERNAL = re.compile(
     rb"(=\s*)(?:APPLIED_EXTERNAL_IDENTIFICATION_ASSIGNMENT|DOCUMENT_FILE|EXTERNALLY_DEFINED_\w+)(\s*\()"
@@ -97,6 +99,22 @@ def write(
     header.SetDescriptionValue(1, text("model"))
     if writer.Write(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("unsupported_geometry", "the kernel cannot write this model as STEP")
+    encode(path)
+
+
+def encode(path: Path) -> None:
+    """Text beyond ASCII as ISO 10303-21 has it, in hexadecimal: the kernel writes bare UTF-8, which others misread."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if not BEYOND_ASCII.search(content):
+            return
+        encoded = BEYOND_ASCII.sub(lambda run: _encoded(run[0].replace(b"\n", b"").decode(errors="replace")), content)
+    path.write_bytes(encoded)
+
+
+def _encoded(text: str) -> bytes:
+    wide = any(ord(each) > 0xFFFF for each in text)
+    digits, kind = (8, "X4") if wide else (4, "X2")
+    return f"\\{kind}\\{''.join(f'{ord(each):0{digits}X}' for each in text)}\\X0\\".encode()
 
 
 def ascii_stem(source_name: str) -> str:
