@@ -23,8 +23,8 @@ from shapr.converters.mesh.model import Colour
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
-# The kernel's default integration is 1.3 % off on the thread of a screw, 1e-3 is 0.02 % off on surfaces of revolution in
-# an IGES file; this is within 1e-5 on both.
+# The kernel's default integration is 1.3 % off on the thread of a screw, 1e-3 is 0.02 % off on surfaces of revolution
+# of an IGES file; this is within 1e-5 on both.
 INTEGRATION = 1e-5
 EXACT = 300  # faces, and instances, whose exact box is asked for; the others count with a box that holds them
 SLACK = 2e-7  # millimetres by which the kernel's quick box is wider than the shape, or more
