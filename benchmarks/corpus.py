@@ -130,7 +130,9 @@ def summary(rows: list[Row], invalid: dict[str, tuple[str, str]]) -> list[str]:
     """How many of the valid files converted to each output, and the codes of the others."""
     told = [f"{len(rows)} files"]
     for output in OUTPUTS:
-        cells = [each.cells[output] for each in rows if output in each.cells and invalid.get(each.name, ("",))[0] != "*"]
+        cells = [
+            each.cells[output] for each in rows if output in each.cells and invalid.get(each.name, ("",))[0] != "*"
+        ]
         excused = sum(output in invalid[e.name][0].split(",") for e in rows if e.name in invalid and output in e.cells)
         good = sum(cell.startswith("ok") for cell in cells)
         told.append(f"  {output:5} {good} of {len(cells)} valid files" + (f", {excused} excluded" if excused else ""))

@@ -90,11 +90,10 @@ class MeshModel:
 
     @cached_property
     def brep(self) -> "BrepWriter":
-        from shapr.converters.brep import document, facet
+        from shapr.converters.brep import facet
         from shapr.converters.brep.indicator import Indicator
 
-        shape = facet.faceted(self._mesh, self.limit)
-        model = document.holding(shape, self.file.name)
+        model = facet.faceted(self._mesh, self.limit, Path(self.file.name).stem, self.page.reach)
         return BrepWriter(model, self.file.name, Indicator(self.page.memory))
 
     def write(self, format: str, path: Path, options: dict[str, Any]) -> dict[str, Any]:
@@ -145,7 +144,7 @@ class BrepModel:
     def measured(self) -> Measured:
         from shapr.converters.brep import measure
 
-        return measure.measured(self.document, None)
+        return measure.measured(self.document, self.page.reach)
 
     def heal(self) -> dict[str, Any]:
         from shapr.converters.brep import heal
@@ -163,14 +162,13 @@ class BrepModel:
         if FORMATS[format].kind == "brep":
             self.writer.write(format, path, options)
             return options
-        from shapr.converters.brep import document, glb, tessellate
+        from shapr.converters.brep import glb, tessellate
 
         effective = options | self._triangulate(options)
-        mesh = tessellate.mesh(self.document)  # refuses a model without triangles
-        if format == "glb" and not tessellate.mirrored(document.shape(self.document)):
+        if format == "glb":
             glb.write(self.document, path, self.indicator.range())
         else:
-            files.write(mesh, format, path, options, self.page.reach)
+            files.write(tessellate.mesh(self.document), format, path, options, self.page.reach)
         return effective
 
     def _triangulate(self, options: dict[str, Any]) -> dict[str, float]:

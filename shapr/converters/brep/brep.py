@@ -14,12 +14,14 @@ from OCP.TopTools import TopTools_FormatVersion
 
 from shapr.conversion import UNIT_MM
 from shapr.converters.brep import document
+from shapr.converters.brep.bodies import unmirrored
 from shapr.errors import Refused
 
 # Section heads of the text form. The kernel believes their counts and would spin for hours on a lie.
 COUNTS = re.compile(
     rb"(?m)^(?:Locations|Curve2ds|Curves|Polygon3D|PolygonOnTriangulations|Surfaces|Triangulations|TShapes) +(\d+)"
 )
+NOT_NUMBERS = re.compile(rb"(?i)[\s-](?:nan|inf)\b")
 BINARY = b"Open CASCADE Topology"
 
 
@@ -27,18 +29,22 @@ def read(path: Path, source_name: str, options: dict[str, Any]) -> TDocStd_Docum
     shape = TopoDS_Shape()
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         binary = BINARY in content[:99]
+        if not binary and NOT_NUMBERS.search(content):
+            raise Refused("invalid_geometry", "the BREP file holds a number that is none, or is infinite")
         for found in () if binary else COUNTS.finditer(content):
             if len(found[1]) > 12 or int(found[1]) * 2 > len(content):
                 raise Refused("corrupt_file", "the BREP file announces more than it can hold")
     read = BinTools.Read_s(shape, str(path)) if binary else BRepTools.Read_s(shape, str(path), BRep_Builder())
     if not read or shape.IsNull():
         raise Refused("corrupt_file", "the BREP file breaks the rules of its syntax, or is cut short")
-    return document.holding(document.scaled(shape, UNIT_MM[options.get("source_units", "mm")]), source_name)
+    shape, _ = unmirrored(document.scaled(shape, UNIT_MM[options.get("source_units", "mm")]), {})
+    return document.holding(shape, source_name)
 
 
 def write(model: TDocStd_Document, path: Path, options: dict[str, Any]) -> None:
     """Without triangles: they are not part of the model."""
-    shape = document.scaled(document.shape(model), 1 / UNIT_MM[options["units"]])
+    shape, _ = unmirrored(document.shape(model), {})
+    shape = document.scaled(shape, 1 / UNIT_MM[options["units"]])
     if options["encoding"] == "binary":
         done = BinTools.Write_s(shape, str(path), False, False, BinTools_FormatVersion.BinTools_FormatVersion_VERSION_4)
     else:

@@ -1,22 +1,26 @@
 """A B-Rep model: an XCAF document (solids, assembly tree, names, colours), in millimetres."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Any
 
 from OCP.Bnd import Bnd_Box
+from OCP.BRep import BRep_Tool
 from OCP.BRepBndLib import BRepBndLib
 from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
-from OCP.collections import Sequence_TDF_Label
+from OCP.collections import IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher, Sequence_TDF_Label
 from OCP.gp import gp_Pnt, gp_Trsf
 from OCP.Message import Message, Message_Printer
 from OCP.TCollection import TCollection_ExtendedString
-from OCP.TDataStd import TDataStd_Name
+from OCP.TDataStd import TDataStd_Comment, TDataStd_Name
 from OCP.TDF import TDF_Label
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
-from OCP.TopExp import TopExp_Explorer
-from OCP.TopoDS import TopoDS_Shape
+from OCP.TopExp import TopExp, TopExp_Explorer
+from OCP.TopLoc import TopLoc_Location
+from OCP.TopoDS import TopoDS, TopoDS_Iterator, TopoDS_Shape
 from OCP.XCAFApp import XCAFApp_Application
 from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
@@ -32,7 +36,22 @@ def new() -> TDocStd_Document:
     document = TDocStd_Document(TCollection_ExtendedString("BinXCAF"))
     XCAFApp_Application.GetApplication_s().InitDocument(document)
     XCAFDoc_DocumentTool.SetLengthUnit_s(document, 0.001)
+    XCAFDoc_ShapeTool.SetAutoNaming_s(False)  # "COMPOUND" is no name
     return document
+
+
+def say_units(document: TDocStd_Document, units: str | None) -> None:
+    """Note the units that a file says it is in; the model is in millimetres all the same."""
+    TDataStd_Comment.Set_s(document.Main(), TCollection_ExtendedString(units or ""))
+
+
+def units(document: TDocStd_Document) -> str | None:
+    """mm, cm, m, in or ft as the file says; None where it says nothing, or something else."""
+    comment = TDataStd_Comment()
+    if not document.Main().IsAttribute(TDataStd_Comment.GetID_s()):
+        return None
+    document.Main().FindAttribute(TDataStd_Comment.GetID_s(), comment)
+    return str(comment.Get().ToExtString()) or None
 
 
 def holding(shape: TopoDS_Shape, name: str) -> TDocStd_Document:
@@ -63,13 +82,44 @@ def referred(label: TDF_Label) -> TDF_Label:
 
 
 def name(label: TDF_Label) -> str:
+    if not label.IsAttribute(TDataStd_Name.GetID_s()):  # the wheel crashes on looking for what is not there
+        return ""
     attribute = TDataStd_Name()
-    found = label.FindAttribute(TDataStd_Name.GetID_s(), attribute)
-    return str(attribute.Get().ToExtString()) if found else ""
+    label.FindAttribute(TDataStd_Name.GetID_s(), attribute)
+    return str(attribute.Get().ToExtString())
+
+
+@contextmanager
+def renamed(document: TDocStd_Document, how: Callable[[str], str]) -> Iterator[None]:
+    """For a while every part and instance is called what `how` makes of its name."""
+    labels = _labels(XCAFDoc_DocumentTool.ShapeTool_s(document.Main()).GetShapes)
+    names = {entry(label): (label, name(label)) for part in labels for label in (part, *components(part))}
+    changed = [(label, given) for label, given in names.values() if how(given) != given]
+    for label, given in changed:
+        TDataStd_Name.Set_s(label, TCollection_ExtendedString(how(given), True))
+    yield
+    for label, given in changed:
+        TDataStd_Name.Set_s(label, TCollection_ExtendedString(given, True))
 
 
 def explore(shape: TopoDS_Shape, kind: TopAbs_ShapeEnum) -> Iterator[Any]:
     explorer = TopExp_Explorer(shape, kind)
+    while explorer.More():
+        yield explorer.Current()
+        explorer.Next()
+
+
+def children(shape: TopoDS_Shape) -> Iterator[TopoDS_Shape]:
+    """What a shape is made of directly, where it is."""
+    iterator = TopoDS_Iterator(shape)
+    while iterator.More():
+        yield iterator.Value()
+        iterator.Next()
+
+
+def outside(shape: TopoDS_Shape, kind: TopAbs_ShapeEnum, holder: TopAbs_ShapeEnum) -> Iterator[Any]:
+    """Those that belong to no shape of another kind."""
+    explorer = TopExp_Explorer(shape, kind, holder)
     while explorer.More():
         yield explorer.Current()
         explorer.Next()
@@ -85,7 +135,7 @@ def check_instances(document: TDocStd_Document) -> None:
 
     def leaves(label: TDF_Label) -> int:
         label = referred(label)
-        key = _entry(label)
+        key = entry(label)
         if key not in known:
             known[key] = -1
             inside = components(label)
@@ -118,11 +168,30 @@ def box(shape: TopoDS_Shape) -> tuple[gp_Pnt, gp_Pnt]:
 
 
 def check(document: TDocStd_Document) -> None:
-    """Something to convert, of a finite size."""
+    """Something to convert, of a finite size, every vertex of every part and every placement too: the kernel's boxes
+    pass over what is not a number."""
     whole = shape(document)
     if whole is None or whole.IsNull() or not count(whole, TopAbs_ShapeEnum.TopAbs_FACE):
         raise Refused("no_geometry", "the file holds no face")
     box(whole)
+    tool = XCAFDoc_DocumentTool.ShapeTool_s(document.Main())
+    for label in _labels(tool.GetShapes):
+        inside = components(label)
+        placements = [XCAFDoc_ShapeTool.GetLocation_s(each) for each in inside]
+        if not inside:
+            known = IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher()
+            TopExp.MapShapes_s(XCAFDoc_ShapeTool.GetShape_s(label), TopAbs_ShapeEnum.TopAbs_VERTEX, known)
+            points = (BRep_Tool.Pnt_s(TopoDS.Vertex(known.FindKey(at))) for at in range(1, known.Extent() + 1))
+        else:
+            points = (gp_Pnt(*_moved(each)) for each in placements)
+        if not all(math.isfinite(sum(point.Coord())) for point in points):
+            raise Refused("invalid_geometry", "a point of the model is not a number, or infinite")
+
+
+def _moved(location: TopLoc_Location) -> list[float]:
+    """Where a placement takes the point 1 1 1."""
+    transform = location.Transformation()
+    return [sum(transform.Value(row, column) for column in (1, 2, 3, 4)) for row in (1, 2, 3)]
 
 
 def scaled(shape: TopoDS_Shape, factor: float) -> TopoDS_Shape:
@@ -139,7 +208,7 @@ def _labels(fill: Any) -> list[TDF_Label]:
     return [found.Value(at) for at in range(1, found.Length() + 1)]
 
 
-def _entry(label: TDF_Label) -> tuple[int, ...]:
+def entry(label: TDF_Label) -> tuple[int, ...]:
     tags = []
     while not label.IsRoot():
         tags.append(label.Tag())

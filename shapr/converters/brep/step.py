@@ -1,9 +1,12 @@
 """STEP (ISO 10303-21) in and out, with names, colours, layers and the assembly tree."""
 
+import mmap
+import re
 from pathlib import Path, PurePath
 from typing import Any
 
 from OCP.APIHeaderSection import APIHeaderSection_MakeHeader
+from OCP.collections import Sequence_TCollection_AsciiString
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.Interface import Interface_Static
 from OCP.Message import Message_ProgressRange
@@ -18,7 +21,10 @@ from shapr.errors import Refused
 
 UNITS = {"mm": "MM", "cm": "CM", "m": "M", "in": "INCH", "ft": "FT"}
 SCHEMAS = {"AP203": "AP203", "AP214": "AP214IS", "AP242": "AP242DIS"}
+LENGTHS = {"millimetre": "mm", "centimetre": "cm", "metre": "m", "inch": "in", "foot": "ft"}  # as the kernel says them
 STAMP = "2000-01-01T00:00:00"  # the same source gives the same bytes, so no clock is asked
+
+BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\n?[\x80-\xff])*")  # the kernel breaks long lines anywhere
 
 
 def read(path: Path, progress: Message_ProgressRange) -> TDocStd_Document:
@@ -39,7 +45,16 @@ def read(path: Path, progress: Message_ProgressRange) -> TDocStd_Document:
             raise Refused("external_reference", "the geometry is in other files that the STEP file names")
         raise Refused("no_geometry", "the STEP file holds no shape that can be read")
     document.check_instances(made)
+    document.say_units(made, _units(reader))
     return made
+
+
+def _units(reader: STEPCAFControl_Reader) -> str | None:
+    """The units of length of the file; None where it has several."""
+    lengths, angles, solid_angles = (Sequence_TCollection_AsciiString() for _ in range(3))
+    reader.ChangeReader().FileUnits(lengths, angles, solid_angles)
+    found = {LENGTHS.get(str(each.ToCString()).lower()) for each in lengths}
+    return found.pop() if len(found) == 1 else None
 
 
 def write(
@@ -70,6 +85,22 @@ def write(
     header.SetDescriptionValue(1, text("model"))
     if writer.Write(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("unsupported_geometry", "the kernel cannot write this model as STEP")
+    encode(path)
+
+
+def encode(path: Path) -> None:
+    """Text beyond ASCII as ISO 10303-21 has it, in hexadecimal: the kernel writes bare UTF-8, which others misread."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if not BEYOND_ASCII.search(content):
+            return
+        encoded = BEYOND_ASCII.sub(lambda run: _encoded(run[0].replace(b"\n", b"").decode(errors="replace")), content)
+    path.write_bytes(encoded)
+
+
+def _encoded(text: str) -> bytes:
+    wide = any(ord(each) > 0xFFFF for each in text)
+    digits, kind = (8, "X4") if wide else (4, "X2")
+    return f"\\{kind}\\{''.join(f'{ord(each):0{digits}X}' for each in text)}\\X0\\".encode()
 
 
 def ascii_stem(source_name: str) -> str:
