@@ -61,9 +61,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     vertices = np.concatenate(content.points) if content.points else np.empty((0, 3))
     colours = _colours(content)
     content.points, content.colours = [], []
-    sizes, corners, owners = (
-        np.concatenate(each) for each in (content.sizes, content.corners, content.owners)
-    )
+    sizes, corners, owners = (np.concatenate(each) for each in (content.sizes, content.corners, content.owners))
     if corners.max() >= len(vertices):
         raise Refused("corrupt_file", "a face of the OBJ file refers to a vertex that is not there")
     if not np.isfinite(vertices).all():
