@@ -30,7 +30,8 @@ def healed(mesh: Mesh) -> tuple[Mesh, dict[str, Any]]:
     whole = Part.joined(mesh.parts)
     diagonal = float(np.linalg.norm(np.ptp(whole.vertices, axis=0))) if len(whole.vertices) else 0.0
     told = dict.fromkeys(("welded_vertices", "degenerate_triangles", "duplicate_triangles", "turned_triangles"), 0)
-    tolerance, parts = 0.0, []
+    tolerance = 0.0
+    parts: list[Part] = []
     for _, some in groupby(mesh.parts, key=lambda part: part.name):
         used = _object(list(some), diagonal, told, parts)
         tolerance = max(tolerance, used)
@@ -111,7 +112,7 @@ def _parts_again(own: list[Part], vertices: Vertices, triangles: Triangles, orig
     made = []
     triangle = vertex = 0
     for part in own:
-        mine = np.flatnonzero((origin >= triangle) & (origin < triangle + len(part.corners)))
+        mine = np.arange(*np.searchsorted(origin, [triangle, triangle + len(part.corners)]))  # origins ascend
         used, local = np.unique(triangles[mine], return_inverse=True)
         vertex_colours = face_colours = None
         if part.vertex_colours is not None:

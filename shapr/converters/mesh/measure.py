@@ -7,7 +7,7 @@ import numpy as np
 from shapr.converters.measure import Measured
 from shapr.converters.mesh import colour
 from shapr.converters.mesh.model import Mesh, Part
-from shapr.converters.mesh.topology import edge_keys, surfaces, volumes, welded
+from shapr.converters.mesh.topology import cornered, edge_keys, surfaces, volumes, welded
 from shapr.errors import Refused
 
 
@@ -54,9 +54,10 @@ def measured(mesh: Mesh) -> Measured:
 def _bodies(part: Part) -> tuple[int, bool, bool]:
     """How many; whether each is closed and wound alike; whether all edges together are balanced."""
     _, triangles = welded(part.vertices, part.corners)
+    triangles = triangles[cornered(triangles)]  # one that is an edge or a point closes nothing and opens nothing
     found = surfaces(triangles)
-    watertight = bool((found.closed & found.oriented).all())
-    return len(found), watertight, watertight or _balanced(triangles)
+    watertight = bool(len(found) and (found.closed & found.oriented).all())
+    return max(len(found), 1), watertight, watertight or bool(len(found) and _balanced(triangles))
 
 
 def _balanced(triangles: np.ndarray) -> bool:

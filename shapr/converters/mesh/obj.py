@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,18 +77,12 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     parts = []
     for key, members in _split(content, owners[faces]):
         made = _part(key, vertices, colours, triangles[members], name)
-        parts.append(made if key[2] not in materials else _painted(made, materials[key[2]]))
+        parts.append(replace(made, colour=materials.get(key[2])))
     reach(1.0)
     losses += dict.fromkeys(f"{PASSED_OVER[each]} are passed over" for each in PASSED_OVER if content.passed_over[each])
     if content.passed_over["dot"]:
         losses.append(f"{content.passed_over['dot']} faces with less than three corners are passed over")
     return Mesh(tuple(parts), losses=tuple(losses))
-
-
-def _painted(part: Part, given: Any) -> Part:
-    from dataclasses import replace
-
-    return replace(part, colour=given)
 
 
 def _take(content: _Content, chunk: bytes) -> None:

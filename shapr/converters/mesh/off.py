@@ -13,7 +13,7 @@ from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
 Rows = npt.NDArray[np.int64]
-HEADER = re.compile(rb"\s*(ST)?(C)?(N)?(4)?(n)?OFF\b[ \t]*(BINARY)?", re.IGNORECASE)
+HEADER = re.compile(rb"\s*(ST)?(C)?(N)?(4)?(n)?OFF(?![A-Z])[ \t]*(BINARY)?", re.IGNORECASE)
 SHORT = Refused("corrupt_file", "the OFF file is cut short: its header announces more than it holds")
 
 

@@ -1,4 +1,4 @@
-"""Stanford PLY, ASCII and binary: http://paulbourke.net/dataformats/ply/. Points, faces or strips, and their colours."""
+"""Stanford PLY, ASCII and binary (http://paulbourke.net/dataformats/ply/): points, faces or strips, colours."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,7 @@ class _Body:
 
     data: Any
     order: str  # of bytes; "" for ASCII
+    lines: Any = None  # of an ASCII file with a line per row, as is usual: where each begins
 
     def size(self, kind: str) -> int:
         return np.dtype(kind).itemsize if self.order else 1
@@ -61,8 +62,9 @@ class _Body:
 class _Table:
     """One element's rows: where each property of each row lies."""
 
-    def __init__(self, body: _Body, element: _Element, start: int) -> None:
+    def __init__(self, body: _Body, element: _Element, start: int, line: int) -> None:
         self.body, self.element = body, element
+        self.lines = None if body.lines is None else body.lines[line : line + element.count]
         least = sum(body.size(each.count or each.kind) for each in element.properties)
         if element.count * least > len(body.data) - start:
             raise Refused("corrupt_file", "the PLY file is cut short: its header announces more than it holds")
@@ -82,10 +84,10 @@ class _Table:
             else:
                 at += self.body.size(each.kind)
         stride = at - start
-        end = start + stride * self.element.count
+        end = start + stride * self.element.count if self.lines is None else int(self.lines[-1]) + stride
         if end > len(self.body.data):
             return False
-        rows = start + stride * np.arange(self.element.count)
+        rows = start + stride * np.arange(self.element.count) if self.lines is None else self.lines
         offset = 0
         for each in self.element.properties:
             if each.count:
@@ -105,6 +107,7 @@ class _Table:
         self.lengths = {each.name: np.empty(count, np.int64) for each in properties if each.count}
         at = start
         for row in range(count):
+            at = at if self.lines is None else int(self.lines[row])
             for each in properties:
                 length = 1
                 if each.count:
@@ -159,10 +162,10 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     body, elements = _open(path)
     reach(0.5)
     tables: dict[str, _Table] = {}
-    at = 0
+    at = line = 0
     for element in elements:
-        tables[element.name] = table = _Table(body, element, at)
-        at = table.end
+        tables[element.name] = table = _Table(body, element, at, line)
+        at, line = table.end, line + (element.count if element.properties else 0)
     reach(0.7)
     vertex = tables.get("vertex")
     if vertex is None or not vertex.element.count:
@@ -195,14 +198,13 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
 
 def _faces(tables: dict[str, _Table]) -> tuple[Rows, Rows, Colours | None]:
     """The number of corners of each face, the corners of all, and the faces' colours."""
-    face, strips = tables.get("face"), tables.get("tristrips")
-    for table in (face, strips):
-        names = () if table is None else ("vertex_indices", "vertex_index")
-        found = next((each for each in names if each in table.lengths), None) if table is not None else None
+    for kind in ("face", "tristrips"):
+        table = tables.get(kind)
+        found = next((each for each in ("vertex_indices", "vertex_index") if table and each in table.lengths), None)
         if table is None or found is None:
             continue
         lengths, items = table.lists(found)
-        if table is face:
+        if kind == "face":
             return lengths, items, table.colours()
         corners = _strips(lengths, items)
         return np.full(len(corners), 3), corners.ravel(), None
@@ -218,7 +220,7 @@ def _strips(lengths: Rows, items: Rows) -> Rows:
     at = np.arange(len(items))
     strip = np.maximum.accumulate(np.where(begins[:-1], at, 0))
     three = at[:-2][(strip[:-2] == strip[2:]) & (items[:-2] != -1) & (items[1:-1] != -1) & (items[2:] != -1)]
-    corners = items[three[:, None] + np.arange(3)]
+    corners: Rows = items[three[:, None] + np.arange(3)]
     odd = (three - strip[three]) % 2 == 1
     corners[odd] = corners[odd][:, [1, 0, 2]]
     return corners
@@ -237,9 +239,13 @@ def _open(path: Path) -> tuple[_Body, list[_Element]]:
     elements, format = _header(head[:end].decode("latin-1"))
     if order := ORDERS[format]:
         return _Body(np.fromfile(path, np.uint8, offset=start) if start < path.stat().st_size else b"", order), elements
-    data = path.read_bytes()[start:] + b"\n"
+    data = path.read_bytes()[start:].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + b"\n"
     try:
-        return _Body(text.numbers(data, len(text.words(data)[0])), order), elements
+        starts, per_line = text.words(data)
+        per_line = per_line[per_line > 0]
+        rows = np.cumsum(per_line) - per_line
+        by_line = len(rows) == sum(each.count for each in elements if each.properties)
+        return _Body(text.numbers(data, len(starts)), order, rows if by_line else None), elements
     except ValueError:
         raise Refused("corrupt_file", "a number of the PLY file cannot be read") from None
 
@@ -285,8 +291,8 @@ def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None
     elif colour.coloured(mesh):
         face_colours = colour.of_faces(parts)
     whole = Part.joined(parts)
-    points = [("xyz", "<f4", 3, in_float32(whole.vertices))]
-    faces = [("count", "u1", 1, np.full(len(whole.corners), 3)), ("corners", "<i4", 3, whole.corners)]
+    points: list[Any] = [("xyz", "<f4", 3, in_float32(whole.vertices))]
+    faces: list[Any] = [("count", "u1", 1, np.full(len(whole.corners), 3)), ("corners", "<i4", 3, whole.corners)]
     for columns, colours in ((points, np.concatenate(vertex_colours) if by_vertex else None), (faces, face_colours)):
         if colours is not None:
             channels = 3 if (colours[:, 3] == 255).all() else 4

@@ -13,15 +13,17 @@ TOGETHER = 16  # corners; up to so many, all polygons of one size are clipped at
 BLOCK = 50_000  # polygons
 CACHE = 1 << 16  # numbers that the innermost steps keep at hand
 
+TESTS = 1_500_000_000  # a quarter of a minute
+
 
 class Budget:
     """Clipping is quadratic in the corners of a polygon, or worse: what may be spent of it on one file.
 
-    In tests of one point against one triangle, some 10 ns each: half a minute.
+    In tests of one point against one triangle, some 10 ns each.
     """
 
-    def __init__(self, left: int = 3_000_000_000) -> None:
-        self.left = left
+    def __init__(self) -> None:
+        self.left = TESTS
 
     def spend(self, tests: int) -> None:
         self.left -= tests

@@ -112,7 +112,8 @@ def _normals(corners: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     a, b, c = np.moveaxis(corners.astype(np.float64), 1, 0)
     normals = np.cross(b - a, c - a)
     lengths = np.linalg.norm(normals, axis=1, keepdims=True)
-    return np.divide(normals, lengths, out=np.zeros_like(normals), where=lengths > 0)
+    unit: npt.NDArray[np.float64] = np.divide(normals, lengths, out=np.zeros_like(normals), where=lengths > 0)
+    return unit
 
 
 def _write_ascii(mesh: Mesh, path: Path, vertices: Any, corners: Any, reach: Reach, block: int = 20_000) -> None:

@@ -28,6 +28,7 @@ def chunks(path: Path, reach: Reach, ends: bytes = b"\n", size: int = CHUNK) -> 
         while block := file.read(size):
             if block.endswith(b"\r"):
                 block += file.read(1)  # the \n of \r\n
+            block = block.removeprefix(b"\xef\xbb\xbf") if not done else block
             done += len(block)
             if b"\r" in block:
                 block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
