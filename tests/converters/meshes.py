@@ -19,7 +19,7 @@ def meshes(draw: st.DrawFn) -> Mesh:
     vertices = draw(arrays.arrays(np.float64, (draw(st.integers(3, 30)), 3), elements=coordinates))
     corners = draw(arrays.arrays(np.int32, (draw(st.integers(1, 20)), 3), elements=st.integers(0, len(vertices) - 1)))
     colours = {
-        "colour": {"colour": tuple(draw(st.integers(0, 255)) / 255 for _ in range(3)) + (1.0,)},
+        "colour": {"colour": (*(draw(st.integers(0, 255)) / 255 for _ in range(3)), 1.0)},
         "vertices": {"vertex_colours": np.concatenate([draw(_bytes(len(vertices))), opaque(len(vertices))], 1)},
         "faces": {"face_colours": np.concatenate([draw(_bytes(len(corners))), opaque(len(corners))], 1)},
         "none": {},

@@ -44,7 +44,8 @@ def test_any_order_and_type_of_binary_properties(tmp_path: Path, order: str) -> 
     header = (
         "comment made by hand\nobj_info 1\n"
         "element camera 1\nproperty list uint8 double pose\nproperty short id\n"
-        "element vertex 4\nproperty double z\nproperty int8 flag\nproperty float64 x\nproperty int y\nproperty ushort red\n"
+        "element vertex 4\nproperty double z\nproperty int8 flag\nproperty float64 x\nproperty int y\n"
+        "property ushort red\n"
         "property ushort green\nproperty ushort blue\n"
         "element face 2\nproperty uchar red\nproperty uchar green\nproperty uchar blue\n"
         "property list int uint16 vertex_index\nproperty list uchar float texcoord\n"

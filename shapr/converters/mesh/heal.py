@@ -44,8 +44,13 @@ def _object(own: list[Part], diagonal: float, told: dict[str, int], parts: list[
     """Mends one object: adds to `told` and `parts`; gives the tolerance (mm) that closed most of it."""
     joined = Part.joined(own)
     best: tuple[int, float, tuple[Any, ...]] | None = None
+    points = -1
     for fraction in WELDS:
-        attempt = _cleaned(joined.vertices, joined.corners, fraction * diagonal)
+        welding = _welding(joined.vertices, fraction * diagonal)
+        if len(welding[0]) == points:
+            continue  # no more points became one
+        points = len(welding[0])
+        attempt = _cleaned(joined.vertices, joined.corners, *welding)
         triangles, turned = wound(attempt[1])
         found = surfaces(triangles)
         closed = int(found.closed[found.labels].sum())
@@ -56,7 +61,7 @@ def _object(own: list[Part], diagonal: float, told: dict[str, int], parts: list[
     if best is None:
         told["degenerate_triangles"] += len(joined.corners)
         return 0.0
-    vertices, before, origin, first, inverse, lost, repeated, triangles, _, found = best[2]
+    vertices, before, origin, inverse, lost, repeated, triangles, _, found = best[2]
     triangles = _outwards(vertices, triangles, found, before)
     told["welded_vertices"] += len(joined.vertices) - len(vertices)
     told["degenerate_triangles"] += lost
@@ -66,16 +71,19 @@ def _object(own: list[Part], diagonal: float, told: dict[str, int], parts: list[
     return best[1]
 
 
-def _cleaned(vertices: Vertices, corners: Triangles, tolerance: float) -> tuple[Any, ...]:
+def _welding(vertices: Vertices, tolerance: float) -> tuple[Rows, Rows]:
+    return same_points(vertices if tolerance == 0.0 else np.round(vertices / tolerance))
+
+
+def _cleaned(vertices: Vertices, corners: Triangles, first: Rows, inverse: Rows) -> tuple[Any, ...]:
     """Vertices, triangles, where each comes from, the welding, and how many were degenerate or repeated."""
-    first, inverse = same_points(vertices if tolerance == 0.0 else np.round(vertices / tolerance))
     triangles = inverse.astype(np.int32)[corners]
     good = np.flatnonzero(cornered(triangles))
     kept, origin = without_slivers(vertices[first], triangles[good])
     origin = good[origin]
     lost = len(corners) - len(np.unique(origin))
     once = single(kept)
-    return vertices[first], kept[once], origin[once], first, inverse, lost, len(kept) - len(once)
+    return vertices[first], kept[once], origin[once], inverse, lost, len(kept) - len(once)
 
 
 def _outwards(vertices: Vertices, triangles: Triangles, found: Any, before: Triangles) -> Triangles:

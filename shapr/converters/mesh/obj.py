@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters.mesh import colour, mtl, polygon, text
-from shapr.converters.mesh.model import Colours, Mesh, Part, Triangles, Vertices
+from shapr.converters.mesh.model import Colour, Colours, Mesh, Part, Triangles, Vertices
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
@@ -68,12 +68,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
         raise Refused("invalid_geometry", "a coordinate is not a number")
     triangles, faces = polygon.triangulated(sizes, corners, vertices)
     reach(0.9)
-    materials, losses = mtl.read(path.parent, content.libraries)
-    used = {material for (_, _, material) in content.groups if material}
-    if used and not content.libraries:
-        losses.append("materials are named, but no MTL file that describes them")
-    elif used - set(materials) and not losses:
-        losses.append(f"{len(used - set(materials))} of {len(used)} materials are described nowhere")
+    materials, losses = _materials(content, path.parent)
     parts = []
     for key, members in _split(content, owners[faces]):
         made = _part(key, vertices, colours, triangles[members], name)
@@ -83,6 +78,16 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     if content.passed_over["dot"]:
         losses.append(f"{content.passed_over['dot']} faces with less than three corners are passed over")
     return Mesh(tuple(parts), losses=tuple(losses))
+
+
+def _materials(content: _Content, folder: Path) -> tuple[dict[str, Colour | None], list[str]]:
+    materials, losses = mtl.read(folder, content.libraries)
+    used = {material for (_, _, material) in content.groups if material}
+    if used and not content.libraries:
+        losses.append("materials are named, but no MTL file that describes them")
+    elif used - set(materials) and not losses:
+        losses.append(f"{len(used - set(materials))} of {len(used)} materials are described nowhere")
+    return materials, losses
 
 
 def _take(content: _Content, chunk: bytes) -> None:
@@ -95,7 +100,8 @@ def _take(content: _Content, chunk: bytes) -> None:
     ends = np.flatnonzero(data == 10)
     starts = np.concatenate([[0], ends[:-1] + 1])
     if SPACE[data[starts[starts < ends]]].any():
-        return _take(content, re.sub(rb"(?m)^[ \t\v\f]+", b"", chunk))
+        _take(content, re.sub(rb"(?m)^[ \t\v\f]+", b"", chunk))
+        return
     first, second = data[starts], data[np.minimum(starts + 1, ends)]
     plain = SPACE[second]
     points, faces = plain & (first == ord("v")), plain & (first == ord("f"))
@@ -230,7 +236,7 @@ def _part(
     )
 
 
-def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None:
+def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None:  # noqa: ARG001 - one for all formats
     """Objects with groups and materials by name. OBJ keeps what a material looks like in a second file, and an output
     is one file: colours go with the vertices (`v x y z r g b`), which most programs read. Alpha is lost.
 

@@ -55,21 +55,13 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     given = values[np.repeat(lines + 1 - before, sizes) + np.arange(int(sizes.sum()))]
     if ((given < 0) | (given >= points) | (given != np.floor(given))).any():
         raise Refused("corrupt_file", "a face of the OFF file refers to a vertex that is not there")
-    if not np.isfinite(vertices).all():
-        raise Refused("invalid_geometry", "a coordinate is not a number")
-    whole = sizes >= 3
-    if not whole.any():
-        raise Refused("no_geometry", "the OFF file holds no face with three corners")
-    triangles, owner = polygon.triangulated(sizes[whole], given.astype(np.int64)[np.repeat(whole, sizes)], vertices)
+    triangles, owner, more = polygon.checked("OFF", sizes, given.astype(np.int64), vertices)
     face_colours = _face_colours(data, starts, values, lines + 1 + sizes, per_line - 1 - sizes)
-    if face_colours is not None:
-        face_colours = face_colours[whole][owner]
+    face_colours = None if face_colours is None else face_colours[owner]
     losses = [f"{what} are passed over" for what, on in (("normals", normals), ("texture coordinates", textured)) if on]
-    if not whole.all():
-        losses.append(f"{int((~whole).sum())} faces with less than three corners are passed over")
     reach(1.0)
     part = Part(name, vertices, triangles, vertex_colours=vertex_colours, face_colours=face_colours)
-    return Mesh((part,), losses=tuple(losses))
+    return Mesh((part,), losses=(*losses, *more))
 
 
 def _points(
@@ -112,7 +104,7 @@ def _face_colours(data: bytes, starts: Rows, values: Any, at: Rows, count: Rows)
     return result
 
 
-def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None:
+def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None:  # noqa: ARG001 - one for all formats
     """Colours by face, or by vertex (COFF) where a part has them so. Names are lost.
 
     Nine digits give a float32 back exactly.

@@ -176,24 +176,14 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     sizes, corners, face_colours = _faces(tables)
     if not len(sizes):
         raise Refused("no_geometry", "the PLY file holds points and no face")
-    if corners.min(initial=0) < 0 or corners.max(initial=0) >= len(vertices):
-        raise Refused("corrupt_file", "a face of the PLY file refers to a vertex that is not there")
-    if not np.isfinite(vertices).all():
-        raise Refused("invalid_geometry", "a coordinate is not a number")
-    whole = sizes >= 3
     losses = [f"{name} elements are passed over" for name in tables if name not in ("vertex", "face", "tristrips")]
     if "nx" in vertex.positions:
         losses.append("normals are passed over")
-    if not whole.all():
-        losses.append(f"{int((~whole).sum())} faces with less than three corners are passed over")
-    if not whole.any():
-        raise Refused("no_geometry", "the PLY file holds no face with three corners")
-    triangles, owner = polygon.triangulated(sizes[whole], corners[np.repeat(whole, sizes)], vertices)
-    if face_colours is not None:
-        face_colours = face_colours[whole][owner]
+    triangles, owner, more = polygon.checked("PLY", sizes, corners, vertices)
+    face_colours = None if face_colours is None else face_colours[owner]
     reach(1.0)
     part = Part(name, vertices, triangles, vertex_colours=vertex.colours(), face_colours=face_colours)
-    return Mesh((part,), losses=tuple(losses))
+    return Mesh((part,), losses=(*losses, *more))
 
 
 def _faces(tables: dict[str, _Table]) -> tuple[Rows, Rows, Colours | None]:

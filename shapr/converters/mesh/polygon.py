@@ -53,6 +53,21 @@ def triangulated(counts: Rows, corners: Rows, vertices: Vertices) -> tuple[Trian
     return np.concatenate(triangles)[order].astype(np.int32), owner[order]
 
 
+def checked(title: str, sizes: Rows, corners: Rows, vertices: Vertices) -> tuple[Triangles, Rows, list[str]]:
+    """`triangulated`, of a file's faces as they come: the triangles, the face of each, and what was passed over."""
+    if corners.min(initial=0) < 0 or corners.max(initial=-1) >= len(vertices):
+        raise Refused("corrupt_file", f"a face of the {title} file refers to a vertex that is not there")
+    if not np.isfinite(vertices).all():
+        raise Refused("invalid_geometry", "a coordinate is not a number")
+    whole = sizes >= 3
+    if not whole.any():
+        raise Refused("no_geometry", f"the {title} file holds no face with three corners")
+    lost = int((~whole).sum())
+    triangles, owner = triangulated(sizes[whole], corners[np.repeat(whole, sizes)], vertices)
+    losses = [f"{lost} faces with less than three corners are passed over"] if lost else []
+    return triangles, np.flatnonzero(whole)[owner], losses
+
+
 def _alike(faces: Rows, vertices: Vertices, budget: Budget) -> Rows:
     """(f, n) polygons of n corners as (f, n - 2, 3)."""
     count = faces.shape[1]
