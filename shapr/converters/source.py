@@ -34,8 +34,11 @@ class File:
 
 
 class Model(Protocol):
-    assembly: bool  # it has a tree of parts
     losses: tuple[str, ...]  # what the reader had to pass over, in words
+
+    @property
+    def assembly(self) -> bool:
+        """Whether it has a tree of parts."""
 
     def write(self, format: str, path: Path, options: dict[str, Any]) -> dict[str, Any]:
         """Write one output; gives the options as they took effect."""
