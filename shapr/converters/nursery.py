@@ -1,14 +1,14 @@
-"""The zygote: loads the kernel once, then forks a child for every job. `python -m shapr.converters.nursery`
+"""The zygote: loads the kernel once, then forks a child for every job. `python -m shapr.converters.nursery WORKER`
 
-It opens no source and has one thread, so that a fork copies no lock that somebody holds. Its worker
-(`run/zygote.py`) is at its stdin, a socket: the zygote says READY there, and gets orders. An order comes with two
-descriptors, the child's stderr and a socket of that job's own, on which the worker is told two numbers: the child's
-process id, or a negative errno; and the exit code, negative for a signal. A child that has ended stays a zombie until the worker has
-closed that socket: as long as the worker may kill its group, the number belongs to nobody else.
+It opens no source and has one thread, so that a fork copies no lock that somebody holds. WORKER is the process id of
+its worker (`run/zygote.py`), who is at the other end of its stdin, a socket: the zygote says READY there, and gets
+orders. An order comes with two descriptors, the child's stderr and a socket of that job's own, on which the worker is
+told two numbers: the child's process id, or a negative errno; and the exit code, negative for a signal. A child that has
+ended stays a zombie until the worker closes that socket: while the worker may kill its group, the number is nobody
+else's.
 """
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import os
@@ -27,6 +27,7 @@ from pydantic import BaseModel
 
 from shapr.converters.run import limits
 from shapr.converters.run.job import Limits
+from shapr.converters.run.sandbox import Fence, Level, confine, empty_network, runtime_paths
 
 READY = b"ready"
 NUMBER = struct.Struct("i")
@@ -42,6 +43,7 @@ class Order(BaseModel):
 
     scratch: Path
     limits: Limits
+    level: Level
 
 
 @dataclass(frozen=True)
@@ -149,13 +151,14 @@ def become(order: Order, stderr: int, parent: int) -> NoReturn:
         limits.tie(parent)
         os.setpgid(0, 0)
         os.dup2(stderr, 2)
-        for name in os.listdir("/proc/self/fd"):
-            if int(name) > 2:
+        for descriptor in [int(each.name) for each in Path("/proc/self/fd").iterdir()]:
+            if descriptor > 2:
                 with contextlib.suppress(OSError):  # the descriptor of the listing itself
-                    os.close(int(name))
+                    os.close(descriptor)
         os.chdir(order.scratch)
         limits.rename("converter")
-        limits.restrict(order.limits)
+        limits.expendable()
+        confine(Fence(order.scratch, runtime_paths(), order.limits), order.level)
         job = importlib.import_module("shapr.converters.job")
         job.main(Path())
         code = 0
@@ -166,14 +169,20 @@ def become(order: Order, stderr: int, parent: int) -> NoReturn:
         os._exit(code)  # taking a kernel document apart costs more than the process is worth
 
 
-def main() -> None:
+def main(parent: int) -> None:
+    limits.tie(parent)
+    if limits.unrandomised():
+        os.execv(sys.executable, sys.orig_argv)
     worker = socket.socket(fileno=os.dup(0))
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.close(nothing)
     load()
+    with contextlib.suppress(OSError):  # forbidden here: each child tries it, and says what it lacks
+        empty_network()
+    limits.tie(parent)  # a change of credentials has undone it
     Nursery(worker).serve()
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))
