@@ -31,7 +31,8 @@ from shapr.converters.run.sandbox import Fence, Level, confine, empty_network, r
 
 READY = b"ready"
 NUMBER = struct.Struct("i")
-ORDER = 65536  # bytes of the longest order
+DESCRIPTOR = struct.Struct("i")
+ORDER = 8192  # bytes of the longest order: a path, and a few numbers
 
 # Loaded by our modules only when a job asks for them. lib3mf has no wheel for arm64.
 LATE = ("DracoPy", "PIL.Image", "PIL.PngImagePlugin", "lib3mf", "meshopt", "numpy")
@@ -79,6 +80,7 @@ class Nursery:
     def __init__(self, worker: socket.socket) -> None:
         self.worker = worker
         self.children: dict[int, Child] = {}  # by both descriptors
+        self.order = bytearray(ORDER)
         self.poll = select.poll()
         self.poll.register(worker, select.POLLIN)
 
@@ -92,24 +94,25 @@ class Nursery:
                     return
 
     def take(self) -> bool:
-        """Take an order; False when there will be none any more."""
-        data, descriptors, _, _ = socket.recv_fds(self.worker, ORDER, 2)
-        if not data:
+        """Take an order; False when there will be none any more. It is for the child to read: what happens in this
+        process must not move its heap, for the next child begins with that, and the same job gives the same bytes."""
+        length, given, _, _ = self.worker.recvmsg_into([self.order], socket.CMSG_SPACE(2 * DESCRIPTOR.size))
+        if not length:
             return False
-        stderr, worker = descriptors
+        stderr, worker = (DESCRIPTOR.unpack_from(given[0][2], at * DESCRIPTOR.size)[0] for at in range(2))
         try:
-            self.bear(Order.model_validate_json(data), stderr, worker)
+            self.bear(length, stderr, worker)
         except OSError as error:  # no process to be had
             tell(worker, -(error.errno or 1))
             os.close(worker)
         os.close(stderr)
         return True
 
-    def bear(self, order: Order, stderr: int, worker: int) -> None:
+    def bear(self, length: int, stderr: int, worker: int) -> None:
         me = os.getpid()
         pid = os.fork()
         if pid == 0:
-            become(order, stderr, me)
+            become(bytes(self.order[:length]), stderr, me)
         with contextlib.suppress(OSError):  # it has done so itself, or is dead already
             os.setpgid(pid, pid)  # before the worker knows it, who kills groups
         try:
@@ -144,7 +147,7 @@ def tell(worker: int, number: int) -> None:
         os.write(worker, NUMBER.pack(number))
 
 
-def become(order: Order, stderr: int, parent: int) -> NoReturn:
+def become(data: bytes, stderr: int, parent: int) -> NoReturn:
     """In the child: alone, limited, and then the converter."""
     code = 1
     try:
@@ -155,6 +158,7 @@ def become(order: Order, stderr: int, parent: int) -> NoReturn:
             if descriptor > 2:
                 with contextlib.suppress(OSError):  # the descriptor of the listing itself
                     os.close(descriptor)
+        order = Order.model_validate_json(data)
         os.chdir(order.scratch)
         limits.rename("converter")
         limits.expendable()
