@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from shapr.converters.run import process
+from shapr.converters.run import zygote
+from shapr.converters.run.process import Converter
 from shapr.errors import Refused
-from tests.converters.kit import SAMPLES, convert
+from shapr.settings import Settings
+from tests.converters.kit import SAMPLES, convert, job
 
 BRACKET = SAMPLES / "bracket.step"
 CHILD = "converter\n"  # what the zygote's children call themselves
@@ -47,27 +50,29 @@ async def test_progress_rises_to_the_end(tmp_path: Path) -> None:
 
 async def test_a_run_beyond_its_time_is_killed(tmp_path: Path) -> None:
     with pytest.raises(Refused) as caught:
-        await convert(tmp_path, BRACKET, "stl", wall=0.3)
+        await convert(tmp_path, SAMPLES / "assembly.step", "step,stl,iges,glb", wall=0.01)
     assert caught.value.code == "conversion_timeout"
     assert not children(tmp_path)
 
 
 async def test_a_run_beyond_its_memory_is_killed(tmp_path: Path) -> None:
     with pytest.raises(Refused) as caught:
-        await convert(tmp_path, BRACKET, "stl", memory=100 << 20)  # the kernel alone takes twice that
+        await convert(tmp_path, BRACKET, "step,stl,iges", memory=1 << 20)
     assert caught.value.code == "out_of_memory"
     assert not children(tmp_path)
 
 
 async def test_a_run_beyond_its_cpu_time_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spinning = tmp_path / "package" / "shapr" / "converters"
-    spinning.mkdir(parents=True)
-    for folder in (spinning, spinning.parent):
-        (folder / "__init__.py").touch()
-    (spinning / "job.py").write_text("while True: pass\n")
-    monkeypatch.setattr(process, "ROOT", tmp_path / "package")
-    with pytest.raises(Refused) as caught:
-        await convert(tmp_path, BRACKET, "stl", cpu=1)
+    copy = tmp_path / "package" / "shapr"
+    shutil.copytree(zygote.ROOT / "shapr", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "converters" / "job.py").write_text("def main(scratch):\n    while True: pass\n")
+    monkeypatch.setattr(zygote, "ROOT", tmp_path / "package")
+    spinning = Converter(Settings())
+    try:
+        with pytest.raises(Refused) as caught:
+            await spinning.convert(job(tmp_path, BRACKET, "stl", cpu=1), lambda _: None)
+    finally:
+        spinning.close()
     assert caught.value.code == "conversion_timeout"
 
 
@@ -119,5 +124,5 @@ def test_a_run_dies_with_its_worker(tmp_path: Path) -> None:
 
 async def test_a_child_sees_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHAPR_S3_SECRET_KEY", "hush")
-    assert "hush" not in process.environment().values()
-    assert not [name for name in process.environment() if name.startswith(("SHAPR_", "AWS_"))]
+    assert "hush" not in zygote.environment().values()
+    assert not [name for name in zygote.environment() if name.startswith(("SHAPR_", "AWS_"))]
