@@ -47,11 +47,13 @@ class Order(BaseModel):
     level: Level
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Child:
     pid: int
     process: int  # a descriptor that is readable when it has ended: pidfd_open(2)
     worker: int  # the job's socket
+    ended: bool = False
+    free: bool = False
 
 
 def load() -> None:
@@ -131,15 +133,16 @@ class Nursery:
         """A child has ended, or its worker has let go of it. When both are true it is reaped."""
         child = self.children.pop(descriptor)
         self.poll.unregister(descriptor)
-        os.close(descriptor)
-        if descriptor == child.process:
-            ended = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-            if ended and child.worker in self.children:
-                tell(child.worker, ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
-        elif child.process in self.children:  # the worker gave up before it knew whom to kill
-            os.killpg(child.pid, signal.SIGKILL)
-        if not {child.process, child.worker} & self.children.keys():
+        os.close(descriptor)  # from here on the number may be another child's
+        if child.ended or child.free:
             os.waitpid(child.pid, 0)
+        elif descriptor == child.process:
+            child.ended = True
+            if ended := os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT):
+                tell(child.worker, ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
+        else:  # the worker gave it up
+            child.free = True
+            os.killpg(child.pid, signal.SIGKILL)
 
 
 def tell(worker: int, number: int) -> None:

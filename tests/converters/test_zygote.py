@@ -49,6 +49,7 @@ def held(process: int) -> tuple[int, int]:
 async def test_a_hundred_jobs_leave_nothing(converter: Converter, tmp_path: Path) -> None:
     zygote = await pid(converter)
     first = await run(converter, tmp_path / "first", ASSEMBLY, "step,iges,glb")
+    await asyncio.sleep(0.1)
     before, ours = held(zygote), len(os.listdir("/proc/self/fd"))
     assert before[1] == 1, "a thread could hold a lock across the fork"
     for batch in range(25):
@@ -118,6 +119,8 @@ async def test_a_zygote_that_cannot_start_is_unavailable(
     converter: Converter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shapr.converters.run.zygote.ROOT", tmp_path)
+    (tmp_path / "shapr").mkdir()
+    (tmp_path / "shapr" / "__init__.py").touch()  # hides the real one
     with pytest.raises(Unavailable) as caught:
         await run(converter, tmp_path / "a")
     assert caught.value.code == "converter_unavailable"
