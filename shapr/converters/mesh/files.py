@@ -5,14 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from shapr.conversion import UNIT_MM
-from shapr.converters.mesh import gltf, obj, stl
+from shapr.converters.mesh import gltf, gltf_read, obj, stl
 from shapr.converters.mesh.model import Y_UP, Mesh
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
 # Given the file, a name for parts that have none, and whom to tell how far it is. A unitless file is read as it is; one
 # with units comes back in millimetres, and glTF z up. Companions lie beside the file.
-READERS: dict[str, Callable[[Path, str, Reach], Mesh]] = {"stl": stl.read, "obj": obj.read}
+READERS: dict[str, Callable[[Path, str, Reach], Mesh]] = {
+    "stl": stl.read,
+    "obj": obj.read,
+    "glb": gltf_read.read_glb,
+    "gltf": gltf_read.read_gltf,
+}
 # Given a mesh in the units and axes of the file (glTF: millimetres, z up), its path and the options.
 WRITERS: dict[str, Callable[[Mesh, Path, dict[str, Any], Reach], None]] = {
     "stl": stl.write,
