@@ -18,28 +18,38 @@ class Look:
     `<!DOCTYPE` in one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, surely: bool = True) -> None:
+        """`surely`: it must be XML; else it is looked at only if it begins like it."""
+        self._surely = surely
+        self._concerned = True
         self._seen = b""
         self._first = True
 
     def at(self, chunk: bytes) -> None:
+        if not self._concerned:
+            return
         text = self._seen + chunk.replace(b"\0", b"")
-        if self._first and text:
+        if self._first and text.strip():
             self._begin(text)
             self._first = False
-        if FORBIDDEN.search(text):
+        if self._concerned and FORBIDDEN.search(text):
             raise Refused("xml_forbidden", "the XML has a DTD or entities")
         self._seen = text[-OVERLAP:]
 
     def _begin(self, text: bytes) -> None:
         for mark in MARKS:
             text = text.removeprefix(mark)
-        if not text.lstrip().startswith(b"<"):
-            raise Refused("xml_forbidden", "the XML is not in UTF-8 or UTF-16")
-        declared = DECLARED.match(text.lstrip())
+        text = text.lstrip()
+        if not text.startswith(b"<"):
+            if self._surely:
+                raise Refused("xml_forbidden", "the XML is not in UTF-8 or UTF-16")
+            self._concerned = False
+            return
+        declared = DECLARED.match(text)
         if declared and declared[1].lower() not in ENCODINGS:
             raise Refused("xml_forbidden", "the XML is in another encoding than UTF-8 or UTF-16")
 
 
 def check(data: bytes) -> None:
+    """Look at a whole document."""
     Look().at(data)

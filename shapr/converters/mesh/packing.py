@@ -67,7 +67,9 @@ class _Packer:
 
     def _box(self, mesh: Json) -> tuple[Array, Array]:
         points = [self.source.array(each["attributes"]["POSITION"]) for each in mesh["primitives"]]
-        return np.min([each.min(axis=0) for each in points], axis=0), np.max([each.max(axis=0) for each in points], axis=0)
+        return np.min([each.min(axis=0) for each in points], axis=0), np.max(
+            [each.max(axis=0) for each in points], axis=0
+        )
 
     def _replace(self, primitive: Json, low: Array, high: Array) -> None:
         """Instances that share their accessors share what is packed."""
