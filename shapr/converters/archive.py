@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from shapr.converters import xmlcheck
 from shapr.converters.formats import ALIASES, Sources
@@ -183,9 +183,8 @@ def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> 
         _guarded(lambda _: shutil.copyfileobj(content, out, CHUNK))
 
 
-def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> io.BufferedIOBase:
-    opened: io.BufferedIOBase = _guarded(lambda _: archive.open(entry))
-    return opened
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> IO[bytes]:
+    return _guarded(lambda _: archive.open(entry))
 
 
 def _guarded(read: Callable[[int], T]) -> T:

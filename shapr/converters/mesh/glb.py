@@ -26,7 +26,8 @@ def read(path: Path) -> tuple[Json, bytes]:
         raise Refused("unsupported_format", f"glTF version {version} is not read, only 2")
     if length > len(data):
         raise corrupt("the file is cut short")
-    chunks, at = [], HEADER.size
+    chunks: list[tuple[bytes, bytes]] = []
+    at = HEADER.size
     while at + CHUNK.size <= length and len(chunks) < 2:  # what comes after the first two belongs to extensions
         size, kind = CHUNK.unpack_from(data, at)
         at += CHUNK.size

@@ -19,13 +19,9 @@ ARRAY, ELEMENTS = 34962, 34963  # buffer view targets
 WHITE = (1.0, 1.0, 1.0, 1.0)
 
 
-def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None:
+def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None:  # noqa: ARG001 - packing.py
     """Positions as float32 metres; without normals a viewer shades flat, which is what a faceted model is."""
     Writer().write(mesh, path, reach)
-    if (kind := options.get("mesh_compression", "none")) != "none":
-        from shapr.converters.mesh import packing
-
-        packing.pack(path, kind)
 
 
 def objects(parts: Sequence[Part]) -> list[list[Part]]:

@@ -83,7 +83,7 @@ class Reader:
         """Every mesh of the scene, where its nodes put it."""
         places = list(placed(self.content, self.buffers))
         self._count(places)
-        parts = []
+        parts: list[Part] = []
         for done, place in enumerate(places, 1):
             parts += self._parts(place, name)
             reach(done / len(places))
@@ -154,8 +154,7 @@ class Reader:
                 self._lose("morph targets are passed over: the shape is the one at rest")
             draco = extension(primitive, DRACO)
             source = _Draco(draco, primitive, self.buffers) if draco else _Plain(primitive, self.buffers)
-            corners = triangles(source.indices(), mode)
-            rows, corners = used(corners, source.count)
+            rows, corners = used(triangles(source.indices(), mode), source.count)
             if not len(corners):
                 continue
             vertices = source.values("POSITION", rows)
@@ -272,7 +271,8 @@ def triangles(indices: Array, mode: int) -> npt.NDArray[np.int64]:
         rows = np.stack([flat[:-2], flat[1:-1], flat[2:]], axis=1)
         rows[1::2] = rows[1::2][:, [0, 2, 1]]
     a, b, c = rows.T
-    return rows[(a != b) & (b != c) & (c != a)]  # strips turn by triangles without area
+    kept: npt.NDArray[np.int64] = rows[(a != b) & (b != c) & (c != a)]  # strips turn by triangles without area
+    return kept
 
 
 def used(corners: npt.NDArray[np.int64], count: int) -> tuple[Array | None, Triangles]:

@@ -28,6 +28,12 @@ Kind = Literal["draco", "meshopt"]
 Key = tuple[Any, ...]
 
 
+def packed(path: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Pack a GLB as `mesh_compression` says; gives the options as they took effect."""
+    kind = options.get("mesh_compression", "none")
+    return options if kind == "none" else options | {"mesh_compression": pack(path, kind)}
+
+
 def pack(path: Path, kind: Kind) -> str:
     """Rewrite a GLB of ours or of the kernel's in place. Gives what took effect: `none` where it would only grow."""
     content, binary = glb.read(path)
@@ -129,7 +135,7 @@ class _Packer:
         return {"attributes": made, "indices": corner, "extensions": {DRACO: packed}}
 
     def _meshopt(
-        self, attributes: dict[str, int], arrays: dict[str, Array], indices: Array, low: Array, side: float
+        self, attributes: dict[str, int], arrays: dict[str, Array], indices: Array, _low: Array, side: float
     ) -> Json | None:
         import meshopt
 

@@ -74,7 +74,8 @@ def local(node: Json) -> Matrix:
         return np.array(floats(node, "matrix", IDENTITY)).reshape(4, 4).T
     move, scale = floats(node, "translation", (0.0, 0.0, 0.0)), floats(node, "scale", (1.0, 1.0, 1.0))
     turn = floats(node, "rotation", (0.0, 0.0, 0.0, 1.0))
-    return _matrices(np.array([move]), np.array([turn]), np.array([scale]))[0]
+    matrix: Matrix = _matrices(np.array([move]), np.array([turn]), np.array([scale]))[0]
+    return matrix
 
 
 def _matrices(move: Matrix, turn: Matrix, scale: Matrix) -> npt.NDArray[np.float64]:

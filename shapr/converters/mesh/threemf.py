@@ -64,7 +64,7 @@ class Reader:
         items = list(_each(self.model.GetBuildItems()))
         self._count(items)
         units, millimetres = UNITS[int(self.model.GetUnit())]
-        parts = []
+        parts: list[Part] = []
         for done, item in enumerate(items, 1):
             place = _matrix(item.GetObjectTransform()) if item.HasObjectTransform() else np.eye(4, 3)
             for placed in self._placed(item.GetObjectResource(), place, item.GetPartNumber()):
@@ -152,7 +152,7 @@ class Reader:
         if has:
             bare = given["resource"] == 0
             given["resource"][bare], given["corners"][bare] = resource, property
-        kinds, first = np.unique(given, return_index=True)
+        kinds = np.unique(given)
         if len(kinds) == 1 and len(set(kinds[0]["corners"].tolist())) == 1:
             colour, material = self._look(int(kinds[0]["resource"]), int(kinds[0]["corners"][0]))
             if colour is None:
