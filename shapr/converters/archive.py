@@ -70,7 +70,7 @@ def unpacked(source: Path, source_format: str, source_name: str, folder: Path) -
         if not file.read(len(LOCAL)):
             raise Refused("empty_file", "the file has no bytes")
     entries = opened(source)
-    model = main_entry(entries, {name: "built-in" for name in ALIASES.values()})
+    model = main_entry(entries, dict.fromkeys(ALIASES.values(), "built-in"))
     if ALIASES[_extension(model)] != source_format:
         raise Refused("format_mismatch", f"the archive holds no {source_format.upper()} file")
     folder.mkdir()
@@ -154,7 +154,7 @@ def _check_names(entries: Entries) -> None:
         raise Refused("unsafe_archive", "two entries have the same name")
     for entry in entries:
         parents = map(str, PurePosixPath(entry.filename).parents)
-        if any(parent in files for parent in parents) or entry.filename.removesuffix("/") in files and entry.is_dir():
+        if any(parent in files for parent in parents) or (entry.filename.removesuffix("/") in files and entry.is_dir()):
             raise Refused("unsafe_archive", "an entry is a file and a folder at once")
 
 

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from shapr.conversion import Error
 from shapr.converters import detect, report
-from shapr.converters.formats import FORMATS
 from shapr.converters.progress import Page
 from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job, Written
 from shapr.converters.source import File, Model, read

@@ -140,7 +140,7 @@ class Buffers:
             *self.view(number(what, "bufferView")), values.dtype, values.shape[1], number(what, "byteOffset", 0), count
         )
         rows = rows.ravel().astype(np.int64)
-        if count and not (0 <= rows.min() and rows.max() < len(values)):
+        if count and not (rows.min() >= 0 and rows.max() < len(values)):
             raise corrupt("a sparse accessor replaces what is not there")
         self.spend(values.size)
         changed = values.copy()

@@ -6,7 +6,7 @@ Textures, animations, skins, morph targets, lines and points are passed over and
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ from shapr.converters.mesh.accessors import (
 from shapr.converters.mesh.colours import of_linear
 from shapr.converters.mesh.glb import Json, corrupt
 from shapr.converters.mesh.model import Y_UP, Colour, Mesh, Part, Triangles
-from shapr.converters.mesh.scene import Placed, placed, roots
+from shapr.converters.mesh.scene import Placed, placed
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
