@@ -124,8 +124,8 @@ class Reader:
         if place.mesh not in self.pieces:
             self.pieces[place.mesh] = [*self._read(place.mesh)]
         named = place.name or shown(field(self.meshes[place.mesh], "name", str, ""), 200) or name
-        matrix = MILLIMETRES @ place.matrix[:, :3]
         with np.errstate(all="ignore"):
+            matrix = MILLIMETRES @ place.matrix[:, :3]
             offset = MILLIMETRES @ place.matrix[:, 3]
             mirrored = np.linalg.det(matrix) < 0
             for piece in self.pieces[place.mesh]:

@@ -146,7 +146,7 @@ class _Packer:
         made = {}
         for name, values in arrays.items():
             moved = np.zeros((count, values.shape[1]), values.dtype)
-            moved[places[kept]] = values[kept]
+            moved[places[kept]] = values[: len(places)][kept]  # later ones are not used
             filter = "NONE"
             if name == "POSITION":
                 moved, filtered, filter = _on_grid(moved, side)
