@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters import archive
+from shapr.converters.mesh import threemf_tree
 from shapr.converters.mesh.accessors import shown
 from shapr.converters.mesh.model import Colour, Colours, Mesh, Part
 from shapr.converters.mesh.threemf_arrays import geometry, properties, wrapper
@@ -23,7 +24,6 @@ from shapr.errors import Refused
 # The units of the specification: their names here, and millimetres.
 UNITS = {0: ("um", 0.001), 1: ("mm", 1.0), 2: ("cm", 10.0), 3: ("in", 25.4), 4: ("ft", 304.8), 5: ("m", 1000.0)}
 MAX_TRIANGLES = 20_000_000
-MAX_INSTANCES = 100_000
 LATTICES, IMPLICIT = "beam lattices are passed over", "implicit shapes are passed over"
 WHITE = (255, 255, 255, 255)
 
@@ -32,6 +32,7 @@ Matrix = npt.NDArray[np.float64]  # 4x3, for row vectors
 
 def read(path: Path, name: str, reach: Reach) -> Mesh:
     archive.verified(path)
+    threemf_tree.check(path)
     reach(0.2)
     model = wrapper().CreateModel()
     reader = model.QueryReader("3mf")
@@ -97,8 +98,10 @@ class Reader:
 
         counts = [inside(item.GetObjectResource()) for item in items]
         instances, triangles = (sum(each[at] for each in counts) for at in (0, 1))
-        if instances > MAX_INSTANCES:
-            raise Refused("decompression_bomb", f"it expands to {instances} parts; {MAX_INSTANCES} are allowed")
+        if instances > threemf_tree.MAX_INSTANCES:
+            raise Refused(
+                "decompression_bomb", f"it expands to {instances} parts; {threemf_tree.MAX_INSTANCES} are allowed"
+            )
         if triangles > MAX_TRIANGLES:
             once = sum(each.GetTriangleCount() for each in _each(self.model.GetMeshObjects()))
             code = "limit_exceeded" if once > MAX_TRIANGLES else "decompression_bomb"

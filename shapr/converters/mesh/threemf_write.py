@@ -22,7 +22,7 @@ from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
 UNITS = {"mm": "MilliMeter", "cm": "CentiMeter", "m": "Meter", "in": "Inch", "ft": "Foot"}
-DIGITS = 7  # of the largest coordinate that are written: what a float32 holds
+DIGITS = 8  # of the largest coordinate that are written: what a float32 holds
 WHITE = (1.0, 1.0, 1.0, 1.0)
 
 
