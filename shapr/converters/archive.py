@@ -18,7 +18,7 @@ from shapr.converters import xmlcheck
 from shapr.converters.formats import ALIASES, Sources
 from shapr.errors import Refused
 
-SUFFIX = ".zip"
+SUFFIX, MEDIA_TYPE = ".zip", "application/zip"
 TAIL = 1 << 20  # bytes at the end of the file in which the directory must lie
 MAX_ENTRIES = 2000
 MAX_TOTAL = 2 << 30  # bytes of everything unpacked
