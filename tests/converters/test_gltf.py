@@ -194,8 +194,13 @@ def test_a_companion_lies_beside_the_file(tmp_path: Path) -> None:
         "a/../../canary.bin",
         "..\\c",
         "gone.bin",
-    ]
-    + ["%2e%2e/canary.bin", "x" * 5000, "", "link.bin", "C:/a.bin", "\0"],
+        "%2e%2e/canary.bin",
+        "x" * 5000,
+        "",
+        "link.bin",
+        "C:/a.bin",
+        "\0",
+    ],
 )
 def test_nothing_outside_of_the_upload_is_read(tmp_path: Path, uri: str) -> None:
     (tmp_path / "canary.bin").write_bytes(SQUARE.tobytes() + TWO.tobytes())

@@ -16,7 +16,8 @@ from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.mesh.topology import welded
 from shapr.errors import Refused
 from tests.converters.kit import SAMPLES
-from tests.converters.test_gltf import SQUARE, coloured, document as gltf_document, quiet, refusal
+from tests.converters.test_gltf import SQUARE, coloured, quiet, refusal
+from tests.converters.test_gltf import document as gltf_document
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / ".cache" / "gltf-validator"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.errors import Refused
-from tests.converters.test_gltf import CORPUS, corners, coloured, meshes, quiet
+from tests.converters.test_gltf import CORPUS, coloured, corners, meshes, quiet
 
 threemf = pytest.importorskip("shapr.converters.mesh.threemf", reason="lib3mf has no wheel for this machine")
 threemf_write = pytest.importorskip("shapr.converters.mesh.threemf_write")

@@ -245,5 +245,7 @@ def decoded(decode: Callable[[], Any], why: str) -> Any:
     """What a decoder makes of foreign data, or that it is damaged."""
     try:
         return decode()
+    except MemoryError:
+        raise
     except Exception:  # noqa: BLE001 - a library's own exceptions have no ancestor in common
         raise corrupt(why) from None

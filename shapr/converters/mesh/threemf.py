@@ -17,7 +17,7 @@ from shapr.converters import archive
 from shapr.converters.mesh import threemf_tree
 from shapr.converters.mesh.accessors import shown
 from shapr.converters.mesh.model import Colour, Colours, Mesh, Part
-from shapr.converters.mesh.threemf_arrays import geometry, properties, wrapper
+from shapr.converters.mesh.threemf_arrays import geometry, properties, told, wrapper
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
@@ -37,6 +37,14 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     model = wrapper().CreateModel()
     reader = model.QueryReader("3mf")
     reader.SetStrictModeActive(False)
+    highest = 0.0
+
+    def hear(done: float) -> None:  # it begins again with every part of the package
+        nonlocal highest
+        highest = max(highest, min(done, 1.0))
+        reach(0.2 + 0.5 * highest)
+
+    told(reader, hear)
     try:
         reader.ReadFromFile(str(path))
         reach(0.7)
@@ -155,14 +163,15 @@ class Reader:
         if has:
             bare = given["resource"] == 0
             given["resource"][bare], given["corners"][bare] = resource, property
-        kinds = np.unique(given)
-        if len(kinds) == 1 and len(set(kinds[0]["corners"].tolist())) == 1:
-            colour, material = self._look(int(kinds[0]["resource"]), int(kinds[0]["corners"][0]))
+        if not given["resource"].any():
+            return part
+        keys = given["resource"].astype(np.uint64)[:, None] << np.uint64(32) | given["corners"]
+        distinct, inverse = np.unique(keys, return_inverse=True)
+        if len(distinct) == 1:
+            colour, material = self._look(int(distinct[0]) >> 32, int(distinct[0]) & 0xFFFFFFFF)
             if colour is None:
                 return part
             return replace(part, colour=_fractions(colour), material=material)
-        keys = given["resource"].astype(np.uint64)[:, None] << np.uint64(32) | given["corners"]
-        distinct, inverse = np.unique(keys, return_inverse=True)
         looks = [self._look(int(key) >> 32, int(key) & 0xFFFFFFFF)[0] for key in distinct]
         if not any(looks):
             return part

@@ -1,6 +1,7 @@
 """lib3mf's mesh calls without a Python object per triangle: its C functions fill and take numpy arrays."""
 
 import ctypes
+from collections.abc import Callable
 from typing import Any
 
 import lib3mf
@@ -9,6 +10,8 @@ import numpy.typing as npt
 
 # The colour or material of a triangle: a resource, and its property at each corner.
 PROPERTIES = np.dtype([("resource", "<u4"), ("corners", "<u4", 3)])
+
+CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_double, ctypes.c_int32, ctypes.c_void_p)
 
 Array = npt.NDArray[Any]
 _wrapper: list[Any] = []
@@ -19,6 +22,15 @@ def wrapper() -> Any:
     if not _wrapper:
         _wrapper.append(lib3mf.get_wrapper())
     return _wrapper[0]
+
+
+def told(worker: Any, hear: Callable[[float], None]) -> None:
+    """Let a reader or writer say how far it is, 0..1, every 50,000 triangles or so.
+
+    The binding's own type for the callback cannot be called: its enumeration is none to ctypes.
+    """
+    worker.heard = CALLBACK(lambda _abort, done, _stage, _user: hear(done))  # lives as long as the worker
+    worker.SetProgressCallback(ctypes.cast(worker.heard, lib3mf.ProgressCallback), None)
 
 
 def geometry(mesh: Any) -> tuple[Array, Array]:

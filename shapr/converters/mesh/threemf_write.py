@@ -5,7 +5,7 @@ The library gives everything a random UUID unless told one, and no date: counted
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from shapr.conversion import UNIT_MM
 from shapr.converters.mesh.gltf import objects, plain
 from shapr.converters.mesh.model import Mesh, Part
-from shapr.converters.mesh.threemf_arrays import PROPERTIES, set_geometry, set_properties, wrapper
+from shapr.converters.mesh.threemf_arrays import PROPERTIES, set_geometry, set_properties, told, wrapper
 from shapr.converters.mesh.topology import welded
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
@@ -41,7 +41,8 @@ def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None
     for done, each in enumerate(whole, 1):
         writer.add(each)
         reach(0.5 * done / len(whole))
-    writer.save(path, largest)
+    expected = 14 * sum(len(part.corners) for part in parts)  # bytes
+    writer.save(path, largest, lambda: reach(0.5 + 0.49 * min(path.stat().st_size / expected, 1.0)))
     reach(1.0)
 
 
@@ -69,11 +70,12 @@ class _Writer:
         self._colour(each, parts, solid)
         self.model.AddBuildItem(each, wrapper().GetIdentityTransform()).SetUUID(next(self.uuids))
 
-    def save(self, path: Path, largest: float) -> None:
+    def save(self, path: Path, largest: float, hear: Callable[[], None]) -> None:
         if not self.model.GetMeshObjects().Count():
             raise Refused("no_geometry", "there is no triangle with an area to write")
         writer = self.model.QueryWriter("3mf")
         writer.SetDecimalPrecision(min(max(DIGITS - math.ceil(math.log10(largest or 1.0)), 3), 16))
+        told(writer, lambda _: hear())
         writer.WriteToFile(str(path))
 
     def _colour(self, each: Any, parts: Sequence[Part], solid: npt.NDArray[np.bool_]) -> None:
