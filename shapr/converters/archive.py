@@ -5,6 +5,7 @@ no entry more bytes than it announced. The API sees only the end of an upload: `
 """
 
 import io
+import re
 import shutil
 import stat
 import struct
@@ -25,7 +26,9 @@ MAX_TOTAL = 2 << 30  # bytes of everything unpacked
 MAX_RATIO, SMALL = 200, 16 << 20  # how far an entry may expand, once it is larger than that many bytes
 END, LOCAL = b"PK\x05\x06", b"PK\x03\x04"
 LOCAL_HEADER = 30  # bytes before an entry's name
+UTF8 = 0x800
 ENCRYPTED = 0x1 | 0x40 | 0x2000
+ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")  # controls, and what turns text around
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 JUNK = {".ds_store", "thumbs.db", "desktop.ini"}
 XML = {".xml", ".rels", ".model"}  # other entries are XML if they look like it
@@ -77,8 +80,8 @@ def unpacked(source: Path, source_format: str, source_name: str, folder: Path) -
     with zipfile.ZipFile(source) as archive:
         for entry in entries:
             if not _junk(entry):
-                _extract(archive, entry, folder / entry.filename)
-    return folder / model.filename
+                _extract(archive, entry, folder / _name(entry))
+    return folder / _name(model)
 
 
 def opened(path: Path) -> Entries:
@@ -100,7 +103,7 @@ def verified(path: Path) -> Entries:
     entries = opened(path)
     with zipfile.ZipFile(path) as archive:
         for entry in entries:
-            look = xmlcheck.Look(PurePosixPath(entry.filename).suffix.lower() in XML)
+            look = xmlcheck.Look(PurePosixPath(_name(entry)).suffix.lower() in XML)
             with _read(archive, entry) as content:
                 while chunk := _guarded(content.read):
                     look.at(chunk)
@@ -130,7 +133,7 @@ def directory(tail: bytes) -> Entries:
 
 
 def _check(entry: zipfile.ZipInfo) -> None:
-    name = entry.orig_filename
+    name = _name(entry)
     if entry.flag_bits & ENCRYPTED:
         raise Refused("unsafe_archive", "the archive is encrypted")
     if entry.compress_type not in METHODS:
@@ -139,7 +142,7 @@ def _check(entry: zipfile.ZipInfo) -> None:
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise Refused("unsafe_archive", "an entry is a link or a device")
     parts = name.removesuffix("/").split("/")
-    odd = "\\" in name or ":" in parts[0] or not name.isprintable()
+    odd = "\\" in name or ":" in parts[0] or ODD.search(name) is not None
     if odd or any(part in ("", ".", "..") for part in parts) or any(len(part.encode()) > 255 for part in parts):
         raise Refused("unsafe_archive", "an entry's name is absolute, leads elsewhere or is not a plain name")
     if len(name) > 1000 or len(parts) > 50:
@@ -149,12 +152,12 @@ def _check(entry: zipfile.ZipInfo) -> None:
 
 
 def _check_names(entries: Entries) -> None:
-    files = {each.filename for each in entries if not each.is_dir()}
-    if len({each.filename for each in entries}) < len(entries):
+    files = {_name(each) for each in entries if not each.is_dir()}
+    if len({_name(each) for each in entries}) < len(entries):
         raise Refused("unsafe_archive", "two entries have the same name")
     for entry in entries:
-        parents = map(str, PurePosixPath(entry.filename).parents)
-        if any(parent in files for parent in parents) or (entry.filename.removesuffix("/") in files and entry.is_dir()):
+        parents = map(str, PurePosixPath(_name(entry)).parents)
+        if any(parent in files for parent in parents) or (_name(entry).removesuffix("/") in files and entry.is_dir()):
             raise Refused("unsafe_archive", "an entry is a file and a folder at once")
 
 
@@ -167,14 +170,25 @@ def _check_places(entries: Entries, start: int) -> None:
             raise Refused("unsafe_archive", "entries overlap")
 
 
+def _name(entry: zipfile.ZipInfo) -> str:
+    """As it was meant: some, macOS among them, write UTF-8 without saying so."""
+    name = entry.orig_filename
+    if entry.flag_bits & UTF8:
+        return name
+    try:
+        return name.encode("cp437").decode()
+    except UnicodeError:
+        return name
+
+
 def _junk(entry: zipfile.ZipInfo) -> bool:
     """Folders, and what file managers leave behind."""
-    path = PurePosixPath(entry.filename)
+    path = PurePosixPath(_name(entry))
     return entry.is_dir() or "__MACOSX" in path.parts or path.name.startswith("._") or path.name.lower() in JUNK
 
 
 def _extension(entry: zipfile.ZipInfo) -> str:
-    return PurePosixPath(entry.filename).suffix.lower().removeprefix(".")
+    return PurePosixPath(_name(entry)).suffix.lower().removeprefix(".")
 
 
 def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:

@@ -48,8 +48,3 @@ class Look:
         declared = DECLARED.match(text)
         if declared and declared[1].lower() not in ENCODINGS:
             raise Refused("xml_forbidden", "the XML is in another encoding than UTF-8 or UTF-16")
-
-
-def check(data: bytes) -> None:
-    """Look at a whole document."""
-    Look().at(data)

@@ -1,6 +1,7 @@
 """ZIP sources: a model with its companions, and everything that an archive may not do."""
 
 import io
+import json
 import os
 import stat
 import struct
@@ -14,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shapr.converters import archive, formats
+from shapr.converters.mesh import gltf_read
 from shapr.errors import Refused
+from tests.converters.test_gltf import SQUARE, TWO, quiet, square
 
 OBJ = b"mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
 PLAIN = {"a.obj": OBJ, "a.mtl": b"newmtl red\n"}
@@ -81,6 +84,22 @@ def test_a_model_is_unpacked_with_its_companions(tmp_path: Path) -> None:
         str(each.relative_to(tmp_path / "unpacked")) for each in (tmp_path / "unpacked").rglob("*") if each.is_file()
     }
     assert there == {"part/a.OBJ", "part/a.mtl", "part/textures/wood.png", "readme.txt"}
+
+
+def test_names_in_any_language(tmp_path: Path) -> None:
+    """With and without the flag that says UTF-8."""
+    data = packed({"Träger　１.obj": OBJ, "Träger.mtl": b""})
+    unflagged = bytearray(data)
+    for sign, at in ((b"PK\x03\x04", 7), (b"PK\x01\x02", 9)):
+        start = -1
+        while (start := data.find(sign, start + 1)) >= 0:
+            unflagged[start + at] &= ~8
+    for number, each in enumerate((data, bytes(unflagged))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        path = unpacked(folder, each)
+        assert (path.name, path.read_bytes()) == ("Träger　１.obj", OBJ)
+        assert (path.parent / "Träger.mtl").exists()
 
 
 def test_a_source_that_is_no_archive_is_read_where_it_is(tmp_path: Path) -> None:
@@ -221,6 +240,19 @@ def test_flipped_bytes_never_write_elsewhere(tmp_path_factory: pytest.TempPathFa
     except Refused as refused:
         assert refused.detail.isprintable()
     assert {each.name for each in folder.iterdir()} <= {"source", "unpacked"}
+
+
+def test_a_gltf_finds_its_buffer_in_the_archive(tmp_path: Path) -> None:
+    content = square()
+    content["buffers"][0]["uri"] = "buffers/shape.bin"
+    data = SQUARE.tobytes() + TWO.tobytes()
+    files = {"scene/a.gltf": json.dumps(content).encode(), "scene/buffers/shape.bin": data}
+    assert gltf_read.read_gltf(unpacked(tmp_path, packed(files), "gltf"), "a", quiet).triangles == 2
+    content["buffers"][0]["uri"] = "../shape.bin"
+    files = {"scene/a.gltf": json.dumps(content).encode(), "shape.bin": data}
+    (tmp_path / "again").mkdir()
+    with pytest.raises(Refused, match="external_reference"):
+        gltf_read.read_gltf(unpacked(tmp_path / "again", packed(files), "gltf"), "a", quiet)
 
 
 def test_a_large_archive_is_known_by_its_end(tmp_path: Path) -> None:

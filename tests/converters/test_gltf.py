@@ -292,6 +292,7 @@ def test_many_small_pieces_of_a_large_array_are_quick(tmp_path: Path) -> None:
     ("data", "code"),
     [
         (b"glTF", "corrupt_file"),
+        (struct.pack("<4sII", b"glTF", 2, 4) + bytes(8), "corrupt_file"),
         (struct.pack("<4sII", b"glTF", 1, 20) + bytes(8), "unsupported_format"),
         (struct.pack("<4sIII4s", b"glTF", 2, 24, 4, b"BIN\0") + b"    ", "corrupt_file"),
         (struct.pack("<4sIII4s", b"glTF", 2, 24, 1 << 31, b"JSON") + b"{}  ", "corrupt_file"),

@@ -68,7 +68,7 @@ def extension(holder: Any, *names: str) -> Json | None:
 class Buffers:
     """The accessors of one document. Each is unpacked once; `Refused` when it lies."""
 
-    def __init__(self, content: Json, binary: bytes, folder: Path) -> None:
+    def __init__(self, content: Json, binary: bytes | memoryview, folder: Path) -> None:
         self._buffers = listed(content, "buffers")
         self._views = listed(content, "bufferViews")
         self._accessors = listed(content, "accessors")
@@ -178,7 +178,7 @@ class Buffers:
             self._loaded[at] = np.frombuffer(data, np.uint8)[:length]
         return self._loaded[at]
 
-    def _load(self, at: int, buffer: Json) -> bytes:
+    def _load(self, at: int, buffer: Json) -> bytes | memoryview:
         if "uri" not in buffer:
             if at or not self._binary:
                 raise corrupt("a buffer has no data")

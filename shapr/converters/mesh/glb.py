@@ -14,9 +14,9 @@ LARGEST = (1 << 32) - 1  # bytes: the header's length is a 32-bit number
 Json = dict[str, Any]
 
 
-def read(path: Path) -> tuple[Json, bytes]:
+def read(path: Path) -> tuple[Json, memoryview]:
     """The document and the binary chunk, empty when there is none; `corrupt_file` when lengths lie."""
-    data = path.read_bytes()
+    data = memoryview(path.read_bytes())
     if len(data) < HEADER.size + CHUNK.size:
         raise corrupt("the file is cut short")
     magic, version, length = HEADER.unpack_from(data)
@@ -26,7 +26,7 @@ def read(path: Path) -> tuple[Json, bytes]:
         raise Refused("unsupported_format", f"glTF version {version} is not read, only 2")
     if length > len(data):
         raise corrupt("the file is cut short")
-    chunks: list[tuple[bytes, bytes]] = []
+    chunks: list[tuple[bytes, memoryview]] = []
     at = HEADER.size
     while at + CHUNK.size <= length and len(chunks) < 2:  # what comes after the first two belongs to extensions
         size, kind = CHUNK.unpack_from(data, at)
@@ -35,9 +35,10 @@ def read(path: Path) -> tuple[Json, bytes]:
             raise corrupt("a chunk is longer than the file")
         chunks.append((kind, data[at : at + size]))
         at += size
-    if chunks[0][0] != b"JSON":
+    if not chunks or chunks[0][0] != b"JSON":
         raise corrupt("the first chunk is not JSON")
-    return parsed(chunks[0][1]), chunks[1][1] if len(chunks) > 1 and chunks[1][0] == b"BIN\0" else b""
+    binary = len(chunks) > 1 and chunks[1][0] == b"BIN\0"
+    return parsed(bytes(chunks[0][1])), chunks[1][1] if binary else memoryview(b"")
 
 
 def parsed(text: bytes) -> Json:

@@ -70,7 +70,7 @@ class Piece:
 
 
 class Reader:
-    def __init__(self, content: Json, binary: bytes, folder: Path) -> None:
+    def __init__(self, content: Json, binary: bytes | memoryview, folder: Path) -> None:
         self.content = content
         check(content)
         self.buffers = Buffers(content, binary, folder)

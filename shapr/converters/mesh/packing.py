@@ -47,7 +47,7 @@ def pack(path: Path, kind: Kind) -> str:
 
 
 class _Packer:
-    def __init__(self, content: Json, binary: bytes, kind: Kind) -> None:
+    def __init__(self, content: Json, binary: memoryview, kind: Kind) -> None:
         self.content = content
         self.kind = kind
         self.source = Buffers(content, binary, Path())
