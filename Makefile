@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PYTHON
 .DEFAULT_GOAL := help
-.PHONY: help up test check faults lock samples clean install
+.PHONY: help up test check faults lock samples clean install hostile
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -21,6 +21,9 @@ check: install ## format, lint, types, import contracts
 
 faults: install ## kill -9 every process, the API under load, S3 away for minutes
 	@.venv/bin/pytest tests/end_to_end -m faults $(ARGS)
+
+hostile: install ## hostile files of every format through the converters; WORD="step" chooses some
+	@.venv/bin/python -m benchmarks.hostile $(WORD)
 
 install:
 	@.ci/install

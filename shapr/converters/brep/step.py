@@ -1,7 +1,5 @@
 """STEP (ISO 10303-21) in and out, with names, colours, layers and the assembly tree."""
 
-import mmap
-import re
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -15,16 +13,12 @@ from OCP.TCollection import TCollection_HAsciiString
 from OCP.TDocStd import TDocStd_Document
 
 from shapr.converters.brep import document
+from shapr.converters.preflight.step import without_references
 from shapr.errors import Refused
 
 UNITS = {"mm": "MM", "cm": "CM", "m": "M", "in": "INCH", "ft": "FT"}
 SCHEMAS = {"AP203": "AP203", "AP214": "AP214IS", "AP242": "AP242DIS"}
 STAMP = "2000-01-01T00:00:00"  # the same source gives the same bytes, so no clock is asked
-
-# Entities by which a STEP file names other files. The XCAF reader opens those, also by absolute path.
-EXTERNAL = re.compile(
-    rb"(=\s*)(?:APPLIED_EXTERNAL_IDENTIFICATION_ASSIGNMENT|DOCUMENT_FILE|EXTERNALLY_DEFINED_\w+)(\s*\()"
-)
 
 
 def read(path: Path, progress: Message_ProgressRange) -> TDocStd_Document:
@@ -46,16 +40,6 @@ def read(path: Path, progress: Message_ProgressRange) -> TDocStd_Document:
         raise Refused("no_geometry", "the STEP file holds no shape that can be read")
     document.check_instances(made)
     return made
-
-
-def without_references(path: Path) -> Path:
-    """The file itself, or a copy beside it in which no entity names another file."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        if not EXTERNAL.search(content):
-            return path
-        cleaned = path.with_name("cleaned.step")
-        cleaned.write_bytes(EXTERNAL.sub(rb"\1REFERENCE_REMOVED\2", content))
-        return cleaned
 
 
 def write(

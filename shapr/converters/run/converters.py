@@ -96,9 +96,10 @@ class Converters:
 def _external(settings: Settings, format: str) -> External:
     program: Path | None = getattr(settings, f"converter_{format}")
     if program is not None:
-        return External((str(program),), program.name, "external")
+        readable = tuple(Path(each) for each in settings.sandbox_readable.split(":") if each)
+        return External((str(program),), program.name, "external", settings.sandbox, readable)
     # By its file, isolated: it needs nothing of ours, and starts in a blink.
-    return External((sys.executable, "-I", str(stub.__file__)), "stub", "stub")
+    return External((sys.executable, "-I", str(stub.__file__)), "stub", "stub", settings.sandbox)
 
 
 def own_version() -> str:

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import structlog
-from pydantic import ValidationError
 
 from shapr.converters.progress import Reading
-from shapr.converters.run import child
+from shapr.converters.run import child, left
 from shapr.converters.run.child import Program, meaning
-from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job, Written
+from shapr.converters.run.job import JOB, PROGRESS, Job, Written
 from shapr.errors import Refused
 from shapr.settings import Settings
 
@@ -45,7 +44,7 @@ class Converter:
             code, words = await child.run(program, job.limits, end, look=lambda: progress(reading.percent()))
         finally:
             reading.close()
-        return answered(job.scratch, code, words.last)
+        return answered(job, code, words.last)
 
 
 def inside(job: Job) -> Job:
@@ -69,17 +68,17 @@ def environment() -> dict[str, str]:
     }
 
 
-def answered(scratch: Path, code: int, last_words: str) -> tuple[Written, ...]:
+def answered(job: Job, code: int, last_words: str) -> tuple[Written, ...]:
     """What the child left behind, or what its end means. A crash's last words go to the log, for whoever mends it."""
     try:
-        answer = Answer.model_validate_json((scratch / ANSWER).read_bytes())
-    except (FileNotFoundError, ValidationError):
+        answer = left.answer(job.scratch, tuple(format for format, _ in job.outputs))
+    except ValueError:
+        answer = None
+    if answer is None:
         log.warning("converter_ended", code=code, last_words=last_words)
-        raise Refused(*meaning(code, last_words)) from None
+        raise Refused(*meaning(code, last_words))
     if any(each.error and each.error.code == "converter_crashed" for each in answer.written):
         log.warning("output_crashed", last_words=last_words)
     if answer.error:
         raise Refused(answer.error.code, answer.error.detail)
-    return tuple(
-        each.model_copy(update={"path": scratch / each.path}) if each.path else each for each in answer.written
-    )
+    return answer.written
