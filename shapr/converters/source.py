@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from shapr.conversion import UNIT_MM, Unit
 from shapr.converters.formats import FORMATS
 from shapr.converters.measure import Measured
-from shapr.converters.mesh import files
+from shapr.converters.mesh import files, packing
 from shapr.converters.mesh.model import Y_UP, Mesh
 from shapr.converters.progress import Page
 from shapr.errors import Refused
@@ -104,7 +104,7 @@ class MeshModel:
             files.write(self._mesh, format, path, options, self.page.reach)
         else:
             self.brep.write(format, path, options)
-        return options
+        return packing.packed(path, options)
 
 
 class BrepModel:
@@ -172,7 +172,7 @@ class BrepModel:
             glb.write(self.document, path, self.indicator.range())
         else:
             files.write(tessellate.mesh(self.document), format, path, options, self.page.reach)
-        return effective
+        return packing.packed(path, effective)
 
     def _triangulate(self, options: dict[str, Any]) -> dict[str, float]:
         from shapr.converters.brep import document, tessellate

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from shapr.conversion import Conversion, Source
-from shapr.converters import formats, stub
+from shapr.converters import archive, formats, stub
 from shapr.converters.run.admission import Admission, available, need
 from shapr.converters.run.external import External, unavailable
 from shapr.converters.run.job import Converted, Job, Limits, Written
@@ -50,7 +50,9 @@ class Converters:
         """What decides, beside the file and its options, what is made of it. A program that is plugged in sees the
         file's name, and may go by it: the stub does."""
         version = self.version(source.format)
-        return f"{version} of {source.name}" if source.format in self.plugged else version
+        if source.format in self.plugged:
+            return f"{version} of {source.name}"
+        return f"{version} of an archive" if archive.is_archive(source.name) else version
 
     async def convert(
         self, conversion: Conversion, source: Path, folder: Path, progress: Callable[[int], None]
