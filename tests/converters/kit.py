@@ -1,5 +1,6 @@
-"""Runs a converter as the worker does: a job in a scratch dir, a child process."""
+"""Runs a converter as the worker does: a job in a scratch dir, a child of the zygote."""
 
+import functools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -31,9 +32,15 @@ def job(folder: Path, source: Path, outputs: str, name: str | None = None, **mor
     )
 
 
+@functools.cache
+def converter() -> Converter:
+    """One for the whole run: a zygote takes seconds to start. It ends with this process at the latest."""
+    return Converter(Settings())
+
+
 async def convert(
     folder: Path, source: Path, outputs: str, progress: Callable[[int], None] = lambda _: None, **more: Any
 ) -> dict[str, Written]:
     """The outputs by format."""
-    written = await Converter(Settings()).convert(job(folder, source, outputs, **more), progress)
+    written = await converter().convert(job(folder, source, outputs, **more), progress)
     return {each.format: each for each in written}

@@ -15,7 +15,7 @@ from shapr.errors import Refused
 from tests.converters.kit import SAMPLES, convert
 
 BRACKET = SAMPLES / "bracket.step"
-CHILD = "shapr.converters.job"
+CHILD = "converter\n"  # what the zygote's children call themselves
 
 
 def children(scratch: Path) -> list[int]:
@@ -24,10 +24,10 @@ def children(scratch: Path) -> list[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                command, folder = (entry / "cmdline").read_bytes(), (entry / "cwd").readlink()
+                called, folder = (entry / "comm").read_text(), (entry / "cwd").readlink()
             except OSError:
                 continue
-            if CHILD.encode() in command and folder == scratch:
+            if called == CHILD and folder == scratch:
                 found.append(int(entry.name))
     return found
 

@@ -6,7 +6,7 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -108,15 +108,17 @@ async def run(
         try:
             stderr.started()
             stdout.started()
-            code = await _watch(child, limits, end, listen)
+            code = await watch(child.wait(), child.pid, limits, end, listen)
         finally:
             await asyncio.shield(_kill(child))
     return code, words
 
 
-async def _watch(child: asyncio.subprocess.Process, limits: Limits, end: float, listen: Callable[[], None]) -> int:
-    """Its exit code; Refused when it has used up its time or memory."""
-    waiting = asyncio.ensure_future(child.wait())
+async def watch(
+    ending: Coroutine[None, None, int], group: int, limits: Limits, end: float, listen: Callable[[], None]
+) -> int:
+    """The exit code that `ending` gives; Refused when the group has used up its time or memory."""
+    waiting = asyncio.ensure_future(ending)
     try:
         while True:
             done, _ = await asyncio.wait((waiting,), timeout=LOOK)
@@ -125,19 +127,27 @@ async def _watch(child: asyncio.subprocess.Process, limits: Limits, end: float, 
                 return waiting.result()
             if time.monotonic() > end:
                 raise out_of_time(limits)
-            if resident(child.pid) > limits.memory:
+            if resident(group) > limits.memory:
                 raise Refused("out_of_memory", f"it needs more than {limits.memory >> 20} MB")
     finally:
         waiting.cancel()
 
 
 async def _kill(child: asyncio.subprocess.Process) -> None:
-    """End the child and what it has started, and wait until they are gone: the scratch dir is removed next."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
+    kill(child.pid)
     await child.wait()
+    await gone(child.pid)
+
+
+def kill(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+
+
+async def gone(group: int) -> None:
+    """Wait until nothing of a killed group runs: the scratch dir is removed next."""
     for _ in range(GONE):
-        if not alive(child.pid):
+        if not alive(group):
             return
         await asyncio.sleep(0.01)
 

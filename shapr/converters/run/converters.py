@@ -15,7 +15,8 @@ from shapr.conversion import Conversion, Source
 from shapr.converters import formats, stub
 from shapr.converters.run.external import External, unavailable
 from shapr.converters.run.job import Converted, Job, Limits, Written
-from shapr.converters.run.process import ROOT, Converter
+from shapr.converters.run.process import Converter
+from shapr.converters.run.zygote import ROOT
 from shapr.settings import Settings
 
 KERNEL = "cadquery-ocp-novtk"

@@ -1,5 +1,6 @@
 """What a child is before it becomes the converter: limited, alone, and tied to its parent's life."""
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -9,32 +10,55 @@ from pathlib import Path
 
 from shapr.converters.run.job import Limits
 
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # linux/prctl.h
+PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_NO_NEW_PRIVS = 1, 15, 38  # linux/prctl.h
 ADDR_NO_RANDOMIZE = 0x0040000  # linux/personality.h
+VICTIM = "500"  # of 1000: oom_score_adj, proc(5)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def before_exec(limits: Limits) -> Callable[[], None]:
-    """The function to run in the child between fork and exec."""
+def before_exec(limits: Limits | None) -> Callable[[], None]:
+    """The function to run in a child between fork and exec. None: a zygote, whose children are limited, not itself."""
     parent = os.getpid()
 
     def prepare() -> None:
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
-        _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        # The kernel orders some entities by address: the same addresses give the same bytes. Where it is forbidden,
-        # such assemblies agree by content only.
-        _libc.personality(ADDR_NO_RANDOMIZE)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        _limit(resource.RLIMIT_CPU, limits.cpu, limits.cpu + 5)
-        _limit(resource.RLIMIT_FSIZE, limits.output, limits.output)
-        _limit(resource.RLIMIT_NOFILE, 256, 256)
-        # Address space is no measure of memory, but a lie in a file that asks for terabytes ends here at once.
-        _limit(resource.RLIMIT_AS, limits.memory + (4 << 30), limits.memory + (4 << 30))
+        tie(parent)
+        repeat()
+        if limits:
+            restrict(limits)
 
     return prepare
+
+
+def tie(parent: int) -> None:
+    """Let this process die when its parent does, whenever that is; it may have happened since the fork."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def repeat() -> None:
+    """The kernel orders some entities by address: the same addresses give the same bytes, from the next exec on. Where
+    it is forbidden, such assemblies agree by content only."""
+    _libc.personality(ADDR_NO_RANDOMIZE)
+
+
+def rename(name: str) -> None:
+    """What `ps` and `/proc/PID/comm` call this process: 15 characters."""
+    _libc.prctl(PR_SET_NAME, name.encode(), 0, 0, 0)
+
+
+def restrict(limits: Limits) -> None:
+    """Hold this process to its limits, and give it no way to more rights."""
+    _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    with contextlib.suppress(OSError):  # when memory runs out, take a converter, not its zygote or its worker
+        Path("/proc/self/oom_score_adj").write_text(VICTIM)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit(resource.RLIMIT_CPU, limits.cpu, limits.cpu + 5)
+    _limit(resource.RLIMIT_FSIZE, limits.output, limits.output)
+    _limit(resource.RLIMIT_NOFILE, 256, 256)
+    # Address space is no measure of memory, but a lie in a file that asks for terabytes ends here at once.
+    _limit(resource.RLIMIT_AS, limits.memory + (4 << 30), limits.memory + (4 << 30))
 
 
 def _limit(kind: int, soft: int, hard: int) -> None:

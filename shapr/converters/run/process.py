@@ -1,8 +1,7 @@
-"""The worker's side of a built-in converter run: a job and an answer in the scratch dir, a child process between."""
+"""The worker's side of a built-in converter run: a job and an answer in the scratch dir, the zygote's child between."""
 
 import compileall
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,41 +10,41 @@ import structlog
 from pydantic import ValidationError
 
 from shapr.converters.progress import Reading
-from shapr.converters.run import child
-from shapr.converters.run.child import Program, meaning
+from shapr.converters.run.child import meaning
 from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job, Written
+from shapr.converters.run.zygote import ROOT, Zygote
 from shapr.errors import Refused
 from shapr.settings import Settings
 
 log = structlog.get_logger()
 
-ROOT = Path(__file__).parents[3]
-
 
 class Converter:
-    """Runs jobs, each in a process group of its own."""
+    """Runs jobs, each in a process group of its own. `close` it: it has a zygote."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.zygote = Zygote()
         # The child writes nothing here; compiled beforehand, it starts sooner and the same way every time.
         compileall.compile_dir(ROOT / "shapr", quiet=2)
 
     async def convert(self, job: Job, progress: Callable[[int], None]) -> tuple[Written, ...]:
         """The outputs of a job; `progress` gets 0..100, never falling.
 
-        Raises Refused when the source as a whole is refused or the child broke a limit. A cancellation kills the
-        child's group, and leaves when it is gone.
+        Raises Refused when the source as a whole is refused or the child broke a limit, Unavailable when the zygote
+        cannot be started or died. A cancellation kills the child's group, and leaves when it is gone.
         """
         (job.scratch / JOB).write_text(inside(job).model_dump_json())
         reading = Reading(job.scratch / PROGRESS)
-        program = Program((sys.executable, "-sP", "-m", "shapr.converters.job"), job.scratch, environment())
         try:
             end = time.monotonic() + job.limits.wall
-            # Its stdout goes nowhere: the kernel chats.
-            code, words = await child.run(program, job.limits, end, look=lambda: progress(reading.percent()))
+            code, words = await self.zygote.run(job.scratch, job.limits, end, lambda: progress(reading.percent()))
         finally:
             reading.close()
         return answered(job.scratch, code, words.last)
+
+    def close(self) -> None:
+        self.zygote.close()
 
 
 def inside(job: Job) -> Job:
@@ -54,19 +53,6 @@ def inside(job: Job) -> Job:
     The kernel orders some entities by address, and the length of a path would move them.
     """
     return job.model_copy(update={"scratch": Path(), "source": Path(os.path.relpath(job.source, job.scratch))})
-
-
-def environment() -> dict[str, str]:
-    """Nothing of ours: no addresses, no secrets. Hash seed and threads are fixed so that a job repeats exactly."""
-    return {
-        "PATH": os.defpath,
-        "HOME": "/",
-        "PYTHONPATH": str(ROOT),
-        "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "LC_ALL": "C.UTF-8",
-    }
 
 
 def answered(scratch: Path, code: int, last_words: str) -> tuple[Written, ...]:
