@@ -163,14 +163,13 @@ class BrepModel:
         if FORMATS[format].kind == "brep":
             self.writer.write(format, path, options)
             return options
-        from shapr.converters.brep import document, glb, tessellate
+        from shapr.converters.brep import glb, tessellate
 
         effective = options | self._triangulate(options)
-        mesh = tessellate.mesh(self.document)  # refuses a model without triangles
-        if format == "glb" and not tessellate.mirrored(document.shape(self.document)):
+        if format == "glb":
             glb.write(self.document, path, self.indicator.range())
         else:
-            files.write(mesh, format, path, options, self.page.reach)
+            files.write(tessellate.mesh(self.document), format, path, options, self.page.reach)
         return effective
 
     def _triangulate(self, options: dict[str, Any]) -> dict[str, float]:

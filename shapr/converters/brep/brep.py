@@ -14,6 +14,7 @@ from OCP.TopTools import TopTools_FormatVersion
 
 from shapr.conversion import UNIT_MM
 from shapr.converters.brep import document
+from shapr.converters.brep.bodies import unmirrored
 from shapr.errors import Refused
 
 # Section heads of the text form. The kernel believes their counts and would spin for hours on a lie.
@@ -33,12 +34,14 @@ def read(path: Path, source_name: str, options: dict[str, Any]) -> TDocStd_Docum
     read = BinTools.Read_s(shape, str(path)) if binary else BRepTools.Read_s(shape, str(path), BRep_Builder())
     if not read or shape.IsNull():
         raise Refused("corrupt_file", "the BREP file breaks the rules of its syntax, or is cut short")
-    return document.holding(document.scaled(shape, UNIT_MM[options.get("source_units", "mm")]), source_name)
+    shape, _ = unmirrored(document.scaled(shape, UNIT_MM[options.get("source_units", "mm")]), {})
+    return document.holding(shape, source_name)
 
 
 def write(model: TDocStd_Document, path: Path, options: dict[str, Any]) -> None:
     """Without triangles: they are not part of the model."""
-    shape = document.scaled(document.shape(model), 1 / UNIT_MM[options["units"]])
+    shape, _ = unmirrored(document.shape(model), {})
+    shape = document.scaled(shape, 1 / UNIT_MM[options["units"]])
     if options["encoding"] == "binary":
         done = BinTools.Write_s(shape, str(path), False, False, BinTools_FormatVersion.BinTools_FormatVersion_VERSION_4)
     else:

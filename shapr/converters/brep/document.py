@@ -11,12 +11,12 @@ from OCP.collections import Sequence_TDF_Label
 from OCP.gp import gp_Pnt, gp_Trsf
 from OCP.Message import Message, Message_Printer
 from OCP.TCollection import TCollection_ExtendedString
-from OCP.TDataStd import TDataStd_Name
+from OCP.TDataStd import TDataStd_Comment, TDataStd_Name
 from OCP.TDF import TDF_Label
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopExp import TopExp_Explorer
-from OCP.TopoDS import TopoDS_Shape
+from OCP.TopoDS import TopoDS_Iterator, TopoDS_Shape
 from OCP.XCAFApp import XCAFApp_Application
 from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
@@ -32,7 +32,22 @@ def new() -> TDocStd_Document:
     document = TDocStd_Document(TCollection_ExtendedString("BinXCAF"))
     XCAFApp_Application.GetApplication_s().InitDocument(document)
     XCAFDoc_DocumentTool.SetLengthUnit_s(document, 0.001)
+    XCAFDoc_ShapeTool.SetAutoNaming_s(False)  # "COMPOUND" is no name
     return document
+
+
+def say_units(document: TDocStd_Document, units: str | None) -> None:
+    """Note the units that a file says it is in; the model is in millimetres all the same."""
+    TDataStd_Comment.Set_s(document.Main(), TCollection_ExtendedString(units or ""))
+
+
+def units(document: TDocStd_Document) -> str | None:
+    """mm, cm, m, in or ft as the file says; None where it says nothing, or something else."""
+    comment = TDataStd_Comment()
+    if not document.Main().IsAttribute(TDataStd_Comment.GetID_s()):
+        return None
+    document.Main().FindAttribute(TDataStd_Comment.GetID_s(), comment)
+    return str(comment.Get().ToExtString()) or None
 
 
 def holding(shape: TopoDS_Shape, name: str) -> TDocStd_Document:
@@ -63,13 +78,31 @@ def referred(label: TDF_Label) -> TDF_Label:
 
 
 def name(label: TDF_Label) -> str:
+    if not label.IsAttribute(TDataStd_Name.GetID_s()):  # the wheel crashes on looking for what is not there
+        return ""
     attribute = TDataStd_Name()
-    found = label.FindAttribute(TDataStd_Name.GetID_s(), attribute)
-    return str(attribute.Get().ToExtString()) if found else ""
+    label.FindAttribute(TDataStd_Name.GetID_s(), attribute)
+    return str(attribute.Get().ToExtString())
 
 
 def explore(shape: TopoDS_Shape, kind: TopAbs_ShapeEnum) -> Iterator[Any]:
     explorer = TopExp_Explorer(shape, kind)
+    while explorer.More():
+        yield explorer.Current()
+        explorer.Next()
+
+
+def children(shape: TopoDS_Shape) -> Iterator[TopoDS_Shape]:
+    """What a shape is made of directly, where it is."""
+    iterator = TopoDS_Iterator(shape)
+    while iterator.More():
+        yield iterator.Value()
+        iterator.Next()
+
+
+def outside(shape: TopoDS_Shape, kind: TopAbs_ShapeEnum, holder: TopAbs_ShapeEnum) -> Iterator[Any]:
+    """Those that belong to no shape of another kind."""
+    explorer = TopExp_Explorer(shape, kind, holder)
     while explorer.More():
         yield explorer.Current()
         explorer.Next()
@@ -85,7 +118,7 @@ def check_instances(document: TDocStd_Document) -> None:
 
     def leaves(label: TDF_Label) -> int:
         label = referred(label)
-        key = _entry(label)
+        key = entry(label)
         if key not in known:
             known[key] = -1
             inside = components(label)
@@ -139,7 +172,7 @@ def _labels(fill: Any) -> list[TDF_Label]:
     return [found.Value(at) for at in range(1, found.Length() + 1)]
 
 
-def _entry(label: TDF_Label) -> tuple[int, ...]:
+def entry(label: TDF_Label) -> tuple[int, ...]:
     tags = []
     while not label.IsRoot():
         tags.append(label.Tag())

@@ -1,6 +1,10 @@
 """GLB from a B-Rep: names, colours and the tree, in metres and y-up as glTF has it."""
 
+import json
+import shutil
+import struct
 from pathlib import Path
+from typing import Any
 
 from OCP.collections import IndexedDataMap_TCollection_AsciiString_TCollection_AsciiString as Metadata
 from OCP.Message import Message_ProgressRange
@@ -9,11 +13,15 @@ from OCP.RWMesh import RWMesh_CoordinateSystem, RWMesh_NameFormat
 from OCP.TCollection import TCollection_AsciiString
 from OCP.TDocStd import TDocStd_Document
 
+from shapr.converters.brep import colours
 from shapr.errors import Refused
+
+HEADER = struct.Struct("<4sII")  # magic, version, length of the file
+CHUNK = struct.Struct("<I4s")
 
 
 def write(model: TDocStd_Document, path: Path, progress: Message_ProgressRange) -> None:
-    """The model must have been triangulated."""
+    """The model must have been triangulated; refused as `no_geometry` where no face has triangles."""
     writer = RWGltf_CafWriter(TCollection_AsciiString(str(path)), True)
     writer.SetMergeFaces(True)  # one primitive per part and colour, not per face
     writer.SetNodeNameFormat(RWMesh_NameFormat.RWMesh_NameFormat_InstanceOrProduct)
@@ -25,3 +33,56 @@ def write(model: TDocStd_Document, path: Path, progress: Message_ProgressRange) 
     systems.SetOutputCoordinateSystem(RWMesh_CoordinateSystem.RWMesh_CoordinateSystem_glTF)
     if not writer.Perform(model, Metadata(), progress):
         raise Refused("unsupported_geometry", "the kernel cannot write this model as GLB")
+    if path.exists() and path.stat().st_size:  # the kernel writes nothing of nothing, and calls it done
+        _finish(path)
+    else:
+        raise Refused("no_geometry", "no face could be triangulated")
+
+
+def _finish(path: Path) -> None:
+    """What the kernel leaves open: its materials would be of metal, numbered; instances have a mesh each."""
+    raw = path.with_name(f"{path.name}.raw")
+    path.rename(raw)
+    with raw.open("rb") as file, path.open("wb") as out:
+        file.seek(HEADER.size)
+        length, kind = CHUNK.unpack(file.read(CHUNK.size))
+        content = json.loads(file.read(length))
+        if not content.get("meshes"):
+            raise Refused("no_geometry", "no face could be triangulated")
+        _name(content)
+        _share(content)
+        text = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+        text += b" " * (-len(text) % 4)
+        rest = raw.stat().st_size - file.tell()
+        out.write(HEADER.pack(b"glTF", 2, HEADER.size + CHUNK.size + len(text) + rest))
+        out.write(CHUNK.pack(len(text), kind) + text)
+        shutil.copyfileobj(file, out, 1 << 20)
+    raw.unlink()
+
+
+def _name(content: dict[str, Any]) -> None:
+    for material in content.get("materials", ()):
+        surface = material.setdefault("pbrMetallicRoughness", {})
+        surface["metallicFactor"] = 0.0  # the default of the format is metal, which is black without surroundings
+        red, green, blue, alpha = surface.get("baseColorFactor", (1.0, 1.0, 1.0, 1.0))
+        material["name"] = colours.text((*map(colours.srgb, (red, green, blue)), alpha))
+    for kind, called in (("nodes", "node"), ("meshes", "mesh")):
+        for at, each in enumerate(content.get(kind, ())):
+            each["name"] = each.get("name") or f"{called} {at + 1}"
+
+
+def _share(content: dict[str, Any]) -> None:
+    """Instances of a part refer to one mesh."""
+    kept: dict[str, int] = {}
+    meshes: list[dict[str, Any]] = []
+    now: list[int] = []
+    for mesh in content["meshes"]:
+        key = json.dumps(mesh, sort_keys=True)
+        if key not in kept:
+            kept[key] = len(meshes)
+            meshes.append(mesh)
+        now.append(kept[key])
+    content["meshes"] = meshes
+    for node in content["nodes"]:
+        if "mesh" in node:
+            node["mesh"] = now[node["mesh"]]

@@ -1,9 +1,15 @@
 """IGES 5.3 in and out. Faces that close are sewn into solids on reading; solids are written as solids."""
 
 import re
-from pathlib import Path
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path, PurePath
 from typing import Any
 
+import numpy as np
+from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
+from OCP.gp import gp_Trsf
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.IGESCAFControl import IGESCAFControl_Reader, IGESCAFControl_Writer
 from OCP.Interface import Interface_Static
@@ -11,13 +17,18 @@ from OCP.Message import Message_ProgressRange
 from OCP.TCollection import TCollection_HAsciiString
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
+from OCP.TopLoc import TopLoc_Location
+from OCP.TopoDS import TopoDS_Shape
+from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
-from shapr.converters.brep import document
+from shapr.converters.brep import document, tree
+from shapr.converters.brep.bodies import Body, Look, held, looks, unmirrored
 from shapr.converters.brep.sew import sewn
 from shapr.converters.brep.step import UNITS, ascii_stem
 from shapr.errors import Refused
 
 STAMP = "20000101.000000"
+UNIT_FLAGS = {1: "in", 2: "mm", 4: "ft", 6: "m", 10: "cm"}  # of the global section; others are too rare to name
 TERMINATE = re.compile(rb"[^\r\n]{72}T")  # the last line, by its column 73
 
 
@@ -29,7 +40,7 @@ def tail(path: Path, size: int = 4096) -> bytes:
 
 
 def read(path: Path, source_name: str, progress: Message_ProgressRange) -> TDocStd_Document:
-    """A document in millimetres. Names and colours live on where the file's own solids do; sewing loses them."""
+    """A document in millimetres. Names, colours and layers stay with the faces that are sewn."""
     if not TERMINATE.search(tail(path)):
         raise Refused("corrupt_file", "the IGES file is cut short: it has no terminate section")
     reader = IGESCAFControl_Reader()
@@ -40,10 +51,92 @@ def read(path: Path, source_name: str, progress: Message_ProgressRange) -> TDocS
         raise Refused("corrupt_file", "the IGES file breaks the rules of its syntax, or is cut short")
     if not reader.Transfer(made, progress) or not document.roots(made):
         raise Refused("no_geometry", "the IGES file holds no shape that can be read")
-    whole = document.shape(made)
-    if document.count(whole, TopAbs_ShapeEnum.TopAbs_SOLID) or not document.count(whole, TopAbs_ShapeEnum.TopAbs_FACE):
-        return made
-    return document.holding(sewn(whole), source_name)
+    if document.count(document.shape(made), TopAbs_ShapeEnum.TopAbs_FACE):
+        made = solid(made, PurePath(source_name).stem)
+    document.say_units(made, UNIT_FLAGS.get(reader.IGESModel().GlobalSection().UnitFlag()))
+    return made
+
+
+def solid(model: TDocStd_Document, stem: str) -> TDocStd_Document:
+    """The same bodies with their faces sewn: first within each group of the file; what a group leaves open, with what
+    the others do."""
+    low, high = document.box(document.shape(model))
+    diagonal = low.Distance(high)
+    groups: list[tuple[str, list[Body]]] = []
+    pool: list[TopoDS_Shape] = []
+    known: dict[int, Look] = {}
+    for root in document.roots(model):
+        name = document.name(root)
+        shape = XCAFDoc_ShapeTool.GetShape_s(root)
+        shape, found = unmirrored(shape, _filled(shape, looks(model, root)))
+        bodies: list[Body] = []
+        torn: list[list[TopoDS_Shape]] = []
+        for each in document.explore(shape, TopAbs_ShapeEnum.TopAbs_SOLID):
+            faces = list(document.explore(each, TopAbs_ShapeEnum.TopAbs_FACE))
+            if any(map(_mirrored, faces)):
+                torn.append(faces)
+            else:
+                bodies.append(Body(each, found))
+        for group in [[_baked(face, found) for face in group] for group in (*torn, *_groups(shape))]:
+            closed, open_ = sewn(group, found, diagonal) if len(group) > 1 else ([], [])
+            if open_ or len(group) == 1:
+                known |= {key: replace(look, name=look.name or name) for key, look in found.items()}
+                pool += group
+            else:
+                bodies += closed
+        if bodies:
+            groups.append((name, bodies))
+    if pool:
+        closed, open_ = sewn(pool, known, diagonal)
+        groups += [("", [body]) for body in closed + open_]
+    return held(groups, stem)
+
+
+def _filled(shape: TopoDS_Shape, found: dict[int, Look]) -> dict[int, Look]:
+    """The kernel's reader does not say the colour of a face with a place of its own, as a surface of revolution has:
+    it is that of the others in its group, where those have only one."""
+    for group in _groups(shape):
+        known = {found[hash(face)].colour for face in group if hash(face) in found} - {None}
+        if len(known) == 1:
+            (colour,) = known
+            for face in group:
+                look = found.get(hash(face), Look())
+                if look.colour is None and not face.Location().IsIdentity():
+                    found[hash(face)] = replace(look, colour=colour)
+    return found
+
+
+def _mirrored(face: TopoDS_Shape) -> bool:
+    return not face.Location().IsIdentity() and bool(np.linalg.det(tree.matrix(face.Location())[:, :3]) < 0)
+
+
+def _baked(face: TopoDS_Shape, found: dict[int, Look]) -> TopoDS_Shape:
+    """A mirrored placement worked into the face's geometry. The kernel's reader makes such ones without marking them
+    as negative, so its own tools would turn the face inside out or leave it as it is."""
+    if not _mirrored(face):
+        return face
+    marked = gp_Trsf()
+    marked.SetValues(*tree.matrix(face.Location()).ravel().tolist())
+    made = BRepBuilderAPI_Transform(face.Located(TopLoc_Location()), marked, True).Shape()
+    if hash(face) in found:
+        found[hash(made)] = found[hash(face)]
+    return made
+
+
+def _groups(shape: TopoDS_Shape) -> Iterator[list[TopoDS_Shape]]:
+    """The faces outside of solids, by the compound that they are in: an exporter groups those of a body."""
+    waiting = deque([shape])
+    while waiting:
+        whole = waiting.popleft()
+        group: list[TopoDS_Shape] = []
+        inside = document.children(whole) if whole.ShapeType() == TopAbs_ShapeEnum.TopAbs_COMPOUND else [whole]
+        for each in inside:
+            if each.ShapeType() == TopAbs_ShapeEnum.TopAbs_COMPOUND:
+                waiting.append(each)
+            else:
+                group += document.outside(each, TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_SOLID)
+        if group:
+            yield group
 
 
 def write(

@@ -1,58 +1,122 @@
-"""Faces into shells and shells into solids: what surfaces of an IGES file, or triangles, enclose."""
+"""Faces into shells and shells into solids: what the surfaces of an IGES file enclose."""
 
 from collections.abc import Iterable
 
-from OCP.BRep import BRep_Builder
+import numpy as np
+import numpy.typing as npt
+from OCP.Bnd import Bnd_Box
+from OCP.BRep import BRep_Builder, BRep_Tool
+from OCP.BRepBndLib import BRepBndLib
 from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeSolid, BRepBuilderAPI_Sewing
+from OCP.BRepClass3d import BRepClass3d_SolidClassifier
 from OCP.BRepLib import BRepLib
-from OCP.TopAbs import TopAbs_ShapeEnum
-from OCP.TopExp import TopExp_Explorer
-from OCP.TopoDS import TopoDS, TopoDS_Compound, TopoDS_Shape, TopoDS_Shell
+from OCP.ShapeFix import ShapeFix_Solid
+from OCP.TopAbs import TopAbs_ShapeEnum, TopAbs_State
+from OCP.TopoDS import TopoDS, TopoDS_Compound, TopoDS_Shape, TopoDS_Solid
 
 from shapr.converters.brep import document
+from shapr.converters.brep.bodies import Body, Look
 
 # Fractions of the diagonal. On ten real files larger tolerances closed no more, and would join what is apart.
 TOLERANCES = (1e-6, 1e-5, 1e-4, 1e-3)
 SMALLEST = 1e-7  # millimetres: the kernel's own confusion
+NESTED = 300  # closed shells; of more nobody asks which lies within which
 
 
-def sewn(faces: TopoDS_Shape) -> TopoDS_Shape:
-    """Solids where the faces close, shells and faces where they do not: the tolerance that closes most wins."""
-    low, high = document.box(faces)
-    best: tuple[tuple[int, int], TopoDS_Shape] | None = None
-    for fraction in TOLERANCES:
-        sewing = BRepBuilderAPI_Sewing(max(SMALLEST, fraction * low.Distance(high)))
-        sewing.Add(faces)
+def sewn(faces: list[TopoDS_Shape], known: dict[int, Look], diagonal: float) -> tuple[list[Body], list[Body]]:
+    """Solids where the faces close, and what is left: shells and faces. Each face keeps its look.
+
+    What a tolerance closes is done: only what is still open is tried with a coarser one, and stays as the finest
+    tolerance left it unless a coarser one has fewer free edges.
+    """
+    solids: list[Body] = []
+    best: tuple[int, list[Body]] = 0, []
+    for at, fraction in enumerate(TOLERANCES):
+        sewing = BRepBuilderAPI_Sewing(max(SMALLEST, fraction * diagonal))
+        sewing.Add(compound(faces))
         sewing.Perform()
-        compound, solids = _solids(sewing.SewedShape())
-        merit = (solids, -sewing.NbFreeEdges())
-        if best is None or merit > best[0]:
-            best = merit, compound
-        if not sewing.NbFreeEdges():
+        looks, origin = {}, {}
+        for face in faces:
+            now = sewing.ModifiedSubShape(face)
+            origin[hash(now)] = face
+            if hash(face) in known:
+                looks[hash(now)] = known[hash(face)]
+        closed, rest = _shells(sewing.SewedShape())
+        solids += [Body(solid, looks) for solid in _solids(closed)]
+        if closed or at == 0 or sewing.NbFreeEdges() < best[0]:
+            best = sewing.NbFreeEdges(), [Body(each, looks) for each in rest]
+        left = [face for each in rest for face in document.explore(each, TopAbs_ShapeEnum.TopAbs_FACE)]
+        if not left:
             break
-    return best[1] if best else faces
+        faces = [origin[hash(face)] for face in left if hash(face) in origin] if closed else faces
+    return solids, best[1]
 
 
-def _solids(sewn: TopoDS_Shape) -> tuple[TopoDS_Compound, int]:
-    shells = [TopoDS.Shell(each) for each in document.explore(sewn, TopAbs_ShapeEnum.TopAbs_SHELL)]
-    compound, solids = solids_from(shells)
-    loose = TopExp_Explorer(sewn, TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_SHELL)
-    while loose.More():
-        BRep_Builder().Add(compound, loose.Current())
-        loose.Next()
-    return compound, solids
+def _shells(shape: TopoDS_Shape) -> tuple[list[TopoDS_Shape], list[TopoDS_Shape]]:
+    """The closed shells; the open ones with the faces that belong to none."""
+    shells = list(document.explore(shape, TopAbs_ShapeEnum.TopAbs_SHELL))
+    closed = [shell for shell in shells if BRep_Tool.IsClosed_s(shell)]
+    rest = [shell for shell in shells if not BRep_Tool.IsClosed_s(shell)]
+    rest += document.outside(shape, TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_SHELL)
+    return closed, rest
 
 
-def solids_from(shells: Iterable[TopoDS_Shell]) -> tuple[TopoDS_Compound, int]:
-    """A compound with a solid for each closed shell, and how many; open shells stay shells."""
-    builder, compound, solids = BRep_Builder(), TopoDS_Compound(), 0
-    builder.MakeCompound(compound)
-    for shell in shells:
-        if shell.Closed():
-            solid = BRepBuilderAPI_MakeSolid(shell).Solid()
-            BRepLib.OrientClosedSolid_s(solid)
-            builder.Add(compound, solid)
-            solids += 1
-        else:
-            builder.Add(compound, shell)
-    return compound, solids
+def _solids(shells: list[TopoDS_Shape]) -> list[TopoDS_Solid]:
+    """A closed shell within another is a void in it, and one within that a solid again."""
+    solids = [_solid(shell) for shell in shells]
+    if len(shells) < 2 or len(shells) > NESTED:
+        return solids
+    boxes = [Bnd_Box() for _ in solids]
+    for solid, box in zip(solids, boxes, strict=True):
+        BRepBndLib.Add_s(solid, box, False)
+    corners = np.array([[c.X(), c.Y(), c.Z()] for box in boxes for c in (box.CornerMin(), box.CornerMax())])
+    low, high = corners[::2], corners[1::2]
+    around: npt.NDArray[np.bool_] = np.asarray(
+        (low[:, None] <= low[None]).all(axis=2) & (high[:, None] >= high[None]).all(axis=2)
+    )
+    np.fill_diagonal(around, False)
+    holders = [
+        [int(o) for o in np.flatnonzero(around[:, at]) if _inside(solids[at], solids[o])] for at in range(len(solids))
+    ]
+    made = []
+    for at, shell in enumerate(shells):
+        if len(holders[at]) % 2:
+            continue
+        making = BRepBuilderAPI_MakeSolid(TopoDS.Shell(shell))
+        voids = [
+            inner
+            for inner in range(len(shells))
+            if at in holders[inner] and len(holders[inner]) == len(holders[at]) + 1
+        ]
+        for inner in voids:
+            making.Add(TopoDS.Shell(shells[inner]))
+        solid = making.Solid() if voids else solids[at]
+        if voids:
+            fixing = ShapeFix_Solid(solid)  # turns the shells: out from the body, and into its voids
+            fixing.Perform()
+            solid = fixing.Solid()
+        made.append(solid)
+    return made
+
+
+def _inside(inner: TopoDS_Solid, outer: TopoDS_Solid) -> bool:
+    vertex = next(document.explore(inner, TopAbs_ShapeEnum.TopAbs_VERTEX), None)
+    if vertex is None:
+        return False
+    state = BRepClass3d_SolidClassifier(outer, BRep_Tool.Pnt_s(TopoDS.Vertex(vertex)), SMALLEST).State()
+    return bool(state == TopAbs_State.TopAbs_IN)
+
+
+def _solid(shell: TopoDS_Shape) -> TopoDS_Solid:
+    shell.Closed(True)
+    solid = BRepBuilderAPI_MakeSolid(TopoDS.Shell(shell)).Solid()
+    BRepLib.OrientClosedSolid_s(solid)
+    return solid
+
+
+def compound(shapes: Iterable[TopoDS_Shape]) -> TopoDS_Compound:
+    builder, made = BRep_Builder(), TopoDS_Compound()
+    builder.MakeCompound(made)
+    for shape in shapes:
+        builder.Add(made, shape)
+    return made

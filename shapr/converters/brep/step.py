@@ -6,6 +6,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from OCP.APIHeaderSection import APIHeaderSection_MakeHeader
+from OCP.collections import Sequence_TCollection_AsciiString
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.Interface import Interface_Static
 from OCP.Message import Message_ProgressRange
@@ -19,6 +20,7 @@ from shapr.errors import Refused
 
 UNITS = {"mm": "MM", "cm": "CM", "m": "M", "in": "INCH", "ft": "FT"}
 SCHEMAS = {"AP203": "AP203", "AP214": "AP214IS", "AP242": "AP242DIS"}
+LENGTHS = {"millimetre": "mm", "centimetre": "cm", "metre": "m", "inch": "in", "foot": "ft"}  # as the kernel says them
 STAMP = "2000-01-01T00:00:00"  # the same source gives the same bytes, so no clock is asked
 
 # Entities by which a STEP file names other files. The XCAF reader opens those, also by absolute path.
@@ -45,7 +47,16 @@ def read(path: Path, progress: Message_ProgressRange) -> TDocStd_Document:
             raise Refused("external_reference", "the geometry is in other files that the STEP file names")
         raise Refused("no_geometry", "the STEP file holds no shape that can be read")
     document.check_instances(made)
+    document.say_units(made, _units(reader))
     return made
+
+
+def _units(reader: STEPCAFControl_Reader) -> str | None:
+    """The units of length of the file; None where it has several."""
+    lengths, angles, solid_angles = (Sequence_TCollection_AsciiString() for _ in range(3))
+    reader.ChangeReader().FileUnits(lengths, angles, solid_angles)
+    found = {LENGTHS.get(str(each.ToCString()).lower()) for each in lengths}
+    return found.pop() if len(found) == 1 else None
 
 
 def without_references(path: Path) -> Path:

@@ -3,26 +3,25 @@
 import ctypes
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from OCP.BRep import BRep_Tool
 from OCP.BRepMesh import BRepMesh_IncrementalMesh
 from OCP.BRepTools import BRepTools
 from OCP.IMeshTools import IMeshTools_Parameters
 from OCP.Message import Message_ProgressRange
 from OCP.Poly import Poly_Triangulation
-from OCP.TDF import TDF_Label
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_Orientation, TopAbs_ShapeEnum
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
-from shapr.converters.brep import document
+from shapr.converters.brep import colours, document, tree
 from shapr.converters.formats import QUALITY
-from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices
+from shapr.converters.mesh.model import Colour, Mesh, Part, Triangles, Vertices
 from shapr.errors import Refused
 
 FINEST = 1e-4  # millimetres; a preset of a tiny part does not go below
@@ -46,40 +45,66 @@ def triangulate(shape: TopoDS_Shape, linear: float, angular: float, progress: Me
 
 
 def mesh(model: TDocStd_Document) -> Mesh:
-    """The document's triangles, one part per leaf of the assembly, placed and named."""
+    """The document's triangles, z up: for every instance a part per colour, placed and named.
+
+    A part that occurs a thousand times is looked at once.
+    """
     parts: list[Part] = []
-
-    def walk(label: TDF_Label, placed: TopLoc_Location, given: str) -> None:
-        part = document.referred(label)
-        if part is not label:
-            placed = placed.Multiplied(XCAFDoc_ShapeTool.GetLocation_s(label))
-        named = document.name(label) or document.name(part) or given
-        inside = document.components(part)
-        for component in inside:
-            walk(component, placed, named)
-        if not inside:
-            found = faces(XCAFDoc_ShapeTool.GetShape_s(part).Located(placed, False))
-            if found is not None:
-                parts.append(Part(named or "part", *found))
-
-    for root in document.roots(model):
-        walk(root, TopLoc_Location(), "")
+    known: dict[tuple[Any, ...], list[Part]] = {}
+    called = Names()
+    for leaf in tree.leaves(model):
+        key = leaf.key, leaf.colour
+        if key not in known:
+            shape = XCAFDoc_ShapeTool.GetShape_s(leaf.part)
+            known[key] = _parts(shape, colours.faces(leaf.part), leaf.colour)
+        where = None if leaf.location.IsIdentity() else leaf.matrix
+        name = called.once(leaf.name)
+        parts += [replace(part, name=name, **_placed(part, where)) for part in known[key]]
     if not parts:
         raise Refused("no_geometry", "no face could be triangulated")
     return Mesh(tuple(parts))
 
 
-def faces(shape: TopoDS_Shape) -> tuple[Vertices, Triangles] | None:
-    """The triangles of all faces of a shape, where it is; None when it has none."""
-    vertices, triangles, offset = [], [], 0
-    for v, t in _faces(shape):
-        vertices.append(v)
-        triangles.append(t + offset)
-        offset += len(v)
-    return (np.concatenate(vertices), np.concatenate(triangles)) if vertices else None
+class Names:
+    """Names that occur once: parts of one name would be one object."""
+
+    def __init__(self) -> None:
+        self._count: dict[str, int] = {}
+
+    def once(self, name: str) -> str:
+        given = name
+        while given in self._count:
+            self._count[name] += 1
+            given = f"{name} {self._count[name]}"
+        self._count[given] = 1
+        return given
 
 
-def _faces(shape: TopoDS_Shape) -> Iterator[tuple[Vertices, Triangles]]:
+def _placed(part: Part, matrix: tree.Matrix | None) -> dict[str, Any]:
+    if matrix is None:
+        return {}
+    corners = part.corners[:, ::-1] if np.linalg.det(matrix[:, :3]) < 0 else part.corners
+    return {"vertices": part.vertices @ matrix[:, :3].T + matrix[:, 3], "corners": np.ascontiguousarray(corners)}
+
+
+def _parts(shape: TopoDS_Shape, own: dict[int, Colour], base: Colour | None) -> list[Part]:
+    """The triangles of a shape by the colours of its faces, in the order in which those first occur."""
+    groups: dict[Colour | None, list[tuple[Vertices, Triangles]]] = {}
+    for face, vertices, triangles in _faces(shape):
+        colour = own.get(hash(face), base) if own else base
+        groups.setdefault(colour, []).append((vertices, triangles))
+    return [_part(colour, pieces) for colour, pieces in groups.items()]
+
+
+def _part(colour: Colour | None, pieces: list[tuple[Vertices, Triangles]]) -> Part:
+    starts = np.cumsum([0, *(len(vertices) for vertices, _ in pieces)])
+    corners = np.concatenate([triangles for _, triangles in pieces])
+    corners += np.repeat(starts[:-1], [len(triangles) for _, triangles in pieces]).astype(np.int32)[:, None]
+    vertices = np.concatenate([vertices for vertices, _ in pieces])
+    return Part("", vertices, corners, material=colours.text(colour) if colour else "", colour=colour)
+
+
+def _faces(shape: TopoDS_Shape) -> Iterator[tuple[TopoDS_Shape, Vertices, Triangles]]:
     location = TopLoc_Location()
     for each in document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE):
         face = TopoDS.Face(each)
@@ -89,24 +114,12 @@ def _faces(shape: TopoDS_Shape) -> Iterator[tuple[Vertices, Triangles]]:
         nodes, corners = arrays(triangulation)
         vertices, triangles = nodes.copy(), corners - 1
         if not location.IsIdentity():
-            matrix = _matrix(location)
+            matrix = tree.matrix(location)
             vertices = vertices @ matrix[:, :3].T + matrix[:, 3]
-        # A mirroring location turns the surface's normal with it, so it changes nothing here.
+        # A face that is placed by a mirroring has its normal turned with it, so that changes nothing here.
         if face.Orientation() == TopAbs_Orientation.TopAbs_REVERSED:
             triangles = triangles[:, [0, 2, 1]]
-        yield vertices, triangles
-
-
-def mirrored(shape: TopoDS_Shape) -> bool:
-    """Whether a face is placed by a mirroring, as IGES does it: the kernel's GLB writer turns those inside out."""
-    locations = (each.Location() for each in document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE))
-    return any(np.linalg.det(_matrix(each)[:, :3]) < 0 for each in locations if not each.IsIdentity())
-
-
-def _matrix(location: TopLoc_Location) -> npt.NDArray[np.float64]:
-    """Rotation and translation, 3x4."""
-    transform = location.Transformation()
-    return np.array([[transform.Value(row, column) for column in (1, 2, 3, 4)] for row in (1, 2, 3)])
+        yield face, vertices, triangles
 
 
 def arrays(triangulation: Poly_Triangulation) -> tuple[Vertices, Triangles]:

@@ -1,0 +1,134 @@
+"""Bodies and what is known of them, put into a document: names, colours and layers that survive a change of shape."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from OCP.BRepTools import BRepTools_PurgeLocations
+from OCP.collections import Sequence_TDF_Label
+from OCP.TCollection import TCollection_ExtendedString
+from OCP.TDataStd import TDataStd_Name
+from OCP.TDF import TDF_Label
+from OCP.TDocStd import TDocStd_Document
+from OCP.TopAbs import TopAbs_ShapeEnum
+from OCP.TopLoc import TopLoc_Location
+from OCP.TopoDS import TopoDS_Shape
+from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
+
+from shapr.converters.brep import colours, document
+from shapr.converters.mesh.model import Colour
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a file says of a face, or of what the face belongs to."""
+
+    name: str = ""
+    colour: Colour | None = None
+    layers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Body:
+    """A solid, shell or face, and the looks of its faces by their `hash`."""
+
+    shape: TopoDS_Shape
+    looks: dict[int, Look] = field(default_factory=dict)
+    name: str = ""
+
+    @property
+    def called(self) -> str:
+        """Its name, or the one that most of its faces have from what they came from."""
+        names = [look.name for look in self._looks() if look.name]
+        return self.name or max(dict.fromkeys(names), key=names.count, default="")
+
+    def _looks(self) -> list[Look]:
+        return [self.looks.get(hash(face), Look()) for face in self.faces]
+
+    @property
+    def faces(self) -> list[TopoDS_Shape]:
+        return list(document.explore(self.shape, TopAbs_ShapeEnum.TopAbs_FACE))
+
+    def put(self, model: TDocStd_Document, name: str) -> TDF_Label:
+        """As a part of a document: one colour is the part's, several are those of its faces."""
+        tool = XCAFDoc_DocumentTool.ShapeTool_s(model.Main())
+        part = tool.AddShape(self.shape, False)
+        call(part, self.called or name)
+        found = self._looks()
+        different = {look.colour for look in found}
+        if len(different) == 1:
+            if (colour := different.pop()) is not None:
+                colours.set(model, part, colour)
+        else:
+            for face, look in zip(self.faces, found, strict=True):
+                if look.colour is not None:
+                    colours.set(model, tool.AddSubShape(part, face), look.colour)
+        layers = XCAFDoc_DocumentTool.LayerTool_s(model.Main())
+        for layer in sorted({layer for look in found for layer in look.layers}):
+            layers.SetLayer(part, TCollection_ExtendedString(layer, True))
+        return part
+
+
+def call(label: TDF_Label, name: str) -> None:
+    TDataStd_Name.Set_s(label, TCollection_ExtendedString(name, True))
+
+
+def held(groups: Sequence[tuple[str, Sequence[Body]]], stem: str) -> TDocStd_Document:
+    """A document of bodies. A group that has a name and several bodies is an assembly of them; bodies that nobody
+    named are called after the file, with a number where they are several."""
+    model = document.new()
+    tool = XCAFDoc_DocumentTool.ShapeTool_s(model.Main())
+    unnamed = sum(not body.called for _, bodies in groups for body in bodies)
+    number = 0
+    for name, bodies in groups:
+        assembly = tool.NewShape() if name and len(bodies) > 1 else None
+        if assembly is not None:
+            call(assembly, name)
+        for body in bodies:
+            number += not body.called
+            given = stem if unnamed == 1 else f"{stem} {number}"
+            part = body.put(model, name if len(bodies) == 1 and name else given)
+            if assembly is not None:
+                call(tool.AddComponent(assembly, part, TopLoc_Location()), document.name(part))
+    tool.UpdateAssemblies()
+    return model
+
+
+def looks(model: TDocStd_Document, part: TDF_Label) -> dict[int, Look]:
+    """The looks of a part's faces; names are those of its solids and shells."""
+    found: dict[int, Look] = {}
+    own = colours.faces(part)
+    base, layers = colours.of(part), _layers(model, part)
+    names: dict[int, str] = {}
+    for label in colours.sublabels(part):
+        shape, name = XCAFDoc_ShapeTool.GetShape_s(label), document.name(label)
+        inside = tuple(document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE))
+        if name and shape.ShapeType() != TopAbs_ShapeEnum.TopAbs_FACE:
+            names |= dict.fromkeys(map(hash, inside), name)
+        for layer in _layers(model, label):
+            for face in inside:
+                found[hash(face)] = Look(layers=(*found.get(hash(face), Look()).layers, layer))
+    for face in document.explore(XCAFDoc_ShapeTool.GetShape_s(part), TopAbs_ShapeEnum.TopAbs_FACE):
+        key = hash(face)
+        mine = found[key].layers if key in found else layers
+        found[key] = Look(names.get(key, ""), own.get(key, base), mine)
+    return found
+
+
+def _layers(model: TDocStd_Document, label: TDF_Label) -> tuple[str, ...]:
+    found = Sequence_TDF_Label()
+    XCAFDoc_DocumentTool.LayerTool_s(model.Main()).GetLayers(label, found)
+    return tuple(map(document.name, found))
+
+
+def unmirrored(shape: TopoDS_Shape, known: dict[int, Look]) -> tuple[TopoDS_Shape, dict[int, Look]]:
+    """The shape with mirrored and scaled placements worked into its geometry: the kernel's own tools, its GLB writer
+    among them, take what is placed so for inside out."""
+    purging = BRepTools_PurgeLocations()
+    if not purging.Perform(shape):
+        return shape, known
+    moved = {
+        hash(purging.ModifiedShape(face)): known[hash(face)]
+        for face in document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE)
+        if hash(face) in known
+    }
+    return purging.GetResult(), moved

@@ -1,0 +1,76 @@
+"""Colours of an XCAF document: those its parts and instances have, and those of the faces of a part.
+
+The kernel keeps them linear; here they are sRGB, as in STEP and as OBJ, PLY, OFF and 3MF want them.
+"""
+
+from OCP.collections import Sequence_TDF_Label
+from OCP.Quantity import Quantity_ColorRGBA
+from OCP.TDF import TDF_Label
+from OCP.TDocStd import TDocStd_Document
+from OCP.TopAbs import TopAbs_ShapeEnum
+from OCP.XCAFDoc import XCAFDoc_ColorTool, XCAFDoc_ColorType, XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
+
+from shapr.converters.brep import document
+from shapr.converters.mesh.model import Colour
+
+# A surface colour says more than a general one; the colour of curves is not that of a surface.
+KINDS = (XCAFDoc_ColorType.XCAFDoc_ColorSurf, XCAFDoc_ColorType.XCAFDoc_ColorGen)
+
+
+def of(label: TDF_Label) -> Colour | None:
+    """The colour that a label itself has."""
+    found = Quantity_ColorRGBA()
+    for kind in KINDS:
+        if XCAFDoc_ColorTool.GetColor_s(label, kind, found):
+            rgb = found.GetRGB()
+            red, green, blue = (round(srgb(each), 4) for each in (rgb.Red(), rgb.Green(), rgb.Blue()))
+            return red, green, blue, round(found.Alpha(), 4)
+    return None
+
+
+def srgb(linear: float) -> float:
+    """IEC 61966-2-1, as the kernel has it."""
+    return linear * 12.92 if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
+
+
+def set(model: TDocStd_Document, label: TDF_Label, colour: Colour) -> None:
+    linear = Quantity_ColorRGBA(*(_linear(each) for each in colour[:3]), colour[3])
+    XCAFDoc_DocumentTool.ColorTool_s(model.Main()).SetColor(label, linear, XCAFDoc_ColorType.XCAFDoc_ColorSurf)
+
+
+def _linear(srgb: float) -> float:
+    return srgb / 12.92 if srgb <= 0.04045 else ((srgb + 0.055) / 1.055) ** 2.4
+
+
+def text(colour: Colour) -> str:
+    """#rrggbb, or #rrggbbaa where it is not opaque: the name of a material of that colour."""
+    values = [round(255 * each) for each in colour]
+    return "#" + "".join(f"{each:02x}" for each in (values[:3] if values[3] == 255 else values))
+
+
+def faces(part: TDF_Label) -> dict[int, Colour]:
+    """The faces of a part that have a colour of their own, or from the solid or shell they belong to.
+
+    By `hash`, the kernel's: 64 bits of the face and its place, whichever way it is looked at. The wheel's own equality
+    is that of Python objects.
+    """
+    coloured = []
+    for label in sublabels(part):
+        colour = of(label)
+        if colour is not None:
+            shape = XCAFDoc_ShapeTool.GetShape_s(label)
+            coloured.append((int(shape.ShapeType()), shape, colour))
+    found: dict[int, Colour] = {}
+    for kind, shape, colour in sorted(coloured, key=lambda each: each[0]):  # the smaller shape has the last word
+        if kind == int(TopAbs_ShapeEnum.TopAbs_FACE):
+            found[hash(shape)] = colour
+        elif kind < int(TopAbs_ShapeEnum.TopAbs_FACE):
+            found |= dict.fromkeys(map(hash, document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE)), colour)
+    return found
+
+
+def sublabels(part: TDF_Label) -> list[TDF_Label]:
+    """The labels of a part's solids, shells, faces... that have something of their own: a colour, a name, a layer."""
+    found = Sequence_TDF_Label()
+    XCAFDoc_ShapeTool.GetSubShapes_s(part, found)
+    return list(found)
