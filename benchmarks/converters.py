@@ -6,8 +6,8 @@ Ours: from the job handed over until its outputs are written and its child is go
 loaded; the CPU of the child and of what started it. The others: whole processes. CPU is user and system with children,
 memory the peak of the largest process. Runs are interleaved; medians are printed, and whether each bar holds.
 
-The others are looked for, and reported as missing where they are not: DRAWEXE and FreeCADCmd of Debian (`apt-get install
-occt-draw freecad-python3`), gmsh and cascadio of PyPI in an environment of their own, as gmsh is GPL (`python3 -m venv
+The others are looked for, and reported as missing where they are not: DRAWEXE and FreeCADCmd of Debian (`apt-get
+install occt-draw freecad-python3`), gmsh and cascadio of PyPI in an environment of their own, as gmsh is GPL (`python3 -m venv
 /tmp/bench-venv && /tmp/bench-venv/bin/pip install gmsh cascadio numpy`; `BENCH_VENV` names another).
 """
 

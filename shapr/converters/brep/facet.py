@@ -10,31 +10,34 @@ from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS_Compound, TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
 
 from shapr.converters.brep import document
+from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices
 from shapr.converters.mesh.topology import Component, cleaned, components
+from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
 # Exporters round: points that were one differ in the last digits. Fractions of the diagonal, finest first.
 WELDS = (0.0, 1e-7, 1e-6, 1e-5)
 
 
-def faceted(mesh: Mesh, limit: int) -> TopoDS_Shape:
+def faceted(mesh: Mesh, limit: int, progress: Indicator = SILENT) -> TopoDS_Shape:
     """One compound of all parts. `limit` is in triangles: each becomes a face of some 2 kB."""
     if mesh.triangles > limit:
         raise Refused("limit_exceeded", f"a mesh of {mesh.triangles} triangles; {limit} can become a B-Rep")
     builder, compound = BRep_Builder(), TopoDS_Compound()
     builder.MakeCompound(compound)
-    for shape in _bodies(*_closed_best(mesh)):
+    for shape in _bodies(*_closed_best(mesh, progress.step(0.1)), progress):
         builder.Add(compound, shape)
     return compound
 
 
-def _closed_best(mesh: Mesh) -> tuple[Vertices, Triangles, list[Component]]:
+def _closed_best(mesh: Mesh, reach: Reach) -> tuple[Vertices, Triangles, list[Component]]:
     """The mesh welded as little as closes it, or as closes most of it."""
     whole = Part.joined(mesh.parts)
     diagonal = float(np.linalg.norm(np.ptp(whole.vertices, axis=0)))
     best: tuple[int, tuple[Vertices, Triangles, list[Component]]] | None = None
-    for fraction in WELDS:
+    for at, fraction in enumerate(WELDS):
+        reach(at / len(WELDS))
         vertices, triangles = cleaned(whole.vertices, whole.corners, fraction * diagonal)
         if not len(triangles):
             continue
@@ -49,9 +52,11 @@ def _closed_best(mesh: Mesh) -> tuple[Vertices, Triangles, list[Component]]:
     return best[1]
 
 
-def _bodies(vertices: Vertices, triangles: Triangles, found: list[Component]) -> list[TopoDS_Shape]:
+def _bodies(
+    vertices: Vertices, triangles: Triangles, found: list[Component], progress: Indicator
+) -> list[TopoDS_Shape]:
     """A solid for each closed surface with the voids inside it, a shell for each open one."""
-    shells = _shells(vertices, triangles, found)
+    shells = _shells(vertices, triangles, found, progress)
     voids: dict[int, list[int]] = {at: [] for at, each in enumerate(found) if each.closed}
     for at in list(voids):
         holder = _holder(at, found) if found[at].volume < 0 else None
@@ -84,9 +89,11 @@ def _solid(outer: TopoDS_Shell, inner: list[TopoDS_Shell], component: Component)
     return solid
 
 
-def _shells(vertices: Vertices, triangles: Triangles, found: list[Component]) -> list[TopoDS_Shell]:
+def _shells(
+    vertices: Vertices, triangles: Triangles, found: list[Component], progress: Indicator
+) -> list[TopoDS_Shell]:
     making = BRepBuilderAPI_MakeShapeOnMesh(_triangulation(vertices, triangles))
-    making.Build()
+    making.Build(progress.range(0.1))
     builder, shells = BRep_Builder(), []
     for each in found:
         shell = TopoDS_Shell()
@@ -97,7 +104,9 @@ def _shells(vertices: Vertices, triangles: Triangles, found: list[Component]) ->
     made = list(document.explore(making.Shape(), TopAbs_ShapeEnum.TopAbs_FACE))
     if len(made) != len(triangles):
         raise Refused("invalid_geometry", "the kernel dropped triangles of the mesh")
+    reach = progress.step(0.1)
     for at, face in enumerate(made):
+        reach(at / len(made))
         builder.Add(shells[owner[at]], face)
     return shells
 

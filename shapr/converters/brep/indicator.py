@@ -14,7 +14,7 @@ from pathlib import Path
 import OCP
 from OCP.Message import Message_ProgressRange, Message_ProgressScope
 
-from shapr.converters.progress import POSITION
+from shapr.converters.progress import POSITION, Page, Reach
 
 PYBIND_VALUE = 16  # bytes from a pybind11 object to its C++ pointer
 SLOTS = 9  # of the vtable: 2, 3 destructors, 5 Delete, 6 UserBreak, 7 Show
@@ -23,27 +23,50 @@ CONSTRUCT = "_ZN25Message_ProgressIndicatorC1Ev"
 
 
 class Indicator:
-    """One per process. `range()` begins a measure and gives what kernel calls take as their progress argument."""
+    """Whom kernel code tells of its progress, by the steps of a page (`converters/progress.py`). Without one, nobody.
 
-    def __init__(self, memory: mmap.mmap) -> None:
-        self.memory = memory
-        try:
-            self._build()
-            self.works = self._tried()
-        except (OSError, AttributeError, StopIteration):
-            self.works = False
+    One per process. `range` begins a step and gives what kernel calls take as their progress argument.
+    """
 
-    def range(self) -> Message_ProgressRange:
+    def __init__(self, page: Page | None) -> None:
+        self.page = page
+        self.works = False
+        if page:
+            try:
+                self._build(page.memory)
+                self.works = self._tried(page.memory)
+            except (OSError, AttributeError, StopIteration):
+                self.works = False
+
+    def range(self, share: float = 1.0, full: float = 1.0) -> Message_ProgressRange:
+        """`full` is how far the call takes its scale: some end at a fraction of it."""
         made = Message_ProgressRange()
-        if self.works:
-            self._start(made)
+        if self.page:
+            self.page.step(share, full)
+            if self.works:
+                self._start(made)
         return made
 
-    def _build(self) -> None:
+    def reading(self, share: float, path: Path) -> None:
+        if self.page:
+            self.page.reading(share, path)
+
+    def writing(self, share: float, path: Path, expected: float) -> None:
+        if self.page:
+            self.page.writing(share, path, expected)
+
+    def step(self, share: float = 1.0) -> Reach:
+        """A step of our own loops; gives whom to tell how much of it is done."""
+        if not self.page:
+            return lambda _: None
+        self.page.step(share)
+        return self.page.reach
+
+    def _build(self, memory: mmap.mmap) -> None:
         libraries = Path(OCP.__file__).parent.parent / "cadquery_ocp_novtk.libs"
         self._kernel = ctypes.CDLL(str(next(libraries.glob("libTKernel-*"))))
         pointer = ctypes.c_void_p
-        self._object = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
+        self._object = ctypes.addressof(ctypes.c_char.from_buffer(memory))
         getattr(self._kernel, CONSTRUCT)(pointer(self._object))
         table = pointer.from_address(self._object).value or 0
         self._table = (pointer * SLOTS).from_buffer_copy((pointer * SLOTS).from_address(table - 16))
@@ -55,12 +78,15 @@ class Indicator:
         target = ctypes.c_void_p.from_address(id(made) + PYBIND_VALUE).value
         getattr(self._kernel, START)(ctypes.c_void_p(target), ctypes.c_void_p(self._object))
 
-    def _tried(self) -> bool:
+    def _tried(self, memory: mmap.mmap) -> bool:
         """Whether half a measure shows as a half."""
         made = Message_ProgressRange()
         self._start(made)
         scope = Message_ProgressScope(made, "trial", 2.0)
         scope.Next(1.0)
-        (position,) = struct.unpack_from("d", self.memory, POSITION)
+        (position,) = struct.unpack_from("d", memory, POSITION)
         scope.Close()
-        return bool(0.0 <= position <= 1.0 and struct.unpack_from("d", self.memory, POSITION)[0] == 1.0)
+        return bool(0.0 <= position <= 1.0 and struct.unpack_from("d", memory, POSITION)[0] == 1.0)
+
+
+SILENT = Indicator(None)
