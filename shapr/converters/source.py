@@ -90,12 +90,12 @@ class MeshModel:
 
     @cached_property
     def brep(self) -> "BrepWriter":
-        from shapr.converters.brep import document, facet
+        from shapr.converters.brep import facet
         from shapr.converters.brep.indicator import Indicator
 
         indicator = Indicator(self.page)
-        shape = facet.faceted(self._mesh, self.limit, indicator)
-        return BrepWriter(document.holding(shape, self.file.name), self.file.name, indicator)
+        model = facet.faceted(self._mesh, self.limit, Path(self.file.name).stem, indicator)
+        return BrepWriter(model, self.file.name, indicator)
 
     def write(self, format: str, path: Path, options: dict[str, Any]) -> dict[str, Any]:
         if FORMATS[format].kind == "mesh":

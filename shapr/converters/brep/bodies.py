@@ -29,7 +29,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Body:
-    """A solid, shell or face, and the looks of its faces by their `hash`."""
+    """A solid, shell, face or compound of such, and the looks of its faces by their `hash`."""
 
     shape: TopoDS_Shape
     looks: dict[int, Look] = field(default_factory=dict)

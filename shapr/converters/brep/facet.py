@@ -1,82 +1,148 @@
 """A mesh as a faceted B-Rep: a planar face per triangle, a solid where they close, a void where they close inwards."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
 import numpy as np
+import numpy.typing as npt
 from OCP.BRep import BRep_Builder
 from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeShapeOnMesh, BRepBuilderAPI_MakeSolid
 from OCP.BRepLib import BRepLib
 from OCP.gp import gp_Pnt
 from OCP.Poly import Poly_Triangle, Poly_Triangulation
+from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
-from OCP.TopoDS import TopoDS_Compound, TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
+from OCP.TopoDS import TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
 
-from shapr.converters.brep import document
+from shapr.converters.brep import document, tessellate
+from shapr.converters.brep.bodies import Body, Look, held
 from shapr.converters.brep.indicator import SILENT, Indicator
+from shapr.converters.brep.sew import compound
 from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices
-from shapr.converters.mesh.topology import Component, cleaned, components
-from shapr.converters.progress import Reach
+from shapr.converters.mesh.topology import Component, cleaned, components, welded
 from shapr.errors import Refused
 
 # Exporters round: points that were one differ in the last digits. Fractions of the diagonal, finest first.
+WELDING, BUILDING = 0.05, 0.2  # of the time; the rest is writing
 WELDS = (0.0, 1e-7, 1e-6, 1e-5)
 
 
-def faceted(mesh: Mesh, limit: int, progress: Indicator = SILENT) -> TopoDS_Shape:
-    """One compound of all parts. `limit` is in triangles: each becomes a face of some 2 kB."""
+@dataclass(frozen=True)
+class Surfaces:
+    """Parts welded into surfaces. `looks` are indices of parts by triangle, -1 where a sliver was split."""
+
+    parts: Sequence[Part]
+    vertices: Vertices
+    triangles: Triangles
+    found: list[Component]
+    looks: npt.NDArray[np.int64]
+
+    @property
+    def closed(self) -> int:
+        """Triangles that enclose something."""
+        return sum(len(each.members) for each in self.found if each.closed)
+
+
+def faceted(mesh: Mesh, limit: int, stem: str, progress: Indicator = SILENT) -> TDocStd_Document:
+    """A document with a part for every object of the mesh, named and coloured like it: of one body or of several.
+
+    `limit` is in triangles: each becomes a face of some 2 kB. Each object of the mesh is closed by itself: two that
+    touch stay two. Those that stay open are tried together, as groups of one surface are.
+    """
     if mesh.triangles > limit:
         raise Refused("limit_exceeded", f"a mesh of {mesh.triangles} triangles; {limit} can become a B-Rep")
-    builder, compound = BRep_Builder(), TopoDS_Compound()
-    builder.MakeCompound(compound)
-    for shape in _bodies(*_closed_best(mesh, progress.step(0.1)), progress):
-        builder.Add(compound, shape)
-    return compound
+    low = np.min([part.vertices.min(axis=0) for part in mesh.parts if len(part.vertices)], axis=0)
+    high = np.max([part.vertices.max(axis=0) for part in mesh.parts if len(part.vertices)], axis=0)
+    diagonal = float(np.linalg.norm(high - low))
+    objects = [list(parts) for _, parts in groupby(mesh.parts, key=lambda part: part.name)]
+    reach = progress.step(WELDING)
+    whole = []
+    for at, parts in enumerate(objects):
+        reach(at / len(objects))
+        if (made := _closed_best(parts, diagonal)) is not None:
+            whole.append(made)
+    if not whole:
+        raise Refused("no_geometry", "every triangle of the mesh is degenerate")
+    torn = [each for each in whole if each.closed < len(each.triangles)]
+    if len(torn) > 1:
+        together = _closed_best([part for each in torn for part in each.parts], diagonal)
+        if together is not None and together.closed > sum(each.closed for each in torn):
+            whole = [each for each in whole if each.closed == len(each.triangles)] + [together]
+    total = sum(len(each.triangles) for each in whole)
+    bodies = [_body(each, progress, BUILDING * len(each.triangles) / total) for each in whole]
+    return held([("", [body]) for body in bodies], stem)
 
 
-def _closed_best(mesh: Mesh, reach: Reach) -> tuple[Vertices, Triangles, list[Component]]:
-    """The mesh welded as little as closes it, or as closes most of it."""
-    whole = Part.joined(mesh.parts)
-    diagonal = float(np.linalg.norm(np.ptp(whole.vertices, axis=0)))
-    best: tuple[int, tuple[Vertices, Triangles, list[Component]]] | None = None
-    for at, fraction in enumerate(WELDS):
-        reach(at / len(WELDS))
+def _closed_best(parts: Sequence[Part], diagonal: float) -> Surfaces | None:
+    """The parts welded as little as closes them, or as closes most of them. None if no triangle has an area."""
+    whole = Part.joined(parts)
+    owner = np.repeat(np.arange(len(parts)), [len(part.corners) for part in parts])
+    best: Surfaces | None = None
+    for fraction in WELDS:
         vertices, triangles = cleaned(whole.vertices, whole.corners, fraction * diagonal)
         if not len(triangles):
             continue
         wound, found = components(vertices, triangles)
-        closed = sum(len(each.members) for each in found if each.closed)
-        if best is None or closed > best[0]:
-            best = closed, (vertices, wound, found)
-        if closed == len(triangles):
+        looks = _owners(welded(whole.vertices, whole.corners, fraction * diagonal)[1], owner, triangles)
+        made = Surfaces(parts, vertices, wound, found, looks)
+        if best is None or made.closed > best.closed:
+            best = made
+        if made.closed == len(triangles):
             break
-    if best is None:
-        raise Refused("no_geometry", "every triangle of the mesh is degenerate")
-    return best[1]
+    return best
 
 
-def _bodies(
-    vertices: Vertices, triangles: Triangles, found: list[Component], progress: Indicator
-) -> list[TopoDS_Shape]:
+def _owners(before: Triangles, owner: npt.NDArray[np.int64], after: Triangles) -> npt.NDArray[np.int64]:
+    """The part of each triangle, found again by its corners; -1 for new ones."""
+    if not len(before) or owner[-1] == 0:
+        return np.zeros(len(after), np.int64)
+    keys = [np.ascontiguousarray(np.sort(each, axis=1)).view("V12").ravel() for each in (before, after)]
+    known, first = np.unique(keys[0], return_index=True)
+    at = np.minimum(np.searchsorted(known, keys[1]), len(known) - 1)
+    return np.where(known[at] == keys[1], owner[first[at]], -1)
+
+
+def _body(surfaces: Surfaces, progress: Indicator, share: float) -> Body:
     """A solid for each closed surface with the voids inside it, a shell for each open one."""
-    shells = _shells(vertices, triangles, found, progress)
+    found = surfaces.found
+    shells, looks = _shells(surfaces, progress, share)
     voids: dict[int, list[int]] = {at: [] for at, each in enumerate(found) if each.closed}
     for at in list(voids):
-        holder = _holder(at, found) if found[at].volume < 0 else None
+        holder = _holder(at, surfaces) if found[at].volume < 0 else None
         if holder is not None:
             voids[holder].append(at)
             del voids[at]
     bodies: list[TopoDS_Shape] = [
         _solid(shells[at], [shells[inner] for inner in inside], found[at]) for at, inside in voids.items()
     ]
-    return bodies + [shells[at] for at in range(len(found)) if not found[at].closed]
+    bodies += [shells[at] for at in range(len(found)) if not found[at].closed]
+    return Body(bodies[0] if len(bodies) == 1 else compound(bodies), looks)
 
 
-def _holder(at: int, found: list[Component]) -> int | None:
+def _holder(at: int, surfaces: Surfaces) -> int | None:
     """The smallest closed component around a void."""
+    void = surfaces.found[at]
+    point = surfaces.vertices[surfaces.triangles[void.members[0], 0]]
     around = [
         other
-        for other, each in enumerate(found)
-        if each.closed and each.volume > -found[at].volume and each.holds(found[at])
+        for other, each in enumerate(surfaces.found)
+        if each.closed and each.volume > -void.volume and each.holds(void)
     ]
-    return min(around, key=lambda other: found[other].volume, default=None)
+    for other in sorted(around, key=lambda other: surfaces.found[other].volume):
+        if _surrounds(surfaces.vertices[surfaces.triangles[surfaces.found[other].members]], point):
+            return other
+    return None
+
+
+def _surrounds(corners: npt.NDArray[np.float64], point: npt.NDArray[np.float64]) -> bool:
+    """Whether a closed surface, (m, 3, 3), winds around a point: its solid angle (van Oosterom and Strackee 1983)."""
+    a, b, c = np.moveaxis(corners - point, 1, 0)
+    na, nb, nc = (np.linalg.norm(each, axis=1) for each in (a, b, c))
+    volume = np.einsum("ij,ij->i", a, np.cross(b, c))
+    dots = [np.einsum("ij,ij->i", first, second) for first, second in ((a, b), (b, c), (c, a))]
+    angle = np.arctan2(volume, na * nb * nc + dots[0] * nc + dots[1] * na + dots[2] * nb).sum()
+    return bool(abs(angle) > np.pi)  # 2 pi inside, 0 outside
 
 
 def _solid(outer: TopoDS_Shell, inner: list[TopoDS_Shell], component: Component) -> TopoDS_Solid:
@@ -89,32 +155,37 @@ def _solid(outer: TopoDS_Shell, inner: list[TopoDS_Shell], component: Component)
     return solid
 
 
-def _shells(
-    vertices: Vertices, triangles: Triangles, found: list[Component], progress: Indicator
-) -> list[TopoDS_Shell]:
-    making = BRepBuilderAPI_MakeShapeOnMesh(_triangulation(vertices, triangles))
-    making.Build(progress.range(0.1))
-    builder, shells = BRep_Builder(), []
-    for each in found:
+def _shells(surfaces: Surfaces, progress: Indicator, share: float) -> tuple[list[TopoDS_Shell], dict[int, Look]]:
+    making = BRepBuilderAPI_MakeShapeOnMesh(_triangulation(surfaces.vertices, surfaces.triangles))
+    making.Build(progress.range(share / 2))
+    builder, shells, looks = BRep_Builder(), [], {}
+    owner = np.empty(len(surfaces.triangles), np.int64)
+    for at, each in enumerate(surfaces.found):
         shell = TopoDS_Shell()
         builder.MakeShell(shell)
         shell.Closed(each.closed)
         shells.append(shell)
-    owner = {triangle: at for at, each in enumerate(found) for triangle in each.members.tolist()}
+        owner[each.members] = at
     made = list(document.explore(making.Shape(), TopAbs_ShapeEnum.TopAbs_FACE))
-    if len(made) != len(triangles):
+    if len(made) != len(surfaces.triangles):
         raise Refused("invalid_geometry", "the kernel dropped triangles of the mesh")
-    reach = progress.step(0.1)
-    for at, face in enumerate(made):
-        reach(at / len(made))
-        builder.Add(shells[owner[at]], face)
-    return shells
+    known = [Look(part.name, part.colour) for part in surfaces.parts]
+    reach = progress.step(share / 2)
+    for number, (face, at, part) in enumerate(zip(made, owner.tolist(), surfaces.looks.tolist(), strict=True)):
+        reach(number / len(made))
+        builder.Add(shells[at], face)
+        if part >= 0:
+            looks[hash(face)] = known[part]
+    return shells, looks
 
 
 def _triangulation(vertices: Vertices, triangles: Triangles) -> Poly_Triangulation:
     made = Poly_Triangulation(len(vertices), len(triangles), False)
-    for at, (x, y, z) in enumerate(vertices.tolist(), 1):
-        made.SetNode(at, gp_Pnt(x, y, z))
-    for at, (a, b, c) in enumerate((triangles + 1).tolist(), 1):
-        made.SetTriangle(at, Poly_Triangle(a, b, c))
+    nodes, corners = tessellate.arrays(made)
+    nodes[:], corners[:] = vertices, triangles + 1
+    if made.Node(len(vertices)).Coord() != tuple(vertices[-1].tolist()):  # those were copies
+        for at, point in enumerate(vertices.tolist(), 1):
+            made.SetNode(at, gp_Pnt(*point))
+        for at, corner in enumerate((triangles + 1).tolist(), 1):
+            made.SetTriangle(at, Poly_Triangle(*corner))
     return made

@@ -87,22 +87,28 @@ def _piece(shape: TopoDS_Shape, own: dict[int, Colour]) -> Piece:
     faces = [hash(face) for face in document.explore(shape, kinds.TopAbs_FACE)]
     outer = extent(shape)
     middle = gp_Pnt(*((outer[:3] - outer[3:]) / 2).tolist()) if np.isfinite(outer).all() else gp_Pnt()
-    area, volume = GProp_GProps(middle), GProp_GProps(middle)  # about the middle: far from the origin digits cancel
+    area = GProp_GProps()
     BRepGProp.SurfaceProperties_s(shape, area)
-    for solid in document.explore(shape, kinds.TopAbs_SOLID):
-        BRepGProp.VolumeProperties_s(solid, volume, INTEGRATION)
+    volume = sum(_volume(solid, middle) for solid in document.explore(shape, kinds.TopAbs_SOLID))
     return Piece(
         shape,
         bodies=solids + free + loose,
         solids=solids,
         faces=len(faces),
-        volume=volume.Mass(),
+        volume=volume,
         area=area.Mass(),
         closed=not loose and bool(shells) and all(BRep_Tool.IsClosed_s(shell) for shell in shells),
         outer=outer,
         colours=frozenset(own[face] for face in faces if face in own),
         uncoloured=any(face not in own for face in faces),
     )
+
+
+def _volume(solid: TopoDS_Shape, middle: gp_Pnt) -> float:
+    """About the middle of the part: about a far origin digits would cancel."""
+    properties = GProp_GProps(middle)
+    BRepGProp.VolumeProperties_s(solid, properties, INTEGRATION)
+    return properties.Mass()
 
 
 def _box(leaves: list[tree.Leaf], pieces: list[Piece]) -> Extent:
