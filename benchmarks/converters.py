@@ -2,8 +2,8 @@
 
     .venv/bin/python -m benchmarks.converters [--runs 3] FILE...
 
-Ours: from the job handed over until its outputs are written and its child is gone, in a converter that has the kernel
-loaded; the CPU of the child and of what started it. The others: whole processes. CPU is user and system with children,
+Ours: from the job handed over until its output is written and its child is gone, forked from a process that has loaded
+what the zygote loads; the CPU of the child and of that process. Not in it: the report, which reads the output again. The others: whole processes. CPU is user and system with children,
 memory the peak of the largest process. Runs are interleaved; medians are printed, and whether each bar holds.
 
 The others are looked for, and reported as missing where they are not: DRAWEXE and FreeCADCmd of Debian (`apt-get

@@ -1,6 +1,7 @@
-"""A converter that has the kernel loaded: a process that forks a child for each job, and says what the job used."""
+"""Our converter's zygote, but with a `wait4`: it loads the kernel, forks a child for each job, and says what it used."""
 
 import json
+import math
 import os
 import resource
 import subprocess
@@ -10,6 +11,10 @@ from pathlib import Path
 from types import TracebackType
 
 from benchmarks.rivals import ANGULAR, LINEAR, Used
+from shapr.conversion import Options
+from shapr.converters import detect, formats
+from shapr.converters.progress import SIZE, Page
+from shapr.converters.source import File, read
 
 
 class Warm:
@@ -33,12 +38,9 @@ class Warm:
 
 
 def main() -> None:
-    from OCP.STEPCAFControl import STEPCAFControl_Reader, STEPCAFControl_Writer
+    from shapr.converters import nursery
 
-    from shapr.converters import job
-    from shapr.converters.brep import glb, step, tessellate  # noqa: F401 - the child finds them loaded
-
-    STEPCAFControl_Reader(), STEPCAFControl_Writer()
+    nursery.load()
     for line in sys.stdin:
         source, output = map(Path, json.loads(line))
         begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
@@ -54,30 +56,15 @@ def main() -> None:
 
 
 def convert(source: Path, output: Path) -> None:
-    import math
-
-    from shapr.conversion import Options
-    from shapr.converters import formats, job
-    from shapr.converters.progress import SIZE, Page
-    from shapr.converters.run.job import Job, Limits
-    from shapr.settings import Settings
-
+    """A job as `converters/job.py` does it, up to the output: the report that opens it again is another matter."""
     format = output.suffix[1:]
     options = Options(linear_deflection=LINEAR, angular_deflection=math.degrees(ANGULAR))
-    (output.parent / "page").write_bytes(bytes(SIZE))
-    given = Job(
-        source=source,
-        source_format="step",
-        source_name=source.name,
-        outputs=tuple(formats.effective("step", (format,), options, formats.BUILT_IN).items()),
-        scratch=output.parent,
-        limits=Limits.of(Settings()),
-    )
-    answer = job.run(given, Page(output.parent / "page"))
-    if answer.written and answer.written[0].path:
-        answer.written[0].path.rename(output)
-    else:
-        print(answer, file=sys.stderr)
+    effective = formats.effective("step", (format,), options, formats.BUILT_IN)[format]
+    page = output.with_name("page")
+    page.write_bytes(bytes(SIZE))
+    detect.check("step", source)
+    model = read(File(source, "step", source.name), Page(page), 0)
+    model.write(format, output, effective)
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ class Reading:
             self.offset = max(self.offset, _offset(pid, path))
             there, each = self.offset, READ_MEMORY
         else:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):
                 self.offset = path.lstat().st_size
             there, each = self.offset, WRITE_MEMORY
         return (min(there / full, 1.0) + min(taken / (full * each), 1.0)) / 2 if full > 0 else 0.0
@@ -144,7 +144,7 @@ def _faults(pid: int) -> int:
 def _offset(pid: int, path: Path) -> int:
     """How far a process has read a file that it has open; 0 when it has not."""
     with contextlib.suppress(OSError, ValueError):
-        file = path.stat()
+        file = path.lstat()
         for descriptor in range(3, DESCRIPTORS):
             with contextlib.suppress(FileNotFoundError):
                 opened = Path(f"/proc/{pid}/fd/{descriptor}").stat()

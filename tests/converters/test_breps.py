@@ -77,7 +77,9 @@ async def test_a_hollow_mesh_becomes_one_solid_with_a_void(tmp_path: Path) -> No
     outer, inner = trimesh.creation.box((10, 10, 10)), trimesh.creation.box((4, 4, 4))
     vertices = np.concatenate([outer.vertices, inner.vertices])
     corners = np.concatenate([outer.faces, inner.faces[:, ::-1] + len(outer.vertices)]).astype(np.int32)
-    stl.write(Mesh((Part("hollow", vertices, corners),)), tmp_path / "hollow.stl", {"encoding": "binary"}, lambda _: None)
+    stl.write(
+        Mesh((Part("hollow", vertices, corners),)), tmp_path / "hollow.stl", {"encoding": "binary"}, lambda _: None
+    )
     made = await convert(tmp_path, tmp_path / "hollow.stl", "step,iges,brep")
     for written in made.values():
         measured = measure(written.path)
@@ -86,7 +88,12 @@ async def test_a_hollow_mesh_becomes_one_solid_with_a_void(tmp_path: Path) -> No
 
 async def test_an_inside_out_mesh_becomes_a_solid_with_a_positive_volume(tmp_path: Path) -> None:
     box = trimesh.creation.box((1, 2, 3))
-    stl.write(Mesh((Part("box", box.vertices, box.faces[:, ::-1]),)), tmp_path / "box.stl", {"encoding": "binary"}, lambda _: None)
+    stl.write(
+        Mesh((Part("box", box.vertices, box.faces[:, ::-1]),)),
+        tmp_path / "box.stl",
+        {"encoding": "binary"},
+        lambda _: None,
+    )
     made = await convert(tmp_path, tmp_path / "box.stl", "step")
     assert (measure(made["step"].path).solids, measure(made["step"].path).volume) == (1, pytest.approx(6))
 
