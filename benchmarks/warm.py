@@ -1,4 +1,4 @@
-"""Our converter's zygote, but with a `wait4`: it loads the kernel, forks a child for each job, and says what it used."""
+"""Our zygote, but with a `wait4`: it loads the kernel, forks a child for each job, and says what it used."""
 
 import json
 import math
