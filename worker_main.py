@@ -63,6 +63,7 @@ class Parts:
         self.converters = Converters(settings)
 
     async def close(self) -> None:
+        self.converters.close()
         self.scratch.close()
         await self.progress.close()
         await self.objects.close()
@@ -120,7 +121,7 @@ def conversions(client: Client, parts: Parts, settings: Settings, **more: Any) -
 def compress(client: Client, parts: Parts, settings: Settings, **more: Any) -> Worker:
     """The worker that runs converters: as many at once as there are cores, unless told otherwise."""
     step = Compress(parts.records, parts.progress, parts.objects, parts.scratch.folder, parts.converters)
-    slots = {"max_concurrent_activities": settings.compress_slots or os.cpu_count() or 1}
+    slots = {"max_concurrent_activities": settings.compress_slots or len(os.sched_getaffinity(0))}
     return Worker(
         client,
         task_queue=COMPRESS_QUEUE,
@@ -178,6 +179,7 @@ async def serving(client: Client, parts: Parts, settings: Settings, stop: asynci
             group.create_task(on_duty(QUEUE, lambda: conversions(client, parts, settings, **ours), needed, last))
         if settings.queues != "conversions":
             parts.converters.announce()
+            group.create_task(parts.converters.warm())
             heavy = on_duty(COMPRESS_QUEUE, lambda: compress(client, parts, settings, **ours), undrained, stop)
             group.create_task(heavy).add_done_callback(lambda _: last.set())
         print("ready", flush=True)  # noqa: T201 - the supervisor waits for this line

@@ -69,6 +69,7 @@ class Settings(BaseSettings):
         "both", description="Which task queues this worker serves."
     )
     compress_slots: int = Field(0, ge=0, description="Converters at once per worker; 0 means one per core.")
+    memory: int = Field(0, ge=0, description="Bytes for all converters of a worker; 0 means 75 % of what there is.")
     grace: float = Field(10, ge=0, description="Seconds a stopping worker gives running steps.")
     build_id: str | None = Field(None, description="Worker Deployment build id; unset means an unversioned worker.")
     scratch_dir: Path | None = Field(None, description="Parent of the scratch dirs; unset means the system's temp dir.")

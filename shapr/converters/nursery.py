@@ -1,14 +1,14 @@
-"""The zygote: loads the kernel once, then forks a child for every job. `python -m shapr.converters.nursery`
+"""The zygote: loads the kernel once, then forks a child for every job. `python -m shapr.converters.nursery WORKER`
 
-It opens no source and has one thread, so that a fork copies no lock that somebody holds. Its worker
-(`run/zygote.py`) is at its stdin, a socket: the zygote says READY there, and gets orders. An order comes with two
-descriptors, the child's stderr and a socket of that job's own, on which the worker is told two numbers: the child's
-process id, or a negative errno; and the exit code, negative for a signal. A child that has ended stays a zombie until the worker has
-closed that socket: as long as the worker may kill its group, the number belongs to nobody else.
+It opens no source and has one thread, so that a fork copies no lock that somebody holds. WORKER is the process id of
+its worker (`run/zygote.py`), who is at the other end of its stdin, a socket: the zygote says READY there, and gets
+orders. An order comes with two descriptors, the child's stderr and a socket of that job's own, on which the worker is
+told two numbers: the child's process id, or a negative errno; and the exit code, negative for a signal. A child that has
+ended stays a zombie until the worker closes that socket: while the worker may kill its group, the number is nobody
+else's.
 """
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import os
@@ -27,10 +27,12 @@ from pydantic import BaseModel
 
 from shapr.converters.run import limits
 from shapr.converters.run.job import Limits
+from shapr.converters.run.sandbox import Fence, Level, confine, empty_network, runtime_paths
 
 READY = b"ready"
 NUMBER = struct.Struct("i")
-ORDER = 65536  # bytes of the longest order
+DESCRIPTOR = struct.Struct("i")
+ORDER = 8192  # bytes of the longest order: a path, and a few numbers
 
 # Loaded by our modules only when a job asks for them. lib3mf has no wheel for arm64.
 LATE = ("DracoPy", "PIL.Image", "PIL.PngImagePlugin", "lib3mf", "meshopt", "numpy")
@@ -42,13 +44,16 @@ class Order(BaseModel):
 
     scratch: Path
     limits: Limits
+    level: Level
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Child:
     pid: int
     process: int  # a descriptor that is readable when it has ended: pidfd_open(2)
     worker: int  # the job's socket
+    ended: bool = False
+    free: bool = False
 
 
 def load() -> None:
@@ -78,6 +83,7 @@ class Nursery:
     def __init__(self, worker: socket.socket) -> None:
         self.worker = worker
         self.children: dict[int, Child] = {}  # by both descriptors
+        self.order = bytearray(ORDER)
         self.poll = select.poll()
         self.poll.register(worker, select.POLLIN)
 
@@ -91,24 +97,25 @@ class Nursery:
                     return
 
     def take(self) -> bool:
-        """Take an order; False when there will be none any more."""
-        data, descriptors, _, _ = socket.recv_fds(self.worker, ORDER, 2)
-        if not data:
+        """Take an order; False when there will be none any more. It is for the child to read: what happens in this
+        process must not move its heap, for the next child begins with that, and the same job gives the same bytes."""
+        length, given, _, _ = self.worker.recvmsg_into([self.order], socket.CMSG_SPACE(2 * DESCRIPTOR.size))
+        if not length:
             return False
-        stderr, worker = descriptors
+        stderr, worker = (DESCRIPTOR.unpack_from(given[0][2], at * DESCRIPTOR.size)[0] for at in range(2))
         try:
-            self.bear(Order.model_validate_json(data), stderr, worker)
+            self.bear(length, stderr, worker)
         except OSError as error:  # no process to be had
             tell(worker, -(error.errno or 1))
             os.close(worker)
         os.close(stderr)
         return True
 
-    def bear(self, order: Order, stderr: int, worker: int) -> None:
+    def bear(self, length: int, stderr: int, worker: int) -> None:
         me = os.getpid()
         pid = os.fork()
         if pid == 0:
-            become(order, stderr, me)
+            become(bytes(self.order[:length]), stderr, me)
         with contextlib.suppress(OSError):  # it has done so itself, or is dead already
             os.setpgid(pid, pid)  # before the worker knows it, who kills groups
         try:
@@ -127,15 +134,16 @@ class Nursery:
         """A child has ended, or its worker has let go of it. When both are true it is reaped."""
         child = self.children.pop(descriptor)
         self.poll.unregister(descriptor)
-        os.close(descriptor)
-        if descriptor == child.process:
-            ended = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-            if ended and child.worker in self.children:
-                tell(child.worker, ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
-        elif child.process in self.children:  # the worker gave up before it knew whom to kill
-            os.killpg(child.pid, signal.SIGKILL)
-        if not {child.process, child.worker} & self.children.keys():
+        os.close(descriptor)  # from here on the number may be another child's
+        if child.ended or child.free:
             os.waitpid(child.pid, 0)
+        elif descriptor == child.process:
+            child.ended = True
+            if ended := os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT):
+                tell(child.worker, ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
+        else:  # the worker gave it up
+            child.free = True
+            os.killpg(child.pid, signal.SIGKILL)
 
 
 def tell(worker: int, number: int) -> None:
@@ -143,20 +151,22 @@ def tell(worker: int, number: int) -> None:
         os.write(worker, NUMBER.pack(number))
 
 
-def become(order: Order, stderr: int, parent: int) -> NoReturn:
+def become(data: bytes, stderr: int, parent: int) -> NoReturn:
     """In the child: alone, limited, and then the converter."""
     code = 1
     try:
         limits.tie(parent)
         os.setpgid(0, 0)
         os.dup2(stderr, 2)
-        for name in os.listdir("/proc/self/fd"):
-            if int(name) > 2:
+        for descriptor in [int(each.name) for each in Path("/proc/self/fd").iterdir()]:
+            if descriptor > 2:
                 with contextlib.suppress(OSError):  # the descriptor of the listing itself
-                    os.close(int(name))
+                    os.close(descriptor)
+        order = Order.model_validate_json(data)
         os.chdir(order.scratch)
         limits.rename("converter")
-        limits.restrict(order.limits)
+        limits.expendable()
+        confine(Fence(order.scratch, runtime_paths(), order.limits), order.level)
         job = importlib.import_module("shapr.converters.job")
         job.main(Path())
         code = 0
@@ -167,14 +177,20 @@ def become(order: Order, stderr: int, parent: int) -> NoReturn:
         os._exit(code)  # taking a kernel document apart costs more than the process is worth
 
 
-def main() -> None:
+def main(parent: int) -> None:
+    limits.tie(parent)
+    if limits.unrandomised():
+        os.execv(sys.executable, sys.orig_argv)
     worker = socket.socket(fileno=os.dup(0))
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.close(nothing)
     load()
+    with contextlib.suppress(OSError):  # forbidden here: each child tries it, and says what it lacks
+        empty_network()
+    limits.tie(parent)  # a change of credentials has undone it
     Nursery(worker).serve()
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

@@ -2,17 +2,22 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from shapr.converters.run import process
+from shapr.converters.run import zygote
+from shapr.converters.run.process import Converter
 from shapr.errors import Refused
-from tests.converters.kit import SAMPLES, convert
+from shapr.settings import Settings
+from tests.converters.kit import SAMPLES, convert, job
 
 BRACKET = SAMPLES / "bracket.step"
 CHILD = "converter\n"  # what the zygote's children call themselves
@@ -45,30 +50,43 @@ async def test_progress_rises_to_the_end(tmp_path: Path) -> None:
     assert seen[-1] == 100
 
 
-async def test_a_run_beyond_its_time_is_killed(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Converter]:
+    """A converter whose child executes its source."""
+    copy = tmp_path_factory.mktemp("package") / "shapr"
+    shutil.copytree(zygote.ROOT / "shapr", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "converters" / "job.py").write_text("def main(scratch):\n    exec((scratch / 'source').read_text())\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zygote, "ROOT", copy.parent)
+        made = Converter(Settings())
+        yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("script", "limit", "expected"),
+    [
+        ("import time; time.sleep(60)", {"wall": 0.3}, "conversion_timeout"),
+        ("while True: pass", {"cpu": 1}, "conversion_timeout"),
+        ("import time; kept = b'x' * (300 << 20); time.sleep(60)", {"memory": 280 << 20}, "out_of_memory"),
+        ("kept = b'x' * (99 << 30)", {}, "out_of_memory"),
+        ("open('output', 'wb').write(b'x' * 99_999)", {"output": 20_000}, "converter_crashed"),
+        ("import os; os._exit(0)", {}, "converter_crashed"),
+        ("import ctypes; ctypes.string_at(0)", {}, "converter_crashed"),
+        ("raise SystemExit", {}, "converter_crashed"),
+    ],
+    ids=["time", "cpu", "memory", "address space", "file size", "no answer", "crash", "way out"],
+)
+async def test_what_a_bad_end_means(
+    scripted: Converter, tmp_path: Path, script: str, limit: dict[str, Any], expected: str
+) -> None:
+    source = tmp_path / "bad.step"
+    source.write_text(script)
+    (tmp_path / "scratch").mkdir()
     with pytest.raises(Refused) as caught:
-        await convert(tmp_path, BRACKET, "stl", wall=0.3)
-    assert caught.value.code == "conversion_timeout"
-    assert not children(tmp_path)
-
-
-async def test_a_run_beyond_its_memory_is_killed(tmp_path: Path) -> None:
-    with pytest.raises(Refused) as caught:
-        await convert(tmp_path, BRACKET, "stl", memory=100 << 20)  # the kernel alone takes twice that
-    assert caught.value.code == "out_of_memory"
-    assert not children(tmp_path)
-
-
-async def test_a_run_beyond_its_cpu_time_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spinning = tmp_path / "package" / "shapr" / "converters"
-    spinning.mkdir(parents=True)
-    for folder in (spinning, spinning.parent):
-        (folder / "__init__.py").touch()
-    (spinning / "job.py").write_text("while True: pass\n")
-    monkeypatch.setattr(process, "ROOT", tmp_path / "package")
-    with pytest.raises(Refused) as caught:
-        await convert(tmp_path, BRACKET, "stl", cpu=1)
-    assert caught.value.code == "conversion_timeout"
+        await scripted.convert(job(tmp_path / "scratch", source, "stl", **limit), lambda _: None)
+    assert caught.value.code == expected
+    assert not children(tmp_path / "scratch")
 
 
 async def test_an_output_beyond_its_size_is_no_success(tmp_path: Path) -> None:
@@ -119,5 +137,5 @@ def test_a_run_dies_with_its_worker(tmp_path: Path) -> None:
 
 async def test_a_child_sees_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHAPR_S3_SECRET_KEY", "hush")
-    assert "hush" not in process.environment().values()
-    assert not [name for name in process.environment() if name.startswith(("SHAPR_", "AWS_"))]
+    assert "hush" not in zygote.environment().values()
+    assert not [name for name in zygote.environment() if name.startswith(("SHAPR_", "AWS_"))]

@@ -1,5 +1,6 @@
 """Who converts what on this worker: our own converter, programs that are plugged in, or the stub."""
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -13,10 +14,12 @@ import structlog
 
 from shapr.conversion import Conversion, Source
 from shapr.converters import formats, stub
+from shapr.converters.run.admission import Admission, available, need
 from shapr.converters.run.external import External, unavailable
 from shapr.converters.run.job import Converted, Job, Limits, Written
 from shapr.converters.run.process import Converter
 from shapr.converters.run.zygote import ROOT
+from shapr.errors import Unavailable
 from shapr.settings import Settings
 
 KERNEL = "cadquery-ocp-novtk"
@@ -32,6 +35,7 @@ class Converters:
         self.limits = Limits.of(settings)
         self.sources = formats.sources(settings)
         self.built_in = Converter(settings)
+        self.admission = Admission(settings.memory or available())
         self.own_version = own_version()  # now: of the code that runs, not of what a deploy puts in its place
         self.plugged = {name: _external(settings, name) for name, by in self.sources.items() if by != "built-in"}
 
@@ -61,8 +65,9 @@ class Converters:
             scratch=folder,
             limits=self.limits,
         )
-        version = self.version(format)  # of the program as it is now: it may be replaced while it runs
-        written = await self._written(job, progress)
+        async with self.admission.admitted(need(format, job.source.stat().st_size, self.limits.memory)):
+            version = self.version(format)  # of the program as it is now: it may be replaced while it runs
+            written = await self._written(job, progress)
         return Converted(written=written, report=self._report(format, version), version=version)
 
     async def _written(self, job: Job, progress: Callable[[int], None]) -> tuple[Written, ...]:
@@ -78,6 +83,14 @@ class Converters:
         if external.kind == "stub":
             return {"converter": "stub", "stub": True, "losses": ["This is a stub result: nothing was converted."]}
         return {"converter": "external", "version": version}
+
+    async def warm(self) -> None:
+        """Load the kernel before the first job asks for it. What prevents that is in the log, and each job tries again."""
+        with contextlib.suppress(Unavailable):
+            await self.built_in.zygote.start()
+
+    def close(self) -> None:
+        self.built_in.close()
 
     def announce(self) -> None:
         """Say in the log who is plugged in, and loudly what cannot work. The other formats are served all the same."""

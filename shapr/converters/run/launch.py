@@ -42,7 +42,7 @@ class Order:
 
 
 def main(order: Order, command: list[str]) -> None:
-    from shapr.converters.run.sandbox import Fence, confine  # noqa: PLC0415 - found below ROOT
+    from shapr.converters.run.sandbox import Fence, confine
 
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -11,36 +11,40 @@ from pathlib import Path
 from shapr.converters.run.job import Limits
 
 PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_NO_NEW_PRIVS = 1, 15, 38  # linux/prctl.h
-ADDR_NO_RANDOMIZE = 0x0040000  # linux/personality.h
+ADDR_NO_RANDOMIZE, ASK = 0x0040000, 0xFFFFFFFF  # linux/personality.h
 VICTIM = "500"  # of 1000: oom_score_adj, proc(5)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def before_exec(limits: Limits | None) -> Callable[[], None]:
-    """The function to run in a child between fork and exec. None: a zygote, whose children are limited, not itself."""
+def before_exec(limits: Limits) -> Callable[[], None]:
+    """The function to run in the child between fork and exec."""
     parent = os.getpid()
 
     def prepare() -> None:
         tie(parent)
-        repeat()
-        if limits:
-            restrict(limits)
+        _libc.personality(ADDR_NO_RANDOMIZE)
+        restrict(limits)
 
     return prepare
 
 
 def tie(parent: int) -> None:
-    """Let this process die when its parent does, whenever that is; it may have happened since the fork."""
+    """Let this process die when its parent does, whenever that is; it may have happened already."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
 
 
-def repeat() -> None:
-    """The kernel orders some entities by address: the same addresses give the same bytes, from the next exec on. Where
-    it is forbidden, such assemblies agree by content only."""
-    _libc.personality(ADDR_NO_RANDOMIZE)
+def unrandomised() -> bool:
+    """Switch the randomisation of addresses off, for what this process executes next. False when it was off already,
+    or when that is forbidden.
+
+    The kernel orders some entities by address: the same addresses give the same bytes. Where it is forbidden, such
+    assemblies agree by content only.
+    """
+    before = _libc.personality(ASK)
+    return not before & ADDR_NO_RANDOMIZE and _libc.personality(before | ADDR_NO_RANDOMIZE) >= 0
 
 
 def rename(name: str) -> None:
@@ -48,11 +52,14 @@ def rename(name: str) -> None:
     _libc.prctl(PR_SET_NAME, name.encode(), 0, 0, 0)
 
 
-def restrict(limits: Limits) -> None:
-    """Hold this process to its limits, and give it no way to more rights."""
-    _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    with contextlib.suppress(OSError):  # when memory runs out, take a converter, not its zygote or its worker
+def expendable() -> None:
+    """When the machine's memory runs out, let it be this process that goes, not its zygote or its worker."""
+    with contextlib.suppress(OSError):  # no /proc, or a read-only one
         Path("/proc/self/oom_score_adj").write_text(VICTIM)
+
+
+def restrict(limits: Limits) -> None:
+    _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _limit(resource.RLIMIT_CPU, limits.cpu, limits.cpu + 5)
     _limit(resource.RLIMIT_FSIZE, limits.output, limits.output)

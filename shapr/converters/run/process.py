@@ -24,7 +24,7 @@ class Converter:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.zygote = Zygote()
+        self.zygote = Zygote("degrade")
         # The child writes nothing here; compiled beforehand, it starts sooner and the same way every time.
         compileall.compile_dir(ROOT / "shapr", quiet=2)
 

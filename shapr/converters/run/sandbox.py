@@ -140,7 +140,7 @@ def empty_network() -> None:
     What it forks from now on is in there too. Without privileges it takes a user namespace, which the system may
     forbid: OSError. Call it while there is one thread.
     """
-    global _empty  # noqa: PLW0603 - a fact about this process
+    global _empty
     if _empty:
         return
     if libc.unshare(NEWNET | NEWIPC):

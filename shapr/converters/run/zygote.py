@@ -1,8 +1,8 @@
 """The worker's side of the zygote: starts it, gives it jobs, watches their children, replaces it when it dies.
 
 A child is watched as any other (`child.py`). It dies with its zygote, which dies with its worker (parent-death
-signals), so what a zygote's death costs are the jobs in its hands: they end as Unavailable, which a step is tried again for, never as
-the fault of their files.
+signals). So a zygote's death costs the jobs that it had in hand: they end as Unavailable, for which Temporal tries the
+step again, never as the fault of their files. There is no second way to convert: without a zygote all jobs are.
 """
 
 import asyncio
@@ -21,7 +21,8 @@ from shapr.converters.nursery import NUMBER, READY, Order
 from shapr.converters.run import child
 from shapr.converters.run.child import Pipe, Words
 from shapr.converters.run.job import Limits
-from shapr.converters.run.limits import alive, before_exec
+from shapr.converters.run.limits import alive
+from shapr.converters.run.sandbox import Level
 from shapr.errors import Unavailable
 
 log = structlog.get_logger()
@@ -57,14 +58,13 @@ class Process:
             with theirs:
                 # By the thread that lives as long as the worker: it is that thread's death that the signal tells.
                 self.popen = subprocess.Popen(
-                    (sys.executable, "-sP", "-m", "shapr.converters.nursery"),
+                    (sys.executable, "-sP", "-m", "shapr.converters.nursery", str(os.getpid())),
                     stdin=theirs,
                     stdout=subprocess.DEVNULL,
                     stderr=self.stderr.childs,
                     cwd="/",
                     env=environment(),
                     start_new_session=True,
-                    preexec_fn=before_exec(None),
                 )
             self.stderr.started()
             self._opened = opened.pop_all()
@@ -108,7 +108,8 @@ class Process:
 class Zygote:
     """Runs jobs in children that have the kernel loaded. One per worker; started by `start` or by the first job."""
 
-    def __init__(self) -> None:
+    def __init__(self, level: Level) -> None:
+        self.level = level
         self.process: Process | None = None
         self._starting = asyncio.Lock()
 
@@ -154,8 +155,9 @@ class Zygote:
         """As `child.run`, of the job that lies in a scratch dir. Raises Unavailable when a zygote cannot be started or
         died with the job."""
         words = Words()
+        order = Order(scratch=scratch.absolute(), limits=limits, level=self.level)
         with Pipe() as stderr:
-            async with self._born(Order(scratch=scratch, limits=limits), stderr) as born:
+            async with self._born(order, stderr) as born:
 
                 def listen() -> None:
                     words.hear(stderr.take())

@@ -1,0 +1,78 @@
+"""Which converter may start now: memory is given out in the order of asking, by what a job is estimated to need."""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+MB = 1 << 20
+SHARE = 0.75  # of the machine's memory, for converters
+BASE = 96 * MB  # what the smallest job writes to beyond what it shares with the zygote
+# Bytes of memory per byte of source, generous: benchmarks/README.md. 3MF and `.shapr` are compressed.
+FACTOR = {"step": 40, "iges": 40, "brep": 40, "shapr": 200, "3mf": 200}
+MESH = 25
+
+# Above it a job that is alone on its worker may mesh with all cores.
+BIG = 5 * MB
+
+
+def need(source_format: str, size: int, most: int) -> int:
+    """Estimated bytes of one job, at most what it is allowed: then it is killed."""
+    return min(BASE + FACTOR.get(source_format, MESH) * size, most)
+
+
+def available() -> int:
+    """Bytes for converters on this machine: a share of its memory, or of the control group's limit."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):  # versions 2 and 1, as a container sees its own
+        try:
+            limits.append(int((Path("/sys/fs/cgroup") / name).read_text()))
+        except (OSError, ValueError):  # not there, or `max`
+            continue
+    return int(SHARE * min(limits))
+
+
+class Admission:
+    """Holds jobs back until their memory is there. First come, first served: a big one is not passed by small ones
+    for ever, and one that is bigger than the budget runs alone."""
+
+    def __init__(self, budget: int) -> None:
+        self.budget = budget
+        self.used = 0
+        self.running = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @asynccontextmanager
+    async def admitted(self, need: int) -> AsyncIterator[bool]:
+        """Wait for room, and hold it. Gives whether nothing else runs."""
+        need = min(need, self.budget)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((need, turn))
+        self._next()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # both at once: it has room already
+                self._leave(need)
+            else:
+                self._waiting.remove((need, turn))
+                self._next()  # it may have been what the others waited behind
+            raise
+        try:
+            yield self.running == 1
+        finally:
+            self._leave(need)
+
+    def _leave(self, need: int) -> None:
+        self.used -= need
+        self.running -= 1
+        self._next()
+
+    def _next(self) -> None:
+        while self._waiting and self.used + self._waiting[0][0] <= self.budget:
+            need, turn = self._waiting.popleft()
+            self.used += need
+            self.running += 1
+            turn.set_result(None)

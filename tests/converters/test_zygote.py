@@ -1,0 +1,128 @@
+"""The zygote: no job leaves anything behind, its death costs nobody's file its good name, jobs repeat byte for byte."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shapr.converters.run.process import Converter
+from shapr.errors import Unavailable
+from shapr.settings import Settings
+from tests.converters.kit import SAMPLES, job
+from tests.converters.test_process import children, until_running
+
+BRACKET, ASSEMBLY = SAMPLES / "bracket.step", SAMPLES / "assembly.step"
+
+
+@pytest.fixture
+def converter() -> Iterator[Converter]:
+    made = Converter(Settings())
+    yield made
+    made.close()
+
+
+async def run(converter: Converter, folder: Path, source: Path = BRACKET, outputs: str = "stl") -> list[bytes]:
+    folder.mkdir()
+    written = await converter.convert(job(folder, source, outputs), lambda _: None)
+    return [each.path.read_bytes() for each in written if each.path]
+
+
+async def pid(converter: Converter) -> int:
+    return (await converter.zygote.start()).popen.pid
+
+
+def of(parent: int) -> list[str]:
+    """States of a process's children."""
+    fields = (path.read_text().rpartition(")")[2].split() for path in Path("/proc").glob("[0-9]*/stat"))
+    return [each[0] for each in fields if int(each[1]) == parent]
+
+
+def held(process: int) -> tuple[int, int]:
+    """Descriptors and threads of a process."""
+    return len(os.listdir(f"/proc/{process}/fd")), len(os.listdir(f"/proc/{process}/task"))
+
+
+async def test_a_hundred_jobs_leave_nothing(converter: Converter, tmp_path: Path) -> None:
+    zygote = await pid(converter)
+    first = await run(converter, tmp_path / "first", ASSEMBLY, "step,iges,glb")
+    await asyncio.sleep(0.1)
+    before, ours = held(zygote), len(os.listdir("/proc/self/fd"))
+    assert before[1] == 1, "a thread could hold a lock across the fork"
+    for batch in range(25):
+        await asyncio.gather(*[run(converter, tmp_path / f"{batch}-{at}") for at in range(4)])
+    assert await run(converter, tmp_path / "last", ASSEMBLY, "step,iges,glb") == first
+    await asyncio.sleep(0.1)
+    assert of(zygote) == []
+    assert (held(zygote), len(os.listdir("/proc/self/fd"))) == (before, ours)
+    assert await pid(converter) == zygote
+
+
+async def test_two_zygotes_make_the_same_bytes(converter: Converter, tmp_path: Path) -> None:
+    first = await run(converter, tmp_path / "a", ASSEMBLY, "step,iges,brep,stl,obj,glb")
+    converter.close()
+    assert await run(converter, tmp_path / "b", ASSEMBLY, "step,iges,brep,stl,obj,glb") == first
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSEGV])
+async def test_a_zygote_that_dies_is_replaced_and_its_job_is_tried_again(
+    converter: Converter, tmp_path: Path, end: signal.Signals
+) -> None:
+    zygote = await pid(converter)
+    running = asyncio.create_task(run(converter, tmp_path / "a", ASSEMBLY, "step,iges,stl,obj,glb"))
+    await until_running(tmp_path / "a")
+    os.kill(zygote, end)
+    with pytest.raises(Unavailable) as caught:
+        await running
+    assert caught.value.code == "converter_unavailable"
+    assert not children(tmp_path / "a")
+    assert await run(converter, tmp_path / "b")
+    assert await pid(converter) != zygote
+
+
+async def test_an_idle_zygote_that_died_costs_nobody_anything(converter: Converter, tmp_path: Path) -> None:
+    os.kill(await pid(converter), signal.SIGKILL)
+    await asyncio.sleep(0.1)
+    assert await run(converter, tmp_path / "a")
+
+
+async def test_a_cancellation_kills_although_the_zygote_is_stopped(converter: Converter, tmp_path: Path) -> None:
+    zygote = await pid(converter)
+    running = asyncio.create_task(run(converter, tmp_path / "a", ASSEMBLY, "step,iges,stl,obj,glb"))
+    await until_running(tmp_path / "a")
+    os.kill(zygote, signal.SIGSTOP)
+    begun = time.monotonic()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert time.monotonic() - begun < 3
+    assert not children(tmp_path / "a")
+    os.kill(zygote, signal.SIGCONT)
+
+
+async def test_a_cancellation_while_the_child_is_born_leaves_none(converter: Converter, tmp_path: Path) -> None:
+    zygote = await pid(converter)
+    for at in range(10):
+        running = asyncio.create_task(run(converter, tmp_path / f"{at}"))
+        await asyncio.sleep(at * 0.002)
+        running.cancel()
+        await asyncio.wait((running,))
+        assert not children(tmp_path / f"{at}")
+    await asyncio.sleep(0.1)
+    assert of(zygote) == []
+
+
+async def test_a_zygote_that_cannot_start_is_unavailable(
+    converter: Converter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shapr.converters.run.zygote.ROOT", tmp_path)
+    (tmp_path / "shapr").mkdir()
+    (tmp_path / "shapr" / "__init__.py").touch()  # hides the real one
+    with pytest.raises(Unavailable) as caught:
+        await run(converter, tmp_path / "a")
+    assert caught.value.code == "converter_unavailable"
+    monkeypatch.undo()
+    assert await run(converter, tmp_path / "b")
