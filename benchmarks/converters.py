@@ -1,14 +1,17 @@
 """Our warm converter beside other programs that convert STEP to STL and to GLB, at the same deflection, in one run.
 
-    .venv/bin/python -m benchmarks.converters [--runs 3] FILE...
+    .venv/bin/python -m benchmarks.converters [--runs 3] [--solids 250] FILE...
+
+`--solids` adds a STEP file of so many brackets, 60 kB each.
 
 Ours: from the job handed over until its output is written and its child is gone, forked from a process that has loaded
-what the zygote loads; the CPU of the child and of that process. Not in it: the report, which reads the output again. The others: whole processes. CPU is user and system with children,
-memory the peak of the largest process. Runs are interleaved; medians are printed, and whether each bar holds.
+what the zygote loads; the CPU of the child and of that process. Not in it: the report, which reads the output again.
+The others: whole processes. CPU is user and system with children, memory the peak of the largest process. Runs are
+interleaved; medians are printed, and whether each bar holds.
 
 The others are looked for, and reported as missing where they are not: DRAWEXE and FreeCADCmd of Debian (`apt-get
-install occt-draw freecad-python3`), gmsh and cascadio of PyPI in an environment of their own, as gmsh is GPL (`python3 -m venv
-/tmp/bench-venv && /tmp/bench-venv/bin/pip install gmsh cascadio numpy`; `BENCH_VENV` names another).
+install occt-draw freecad-python3`), gmsh and cascadio of PyPI in an environment of their own, as gmsh is GPL
+(`python3 -m venv /tmp/bench-venv && /tmp/bench-venv/bin/pip install gmsh cascadio numpy`; `BENCH_VENV` names another).
 """
 
 import argparse
@@ -16,6 +19,8 @@ import json
 import shutil
 import statistics
 import struct
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -92,8 +97,9 @@ def rows(source: Path, format: str, measured: dict[str, list[Used]], counts: dic
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
-    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--solids", type=int, default=0)
     given = parser.parse_args()
     names = [each.name for each in rivals.all_of_them()]
     for each in rivals.all_of_them():
@@ -102,7 +108,12 @@ def main() -> None:
     print("Each: CPU s, wall s, peak MB (triangles)\n")
     print("| " + " | ".join(["file", "to", OURS, *names, "CPU", "wall", "memory", "bars"]) + " |")
     print("|" + "---|" * (len(names) + 7))
-    with Warm() as warm:
+    with Warm() as warm, tempfile.TemporaryDirectory(prefix="bench-") as made:
+        if given.solids:  # by a process of its own: this one stays small, and what it starts too
+            path = Path(made) / "brackets.step"
+            program = f"from benchmarks import big; big.solids(big.Path({str(path)!r}), {given.solids})"
+            subprocess.run((sys.executable, "-c", program), check=True)
+            given.files.append(path)
         for source in given.files:
             for format in ("stl", "glb"):
                 print(*compare(source, format, given.runs, warm), sep="\n", flush=True)
