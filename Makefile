@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PYTHON
 .DEFAULT_GOAL := help
-.PHONY: help up test check faults lock samples clean install hostile
+.PHONY: help up test check faults bench hostile lock samples clean install
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -21,6 +21,9 @@ check: install ## format, lint, types, import contracts
 
 faults: install ## kill -9 every process, the API under load, S3 away for minutes
 	@.venv/bin/pytest tests/end_to_end -m faults $(ARGS)
+
+bench: install ## our warm converter beside other programs; FILES="a.step b.step", ARGS="--runs 5"
+	@.venv/bin/python -m benchmarks.converters $(ARGS) $(FILES)
 
 hostile: install ## hostile files of every format through the converters; WORD="step" chooses some
 	@.venv/bin/python -m benchmarks.hostile $(WORD)

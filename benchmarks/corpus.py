@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.corpus ../shared/corpus [--only WORD] [--tsv benchmarks/corpus.tsv]
 
 Whether a file is valid is not what the converter says of it: `benchmarks/corpus_invalid.tsv` names those that are not,
-each with the reason. The exit code is 1 when a valid file does not convert to one of its outputs, or an invalid one does,
+Whether a file is valid is not what the converter says of it: `benchmarks/corpus_invalid.tsv` names those that are not, each
 or ends with a code that is not in the error table. Cells: the relative difference of the volume, or of the area where
 nothing encloses one, as the report has it; and what an independent reader finds, where it can read the file.
 """

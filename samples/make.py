@@ -18,7 +18,6 @@ from OCP.BRepAlgoAPI import BRepAlgoAPI_Cut, BRepAlgoAPI_Fuse  # noqa: E402
 from OCP.BRepFilletAPI import BRepFilletAPI_MakeFillet  # noqa: E402
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCylinder  # noqa: E402
 from OCP.gp import gp_Ax1, gp_Ax2, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec  # noqa: E402
-from OCP.Message import Message_ProgressRange  # noqa: E402
 from OCP.Quantity import Quantity_Color, Quantity_TypeOfColor  # noqa: E402
 from OCP.TCollection import TCollection_ExtendedString  # noqa: E402
 from OCP.TDataStd import TDataStd_Name  # noqa: E402
@@ -90,15 +89,14 @@ def assembly() -> TDocStd_Document:
 
 
 def main() -> None:
-    progress = Message_ProgressRange()
     part = document.new()
     add(part, bracket(), "Bracket", STEEL)
     options = {"units": "mm", "step_schema": "AP214"}
-    step.write(part, HERE / "bracket.step", "bracket.step", options, progress)
-    iges.write(part, HERE / "bracket.iges", "bracket.iges", options, progress)
-    step.write(assembly(), HERE / "assembly.step", "assembly.step", options, progress)
+    step.write(part, HERE / "bracket.step", "bracket.step", options)
+    iges.write(part, HERE / "bracket.iges", "bracket.iges", options)
+    step.write(assembly(), HERE / "assembly.step", "assembly.step", options)
     shape = document.shape(part)
-    tessellate.triangulate(shape, *tessellate.deflections(shape, {}), progress)
+    tessellate.triangulate(shape, *tessellate.deflections(shape, {}))
     stl.write(tessellate.mesh(part), HERE / "bracket.stl", "binary")
 
 

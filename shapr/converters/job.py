@@ -87,7 +87,7 @@ class Measuring:
 
     def answer(self, model: Model, written: list[Written], healing: dict[str, Any] | None) -> Answer:
         """An output that cannot be read again, or holds nothing, has failed."""
-        steps = 1 + len(written)
+        steps = 1 + 2 * len(written)
         self.page.phase(*part(WRITTEN, MEASURED, 0, steps))
         try:
             source = kernel(lambda: opened(self.file.format, model, self.lost), "measuring the source")
@@ -95,22 +95,24 @@ class Measuring:
             return Answer(error=Error(code=refused.code, detail=refused.detail))
         told, checked = {}, []
         for at, each in enumerate(written):
-            self.page.phase(*part(WRITTEN, MEASURED, at + 1, steps))
             if each.path is not None:
+                phases = [part(WRITTEN, MEASURED, step, steps) for step in (2 * at + 1, 2 * at + 2)]
                 try:
-                    told[each.format] = self.again(each, each.path), each.options
+                    told[each.format] = self.again(each, each.path, phases), each.options
                 except Refused as refused:
                     each = failed(each.format, each.options, refused)
             checked.append(each)
         return Answer(written=tuple(checked), report=report.report(source, told, healing))
 
-    def again(self, written: Written, path: Path) -> report.Opened:
-        """An output as it is read back."""
+    def again(self, written: Written, path: Path, phases: list[tuple[float, float]]) -> report.Opened:
+        """An output as it is read back: a phase for reading, another for measuring."""
+        self.page.phase(*phases[0])
         options, title = written.options, written.format.upper()
         unit, up_axis = options.get("units", "mm"), options.get("up_axis", "z")
         file = File(path, written.format, self.job.source_name, unit, up_axis)
         try:
             model = read(file, self.page, self.job.limits.mesh_to_brep)
+            self.page.phase(*phases[1])
             return kernel(lambda: opened(written.format, model), f"measuring {title}")
         except Refused as refused:
             if refused.code in ("no_geometry", "invalid_geometry"):

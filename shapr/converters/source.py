@@ -96,8 +96,9 @@ class MeshModel:
         from shapr.converters.brep import facet
         from shapr.converters.brep.indicator import Indicator
 
-        model = facet.faceted(self._mesh, self.limit, Path(self.file.name).stem, self.page.reach)
-        return BrepWriter(model, self.file.name, Indicator(self.page.memory))
+        indicator = Indicator(self.page)
+        model = facet.faceted(self._mesh, self.limit, Path(self.file.name).stem, indicator)
+        return BrepWriter(model, self.file.name, indicator)
 
     def write(self, format: str, path: Path, options: dict[str, Any]) -> dict[str, Any]:
         if FORMATS[format].kind == "mesh":
@@ -114,7 +115,7 @@ class BrepModel:
         from shapr.converters.brep.indicator import Indicator
 
         self.page = page
-        self.indicator = Indicator(page.memory)
+        self.indicator = Indicator(page)
         try:
             self.document = self._read(file)
         except Exception as failure:
@@ -130,11 +131,11 @@ class BrepModel:
         from shapr.converters.brep import brep, document, iges, step
 
         if file.format == "step":
-            read = step.read(file.path, self.indicator.range())
+            read = step.read(file.path, self.indicator)
         elif file.format == "iges":
-            read = iges.read(file.path, file.name, self.indicator.range())
+            read = iges.read(file.path, file.name, self.indicator)
         else:
-            read = brep.read(file.path, file.name, {"source_units": file.unit})
+            read = brep.read(file.path, file.name, {"source_units": file.unit}, self.indicator)
         document.check(read)
         return read
 
@@ -147,7 +148,7 @@ class BrepModel:
     def measured(self) -> Measured:
         from shapr.converters.brep import measure
 
-        return measure.measured(self.document, self.page.reach)
+        return measure.measured(self.document, self.indicator.step())
 
     def heal(self) -> dict[str, Any]:
         from shapr.converters.brep import heal
@@ -169,9 +170,10 @@ class BrepModel:
 
         effective = options | self._triangulate(options)
         if format == "glb":
-            glb.write(self.document, path, self.indicator.range())
+            glb.write(self.document, path, self.indicator)
         else:
-            files.write(tessellate.mesh(self.document), format, path, options, self.page.reach)
+            mesh = tessellate.mesh(self.document, self.indicator)
+            files.write(mesh, format, path, options, self.indicator.step())
         return packing.packed(path, effective)
 
     def _triangulate(self, options: dict[str, Any]) -> dict[str, float]:
@@ -180,7 +182,7 @@ class BrepModel:
         shape = document.shape(self.document)
         wanted = tessellate.deflections(shape, options)
         if wanted != self.triangulated:
-            tessellate.triangulate(shape, *wanted, self.indicator.range())
+            tessellate.triangulate(shape, *wanted, self.indicator)
             self.triangulated = wanted
         return dict(zip(("linear_deflection", "angular_deflection"), wanted, strict=True))
 
@@ -197,7 +199,7 @@ class BrepWriter:
         from shapr.converters.brep import brep, iges, step
 
         if format == "brep":
-            brep.write(self.model, path, options)
+            brep.write(self.model, path, options, self.indicator)
         else:
             writer = {"step": step.write, "iges": iges.write}[format]
-            writer(self.model, path, self.source_name, options, self.indicator.range())
+            writer(self.model, path, self.source_name, options, self.indicator)

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from OCP.Message import Message_ProgressRange
 from OCP.Quantity import Quantity_Color
 from OCP.TDF import TDF_Label
 from OCP.XCAFDoc import XCAFDoc_ColorTool, XCAFDoc_ColorType
@@ -29,7 +28,7 @@ def tree(path: Path) -> list[object]:
                 found = tuple(round(c, 3) for c in (colour.Red(), colour.Green(), colour.Blue()))
         return document.name(label), document.name(part), found, [look(each) for each in document.components(part)]
 
-    model = step.read(path, Message_ProgressRange())
+    model = step.read(path)
     return [look(root) for root in document.roots(model)]
 
 

@@ -15,6 +15,7 @@ from OCP.TopTools import TopTools_FormatVersion
 from shapr.conversion import UNIT_MM
 from shapr.converters.brep import document
 from shapr.converters.brep.bodies import unmirrored
+from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.errors import Refused
 
 # Section heads of the text form. The kernel believes their counts and would spin for hours on a lie.
@@ -25,7 +26,7 @@ NOT_NUMBERS = re.compile(rb"(?i)[\s-](?:nan|inf)\b")
 BINARY = b"Open CASCADE Topology"
 
 
-def read(path: Path, source_name: str, options: dict[str, Any]) -> TDocStd_Document:
+def read(path: Path, source_name: str, options: dict[str, Any], progress: Indicator = SILENT) -> TDocStd_Document:
     shape = TopoDS_Shape()
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         binary = BINARY in content[:99]
@@ -34,21 +35,26 @@ def read(path: Path, source_name: str, options: dict[str, Any]) -> TDocStd_Docum
         for found in () if binary else COUNTS.finditer(content):
             if len(found[1]) > 12 or int(found[1]) * 2 > len(content):
                 raise Refused("corrupt_file", "the BREP file announces more than it can hold")
-    read = BinTools.Read_s(shape, str(path)) if binary else BRepTools.Read_s(shape, str(path), BRep_Builder())
+    step = progress.range(0.8)
+    if binary:
+        read = BinTools.Read_s(shape, str(path), step)
+    else:
+        read = BRepTools.Read_s(shape, str(path), BRep_Builder(), step)
     if not read or shape.IsNull():
         raise Refused("corrupt_file", "the BREP file breaks the rules of its syntax, or is cut short")
     shape, _ = unmirrored(document.scaled(shape, UNIT_MM[options.get("source_units", "mm")]), {})
     return document.holding(shape, source_name)
 
 
-def write(model: TDocStd_Document, path: Path, options: dict[str, Any]) -> None:
+def write(model: TDocStd_Document, path: Path, options: dict[str, Any], progress: Indicator = SILENT) -> None:
     """Without triangles: they are not part of the model."""
     shape, _ = unmirrored(document.shape(model), {})
     shape = document.scaled(shape, 1 / UNIT_MM[options["units"]])
     if options["encoding"] == "binary":
-        done = BinTools.Write_s(shape, str(path), False, False, BinTools_FormatVersion.BinTools_FormatVersion_VERSION_4)
+        binary = BinTools_FormatVersion.BinTools_FormatVersion_VERSION_4
+        done = BinTools.Write_s(shape, str(path), False, False, binary, progress.range())
     else:
         version = TopTools_FormatVersion.TopTools_FormatVersion_VERSION_1
-        done = BRepTools.Write_s(shape, str(path), False, False, version)
+        done = BRepTools.Write_s(shape, str(path), False, False, version, progress.range())
     if not done:
         raise Refused("unsupported_geometry", "the kernel cannot write this model as BREP")

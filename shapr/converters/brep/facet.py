@@ -17,13 +17,14 @@ from OCP.TopoDS import TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
 
 from shapr.converters.brep import document, tessellate
 from shapr.converters.brep.bodies import Body, Look, held
+from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.sew import compound
 from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices
 from shapr.converters.mesh.topology import Component, cleaned, components, welded
-from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
 # Exporters round: points that were one differ in the last digits. Fractions of the diagonal, finest first.
+WELDING, BUILDING = 0.05, 0.2  # of the time; the rest is writing
 WELDS = (0.0, 1e-7, 1e-6, 1e-5)
 
 
@@ -43,7 +44,7 @@ class Surfaces:
         return sum(len(each.members) for each in self.found if each.closed)
 
 
-def faceted(mesh: Mesh, limit: int, stem: str, reach: Reach) -> TDocStd_Document:
+def faceted(mesh: Mesh, limit: int, stem: str, progress: Indicator = SILENT) -> TDocStd_Document:
     """A document with a part for every object of the mesh, named and coloured like it: of one body or of several.
 
     `limit` is in triangles: each becomes a face of some 2 kB. Each object of the mesh is closed by itself: two that
@@ -55,7 +56,12 @@ def faceted(mesh: Mesh, limit: int, stem: str, reach: Reach) -> TDocStd_Document
     high = np.max([part.vertices.max(axis=0) for part in mesh.parts if len(part.vertices)], axis=0)
     diagonal = float(np.linalg.norm(high - low))
     objects = [list(parts) for _, parts in groupby(mesh.parts, key=lambda part: part.name)]
-    whole = [made for parts in objects if (made := _closed_best(parts, diagonal)) is not None]
+    reach = progress.step(WELDING)
+    whole = []
+    for at, parts in enumerate(objects):
+        reach(at / len(objects))
+        if (made := _closed_best(parts, diagonal)) is not None:
+            whole.append(made)
     if not whole:
         raise Refused("no_geometry", "every triangle of the mesh is degenerate")
     torn = [each for each in whole if each.closed < len(each.triangles)]
@@ -63,12 +69,8 @@ def faceted(mesh: Mesh, limit: int, stem: str, reach: Reach) -> TDocStd_Document
         together = _closed_best([part for each in torn for part in each.parts], diagonal)
         if together is not None and together.closed > sum(each.closed for each in torn):
             whole = [each for each in whole if each.closed == len(each.triangles)] + [together]
-    total, done = sum(len(each.triangles) for each in whole), 0
-    bodies = []
-    for each in whole:
-        bodies.append(_body(each))
-        done += len(each.triangles)
-        reach(done / total)
+    total = sum(len(each.triangles) for each in whole)
+    bodies = [_body(each, progress, BUILDING * len(each.triangles) / total) for each in whole]
     return held([("", [body]) for body in bodies], stem)
 
 
@@ -101,10 +103,10 @@ def _owners(before: Triangles, owner: npt.NDArray[np.int64], after: Triangles) -
     return np.where(known[at] == keys[1], owner[first[at]], -1)
 
 
-def _body(surfaces: Surfaces) -> Body:
+def _body(surfaces: Surfaces, progress: Indicator, share: float) -> Body:
     """A solid for each closed surface with the voids inside it, a shell for each open one."""
     found = surfaces.found
-    shells, looks = _shells(surfaces)
+    shells, looks = _shells(surfaces, progress, share)
     voids: dict[int, list[int]] = {at: [] for at, each in enumerate(found) if each.closed}
     for at in list(voids):
         holder = _holder(at, surfaces) if found[at].volume < 0 else None
@@ -153,9 +155,9 @@ def _solid(outer: TopoDS_Shell, inner: list[TopoDS_Shell], component: Component)
     return solid
 
 
-def _shells(surfaces: Surfaces) -> tuple[list[TopoDS_Shell], dict[int, Look]]:
+def _shells(surfaces: Surfaces, progress: Indicator, share: float) -> tuple[list[TopoDS_Shell], dict[int, Look]]:
     making = BRepBuilderAPI_MakeShapeOnMesh(_triangulation(surfaces.vertices, surfaces.triangles))
-    making.Build()
+    making.Build(progress.range(share / 2))
     builder, shells, looks = BRep_Builder(), [], {}
     owner = np.empty(len(surfaces.triangles), np.int64)
     for at, each in enumerate(surfaces.found):
@@ -168,7 +170,9 @@ def _shells(surfaces: Surfaces) -> tuple[list[TopoDS_Shell], dict[int, Look]]:
     if len(made) != len(surfaces.triangles):
         raise Refused("invalid_geometry", "the kernel dropped triangles of the mesh")
     known = [Look(part.name, part.colour) for part in surfaces.parts]
-    for face, at, part in zip(made, owner.tolist(), surfaces.looks.tolist(), strict=True):
+    reach = progress.step(share / 2)
+    for number, (face, at, part) in enumerate(zip(made, owner.tolist(), surfaces.looks.tolist(), strict=True)):
+        reach(number / len(made))
         builder.Add(shells[at], face)
         if part >= 0:
             looks[hash(face)] = known[part]

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from OCP.collections import IndexedDataMap_TCollection_AsciiString_TCollection_AsciiString as Metadata
-from OCP.Message import Message_ProgressRange
 from OCP.RWGltf import RWGltf_CafWriter
 from OCP.RWMesh import RWMesh_CoordinateSystem, RWMesh_NameFormat
 from OCP.TCollection import TCollection_AsciiString
 from OCP.TDocStd import TDocStd_Document
 
 from shapr.converters.brep import colours, tree
+from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.mesh.model import Colour
 from shapr.errors import Refused
 
@@ -22,7 +22,7 @@ HEADER = struct.Struct("<4sII")  # magic, version, length of the file
 CHUNK = struct.Struct("<I4s")
 
 
-def write(model: TDocStd_Document, path: Path, progress: Message_ProgressRange) -> None:
+def write(model: TDocStd_Document, path: Path, progress: Indicator = SILENT) -> None:
     """The model must have been triangulated; refused as `no_geometry` where no face has triangles."""
     writer = RWGltf_CafWriter(TCollection_AsciiString(str(path)), True)
     writer.SetMergeFaces(True)  # one primitive per part and colour, not per face
@@ -33,7 +33,7 @@ def write(model: TDocStd_Document, path: Path, progress: Message_ProgressRange) 
     systems.SetInputCoordinateSystem(RWMesh_CoordinateSystem.RWMesh_CoordinateSystem_Zup)
     systems.SetOutputLengthUnit(1.0)
     systems.SetOutputCoordinateSystem(RWMesh_CoordinateSystem.RWMesh_CoordinateSystem_glTF)
-    if not writer.Perform(model, Metadata(), progress):
+    if not writer.Perform(model, Metadata(), progress.range()):
         raise Refused("unsupported_geometry", "the kernel cannot write this model as GLB")
     if path.exists() and path.stat().st_size:  # the kernel writes nothing of nothing, and calls it done
         _finish(path, list(tree.leaves(model)))

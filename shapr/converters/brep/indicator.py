@@ -2,8 +2,8 @@
 
 `Message_ProgressIndicator` cannot be subclassed from Python in this wheel. Its C++ object is constructed by ctypes in
 the page of `converters/progress.py`, with a copy of its vtable in which `Show` and the destructors do nothing: no
-callback, no interpreter lock. This leans on the wheel's private layout, so it is tried at start-up, and where the
-trial fails phases are measured by their ends alone.
+callback, no interpreter lock. This leans on the wheel's private layout, so it is tried when this is loaded, and where
+the trial fails steps are measured by their ends alone.
 """
 
 import ctypes
@@ -14,53 +14,88 @@ from pathlib import Path
 import OCP
 from OCP.Message import Message_ProgressRange, Message_ProgressScope
 
-from shapr.converters.progress import POSITION
+from shapr.converters.progress import POSITION, SIZE, Page, Reach
 
 PYBIND_VALUE = 16  # bytes from a pybind11 object to its C++ pointer
 SLOTS = 9  # of the vtable: 2, 3 destructors, 5 Delete, 6 UserBreak, 7 Show
 START = "_ZN25Message_ProgressIndicator5StartEv"
 CONSTRUCT = "_ZN25Message_ProgressIndicatorC1Ev"
 
+_libraries = Path(OCP.__file__).parent.parent / "cadquery_ocp_novtk.libs"
+_kernel = ctypes.CDLL(next(map(str, _libraries.glob("libTKernel-*")), None))
 
-class Indicator:
-    """One per process. `range()` begins a measure and gives what kernel calls take as their progress argument."""
 
-    def __init__(self, memory: mmap.mmap) -> None:
-        self.memory = memory
-        try:
-            self._build()
-            self.works = self._tried()
-        except (OSError, AttributeError, StopIteration):
-            self.works = False
+def _build(memory: mmap.mmap) -> None:
+    """Construct the indicator at the start of it."""
+    pointer = ctypes.c_void_p
+    at = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    getattr(_kernel, CONSTRUCT)(pointer(at))
+    table = pointer.from_address(at).value or 0
+    if not _table[6]:
+        own = (pointer * SLOTS).from_address(table - 16)
+        for slot in range(SLOTS):
+            _table[slot] = own[6 if slot in (2, 3, 5, 7) else slot]
+    pointer.from_address(at).value = ctypes.addressof(_table) + 16
 
-    def range(self) -> Message_ProgressRange:
+
+def _start(memory: mmap.mmap, made: Message_ProgressRange) -> None:
+    target = ctypes.c_void_p.from_address(id(made) + PYBIND_VALUE).value
+    at = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    getattr(_kernel, START)(ctypes.c_void_p(target), ctypes.c_void_p(at))
+
+
+def _tried() -> bool:
+    """Whether half a measure shows as a half, somewhere else than on a page."""
+    try:
+        memory = mmap.mmap(-1, SIZE)
+        _build(memory)
         made = Message_ProgressRange()
-        if self.works:
-            self._start(made)
-        return made
-
-    def _build(self) -> None:
-        libraries = Path(OCP.__file__).parent.parent / "cadquery_ocp_novtk.libs"
-        self._kernel = ctypes.CDLL(str(next(libraries.glob("libTKernel-*"))))
-        pointer = ctypes.c_void_p
-        self._object = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
-        getattr(self._kernel, CONSTRUCT)(pointer(self._object))
-        table = pointer.from_address(self._object).value or 0
-        self._table = (pointer * SLOTS).from_buffer_copy((pointer * SLOTS).from_address(table - 16))
-        for slot in (2, 3, 5, 7):
-            self._table[slot] = self._table[6]
-        pointer.from_address(self._object).value = ctypes.addressof(self._table) + 16
-
-    def _start(self, made: Message_ProgressRange) -> None:
-        target = ctypes.c_void_p.from_address(id(made) + PYBIND_VALUE).value
-        getattr(self._kernel, START)(ctypes.c_void_p(target), ctypes.c_void_p(self._object))
-
-    def _tried(self) -> bool:
-        """Whether half a measure shows as a half."""
-        made = Message_ProgressRange()
-        self._start(made)
+        _start(memory, made)
         scope = Message_ProgressScope(made, "trial", 2.0)
         scope.Next(1.0)
-        (position,) = struct.unpack_from("d", self.memory, POSITION)
+        (position,) = struct.unpack_from("d", memory, POSITION)
         scope.Close()
-        return bool(0.0 <= position <= 1.0 and struct.unpack_from("d", self.memory, POSITION)[0] == 1.0)
+        return bool(0.0 <= position <= 1.0 and struct.unpack_from("d", memory, POSITION)[0] == 1.0)
+    except (OSError, AttributeError, TypeError):
+        return False
+
+
+class Indicator:
+    """Whom kernel code tells of its progress, by the steps of a page (`converters/progress.py`). Without one, nobody.
+
+    `range` begins a step and gives what kernel calls take as their progress argument.
+    """
+
+    def __init__(self, page: Page | None) -> None:
+        self.page = page
+        if page and WORKS:
+            _build(page.memory)
+
+    def range(self, share: float = 1.0, full: float = 1.0) -> Message_ProgressRange:
+        """`full` is how far the call takes its scale: some end at a fraction of it."""
+        made = Message_ProgressRange()
+        if self.page:
+            self.page.step(share, full)
+            if WORKS:
+                _start(self.page.memory, made)
+        return made
+
+    def reading(self, share: float, path: Path) -> None:
+        if self.page:
+            self.page.reading(share, path)
+
+    def writing(self, share: float, path: Path, expected: float) -> None:
+        if self.page:
+            self.page.writing(share, path, expected)
+
+    def step(self, share: float = 1.0) -> Reach:
+        """A step of our own loops; gives whom to tell how much of it is done."""
+        if not self.page:
+            return lambda _: None
+        self.page.step(share)
+        return self.page.reach
+
+
+_table = (ctypes.c_void_p * SLOTS)()
+WORKS = _tried()
+SILENT = Indicator(None)

@@ -27,6 +27,7 @@ from shapr.errors import Refused
 # of an IGES file; this is within 1e-5 on both.
 INTEGRATION = 1e-5
 EXACT = 300  # faces, and instances, whose exact box is asked for; the others count with a box that holds them
+PIECES = 0.5  # of the time, by progress; the box takes the rest
 SLACK = 2e-7  # millimetres by which the kernel's quick box is wider than the shape, or more
 
 Extent = npt.NDArray[np.float64]  # (6,): the highest x, y, z and the negative of the lowest
@@ -57,9 +58,9 @@ def measured(model: TDocStd_Document, reach: Reach) -> Measured:
     for at, leaf in enumerate(leaves):
         if leaf.key not in pieces:
             pieces[leaf.key] = _piece(XCAFDoc_ShapeTool.GetShape_s(leaf.part), colours.faces(leaf.part))
-            reach(at / len(leaves))
+            reach(PIECES * at / len(leaves))
     all_ = [pieces[leaf.key] for leaf in leaves]
-    high = _box(leaves, all_)
+    high = _box(leaves, all_, reach)
     shown = {leaf.colour for leaf, piece in zip(leaves, all_, strict=True) if piece.uncoloured} - {None}
     solids = sum(piece.solids for piece in all_)
     values = [*high.tolist(), *(value for piece in pieces.values() for value in (piece.volume, piece.area))]
@@ -116,20 +117,22 @@ def _volume(solid: TopoDS_Shape, middle: gp_Pnt) -> float:
     return float(properties.Mass())
 
 
-def _box(leaves: list[tree.Leaf], pieces: list[Piece]) -> Extent:
+def _box(leaves: list[tree.Leaf], pieces: list[Piece], reach: Reach) -> Extent:
     def exact(at: int) -> Extent:
         faces = list(
             document.explore(pieces[at].shape.Located(leaves[at].location, False), TopAbs_ShapeEnum.TopAbs_FACE)
         )
         outer = np.array([extent(face) for face in faces]).reshape(-1, 6)
-        return _tightest(outer, lambda face: extent(faces[face], exact=True))
+        return _tightest(outer, lambda face: extent(faces[face], exact=True), lambda _: None)
 
     return _tightest(
-        np.array([_placed(piece.outer, leaf.matrix) for leaf, piece in zip(leaves, pieces, strict=True)]), exact
+        np.array([_placed(piece.outer, leaf.matrix) for leaf, piece in zip(leaves, pieces, strict=True)]),
+        exact,
+        lambda done: reach(PIECES + (1 - PIECES) * done),
     )
 
 
-def _tightest(outer: npt.NDArray[np.float64], exact: Callable[[int], Extent]) -> Extent:
+def _tightest(outer: npt.NDArray[np.float64], exact: Callable[[int], Extent], reach: Reach) -> Extent:
     """The extent of all, where the extents in `outer` (n, 6) are too wide: only who may stick out is looked at."""
     known: dict[int, Extent] = {}
     reached = np.full(6, -np.inf)
@@ -138,6 +141,7 @@ def _tightest(outer: npt.NDArray[np.float64], exact: Callable[[int], Extent]) ->
             if outer[at, direction] <= reached[direction] + SLACK:
                 break
             if at not in known:
+                reach(max(direction / 6, min(1.0, len(known) / min(EXACT, len(outer)))))
                 known[at] = exact(at) if len(known) < EXACT else outer[at]
                 reached = np.maximum(reached, np.minimum(known[at], outer[at] + SLACK))
     return reached

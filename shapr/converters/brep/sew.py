@@ -16,6 +16,7 @@ from OCP.TopoDS import TopoDS, TopoDS_Compound, TopoDS_Shape, TopoDS_Solid
 
 from shapr.converters.brep import document
 from shapr.converters.brep.bodies import Body, Look
+from shapr.converters.brep.indicator import SILENT, Indicator
 
 # Fractions of the diagonal. On ten real files larger tolerances closed no more, and would join what is apart.
 TOLERANCES = (1e-6, 1e-5, 1e-4, 1e-3)
@@ -23,18 +24,25 @@ SMALLEST = 1e-7  # millimetres: the kernel's own confusion
 NESTED = 300  # closed shells; of more nobody asks which lies within which
 
 
-def sewn(faces: list[TopoDS_Shape], known: dict[int, Look], diagonal: float) -> tuple[list[Body], list[Body]]:
+def sewn(
+    faces: list[TopoDS_Shape],
+    known: dict[int, Look],
+    diagonal: float,
+    progress: Indicator = SILENT,
+    share: float = 1.0,
+) -> tuple[list[Body], list[Body]]:
     """Solids where the faces close, and what is left: shells and faces. Each face keeps its look.
 
     What a tolerance closes is done: only what is still open is tried with a coarser one, and stays as the finest
-    tolerance left it unless a coarser one has fewer free edges.
+    tolerance left it unless a coarser one has fewer free edges. `share` is how much of what is left of the progress's
+    phase this is, if two tolerances do.
     """
     solids: list[Body] = []
     best: tuple[int, list[Body]] = 0, []
     for at, fraction in enumerate(TOLERANCES):
         sewing = BRepBuilderAPI_Sewing(max(SMALLEST, fraction * diagonal))
         sewing.Add(compound(faces))
-        sewing.Perform()
+        sewing.Perform(progress.range(share / 2))
         looks, origin = {}, {}
         for face in faces:
             now = sewing.ModifiedSubShape(face)

@@ -9,13 +9,13 @@ from OCP.APIHeaderSection import APIHeaderSection_MakeHeader
 from OCP.collections import Sequence_TCollection_AsciiString
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.Interface import Interface_Static
-from OCP.Message import Message_ProgressRange
 from OCP.STEPCAFControl import STEPCAFControl_Reader, STEPCAFControl_Writer
 from OCP.STEPControl import STEPControl_StepModelType
 from OCP.TCollection import TCollection_HAsciiString
 from OCP.TDocStd import TDocStd_Document
 
 from shapr.converters.brep import document
+from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.preflight.step import without_references
 from shapr.errors import Refused
 
@@ -26,19 +26,26 @@ STAMP = "2000-01-01T00:00:00"  # the same source gives the same bytes, so no clo
 
 BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\n?[\x80-\xff])*")  # the kernel breaks long lines anywhere
 
+# Shares of the time, measured on 37 MB and 1,296 solids. The kernel's own scales end early: all shapes are read at 0.11
+# to 0.2 of the reader's, and written at 0.2 to 0.25 of the writer's.
+READING, TRANSFER, TRANSFERRED = 0.35, 0.9, 0.15
+TO_ENTITIES, WRITTEN = 0.55, 0.24
+ENTITY = 55  # bytes of an entity's line
 
-def read(path: Path, progress: Message_ProgressRange) -> TDocStd_Document:
+
+def read(path: Path, progress: Indicator = SILENT) -> TDocStd_Document:
     """A document in millimetres, whatever the file's units."""
     cleaned = without_references(path)
     reader = STEPCAFControl_Reader()
     for keep in (reader.SetColorMode, reader.SetNameMode, reader.SetLayerMode, reader.SetMatMode, reader.SetPropsMode):
         keep(True)
+    progress.reading(READING, cleaned)
     if reader.ReadFile(str(cleaned)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("corrupt_file", "the STEP file breaks the rules of its syntax, or is cut short")
     if reader.NbRootsForTransfer() < 1:
         raise Refused("no_geometry", "the STEP file holds no shape")
     made = document.new()
-    if not reader.Transfer(made, progress):
+    if not reader.Transfer(made, progress.range(TRANSFER, TRANSFERRED)):
         raise Refused("corrupt_file", "the STEP file's shapes cannot be read")
     if not document.roots(made):
         if cleaned != path:
@@ -58,7 +65,7 @@ def _units(reader: STEPCAFControl_Reader) -> str | None:
 
 
 def write(
-    model: TDocStd_Document, path: Path, source_name: str, options: dict[str, Any], progress: Message_ProgressRange
+    model: TDocStd_Document, path: Path, source_name: str, options: dict[str, Any], progress: Indicator = SILENT
 ) -> None:
     writer = STEPCAFControl_Writer()  # first: it creates the settings below
     for key, value in (
@@ -72,7 +79,9 @@ def write(
     for keep in (writer.SetColorMode, writer.SetNameMode, writer.SetLayerMode, writer.SetPropsMode):
         keep(True)
     # None, never '': the empty string splits parts into files named by the model, in the current folder.
-    if not writer.Transfer(model, STEPControl_StepModelType.STEPControl_AsIs, None, progress):
+    if not writer.Transfer(
+        model, STEPControl_StepModelType.STEPControl_AsIs, None, progress.range(TO_ENTITIES, WRITTEN)
+    ):
         raise Refused("unsupported_geometry", "the kernel cannot write this model as STEP")
     header = APIHeaderSection_MakeHeader(writer.ChangeWriter().Model())
     text = TCollection_HAsciiString
@@ -83,6 +92,7 @@ def write(
     header.SetOriginatingSystem(text("Shapr3D Conversion Service"))
     header.SetPreprocessorVersion(text("Open CASCADE"))
     header.SetDescriptionValue(1, text("model"))
+    progress.writing(1.0, path, ENTITY * writer.ChangeWriter().Model().NbEntities())
     if writer.Write(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("unsupported_geometry", "the kernel cannot write this model as STEP")
     encode(path)

@@ -11,7 +11,6 @@ from OCP.BRep import BRep_Tool
 from OCP.BRepMesh import BRepMesh_IncrementalMesh
 from OCP.BRepTools import BRepTools
 from OCP.IMeshTools import IMeshTools_Parameters
-from OCP.Message import Message_ProgressRange
 from OCP.Poly import Poly_Triangulation
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_Orientation, TopAbs_ShapeEnum
@@ -20,10 +19,12 @@ from OCP.TopoDS import TopoDS, TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
 from shapr.converters.brep import colours, document, tree
+from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.formats import QUALITY
 from shapr.converters.mesh.model import Colour, Mesh, Part, Triangles, Vertices
 from shapr.errors import Refused
 
+TRIANGULATION = 0.8  # of the time that a mesh file takes; gathering and writing share the rest
 FINEST = 1e-6  # millimetres; a preset of a tiny part does not go below
 # Deflections below it are refused, as fractions of the diagonal: a sphere would have ten million triangles.
 SENSELESS = 1e-7
@@ -41,15 +42,15 @@ def deflections(shape: TopoDS_Shape, options: dict[str, Any]) -> tuple[float, fl
     return float(f"{chosen:.6g}"), options.get("angular_deflection") or angular
 
 
-def triangulate(shape: TopoDS_Shape, linear: float, angular: float, progress: Message_ProgressRange) -> None:
+def triangulate(shape: TopoDS_Shape, linear: float, angular: float, progress: Indicator = SILENT) -> None:
     """Attach triangles to the shape's faces. One thread: jobs share the cores, and the order must repeat."""
     BRepTools.Clean_s(shape)
     parameters = IMeshTools_Parameters()
     parameters.Deflection, parameters.Angle, parameters.InParallel = linear, math.radians(angular), False
-    BRepMesh_IncrementalMesh(shape, parameters, progress)
+    BRepMesh_IncrementalMesh(shape, parameters, progress.range(TRIANGULATION))
 
 
-def mesh(model: TDocStd_Document) -> Mesh:
+def mesh(model: TDocStd_Document, progress: Indicator = SILENT) -> Mesh:
     """The document's triangles, z up: for every instance a part per colour, placed and named.
 
     A part that occurs a thousand times is looked at once.
@@ -57,7 +58,10 @@ def mesh(model: TDocStd_Document) -> Mesh:
     parts: list[Part] = []
     known: dict[tuple[Any, ...], list[Part]] = {}
     called = Names()
-    for leaf in tree.leaves(model):
+    reach = progress.step(0.5)
+    leaves = list(tree.leaves(model))
+    for at, leaf in enumerate(leaves):
+        reach(at / len(leaves))
         key = leaf.key, leaf.colour
         if key not in known:
             shape = XCAFDoc_ShapeTool.GetShape_s(leaf.part)
