@@ -26,4 +26,4 @@ def draw(mesh: Mesh, path: Path) -> None:
     if view is None:
         raise Refused("no_geometry", "no triangle has a place and an extent")
     large = Image.fromarray(picture(seen(view, visible(view.points, view.corners, SIZE * DRAWN))))
-    large.resize((SIZE, SIZE), Image.Resampling.LANCZOS).save(path, "PNG", compress_level=9)
+    large.resize((SIZE, SIZE), Image.Resampling.LANCZOS).save(path, "PNG", compress_level=6)

@@ -3,17 +3,19 @@
 A pixel is a number of 64 bits, depth before triangle, so that the smallest is the nearest, and of equals the first.
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from shapr.converters.picture.scene import Points
+from shapr.converters.picture.scene import Points, finite
 
 TRIANGLES = 1 << 17  # set up at a time
 BATCH = 1 << 20  # rows or pixels at a time
-BUDGET = 40_000_000  # pixels drawn in all, seen or hidden; an ordinary part is a few millions
+BUDGET = 24_000_000  # pixels drawn in all, seen or hidden; an ordinary part is a few millions
 THIN = 1.0  # pixels: a triangle that may fall between the pixels' middles is drawn as a line too
+LINES = 1 << 19  # pixels of such lines for the triangles set up at a time: of a dense strip, some are enough
 BEHIND = 2.0  # pixels that such a line lies behind, so that it does not cover what is beside it
 SLACK = 1e-6  # pixels: of two neighbours at least one takes the pixel between them
 EMPTY = np.uint64(2**64 - 1)
@@ -38,36 +40,45 @@ class Buffer:
 
 def visible(points: Points, corners: npt.NDArray[np.int32], size: int) -> Ids:
     """The triangle at each pixel, (size, size); -1 where there is none."""
-    finite = np.isfinite(points).all(axis=1)
-    depths = points[finite, 2]
+    placed = finite(points)
+    depths = points[:, 2] if placed.all() else points[placed, 2]
     buffer = Buffer(size, depths.min(), depths.max())
     for some in affordable(points, corners):
-        triangles = points[corners[some]]
-        real = np.isfinite(triangles).all(axis=(1, 2))
-        _draw(buffer, triangles[real], some[real])
+        drawn = some if placed.all() else some[placed[corners[some]].all(axis=1)]
+        _draw(buffer, points[corners[drawn]], drawn)
     ids = (buffer.nearest & np.uint64(0xFFFFFFFF)).astype(np.int64)
     return np.where(buffer.nearest == EMPTY, -1, ids).reshape(size, size)
 
 
 def affordable(points: Points, corners: npt.NDArray[np.int32]) -> Iterator[Ids]:
-    """Triangles to draw, some at a time: all, or the nearest ones where there are too many too large."""
-    everything = np.arange(len(corners))
-    pieces = [everything[at : at + TRIANGLES] for at in range(0, len(everything), TRIANGLES)]
-    costs = np.concatenate([_cost(points[corners[some]]) for some in pieces])
-    if costs.sum() <= BUDGET:
-        yield from pieces
-        return
-    nearest = np.nan_to_num(points[:, 2], nan=np.inf)[corners].min(axis=1)
-    order = np.argsort(nearest, kind="stable")
-    order = order[: np.searchsorted(np.cumsum(costs[order]), BUDGET)]
-    yield from (order[at : at + TRIANGLES] for at in range(0, len(order), TRIANGLES))
+    """Triangles to draw, some at a time: all of them unless that takes too long.
+
+    Then of those thinner than a pixel only every so-manieth, since others lie beside it, and the nearest of the rest.
+    """
+    chosen = np.arange(len(corners))
+    pieces = [_cost(points[corners[some]]) for some in _pieces(chosen)]
+    areas, rows = (np.concatenate([piece[at] for piece in pieces]) for at in (0, 1))
+    costs = areas + rows
+    if costs.sum() > BUDGET:
+        thin = areas < rows
+        every = max(math.ceil(2 * costs[thin].sum() / BUDGET), 1)
+        chosen = np.sort(np.concatenate([np.flatnonzero(~thin), np.flatnonzero(thin)[::every]]))
+        nearest = np.nan_to_num(points[:, 2], nan=np.inf)[corners[chosen]].min(axis=1)
+        chosen = chosen[np.argsort(nearest, kind="stable")]
+        chosen = chosen[: np.searchsorted(np.cumsum(costs[chosen]), BUDGET)]
+    return _pieces(chosen)
 
 
-def _cost(triangles: Floats) -> Floats:
-    """About how many pixels each covers, and how many rows it touches; what is not finite is not drawn."""
+def _pieces(triangles: Ids) -> Iterator[Ids]:
+    return (triangles[at : at + TRIANGLES] for at in range(0, len(triangles), TRIANGLES))
+
+
+def _cost(triangles: Floats) -> tuple[Floats, Floats]:
+    """How many pixels each covers, about, and how many rows it touches; what is not finite is not drawn."""
     with np.errstate(invalid="ignore"):
-        cost = abs(_area(triangles)) / 2 + np.ptp(triangles[:, :, 1], axis=1)
-    return np.nan_to_num(cost, nan=0.0, posinf=0.0)
+        cost = abs(_area(triangles)) / 2, (_highest(triangles) - _lowest(triangles))[:, 1]
+    areas, rows = (np.nan_to_num(each, nan=0.0, posinf=0.0) for each in cost)
+    return areas, rows
 
 
 def _area(triangles: Floats) -> Floats:
@@ -81,12 +92,13 @@ def _draw(buffer: Buffer, triangles: Floats, ids: Ids) -> None:
     area = _area(triangles)
     edges = np.roll(triangles, -1, axis=1)[:, :, :2] - triangles[:, :, :2]
     lengths = np.hypot(edges[:, :, 0], edges[:, :, 1])
-    longest = lengths.max(axis=1)
-    _lines(buffer, triangles, ids, lengths, np.flatnonzero(abs(area) < THIN * longest))
-    low, high = triangles.min(axis=1), triangles.max(axis=1)
+    thin = np.flatnonzero(abs(area) < THIN * np.maximum(np.maximum(lengths[:, 0], lengths[:, 1]), lengths[:, 2]))
+    _lines(buffer, triangles, ids, lengths, thin)
+    low, high = _lowest(triangles), _highest(triangles)
     first = np.ceil(low[:, :2] - 0.5)
     last = np.floor(high[:, :2] - 0.5)
-    inside = np.flatnonzero((last >= first).all(axis=1) & (abs(area) > 1e-9))
+    spans = (last[:, 0] >= first[:, 0]) & (last[:, 1] >= first[:, 1])
+    inside = np.flatnonzero(spans & (abs(area) > 1e-9))
     top = first[inside, 1].astype(np.int64)
     rows = last[inside, 1].astype(np.int64) - top + 1
     for some in _batches(rows):
@@ -111,7 +123,7 @@ def _fill(buffer: Buffer, triangles: Floats, ids: Ids, area: Floats, top: Ids, r
     counts = np.maximum(end - start + 1, 0)
     across, down = _gradient(triangles, area)
     middle = triangles[:, 0, 2][which] + down[which] * (y - triangles[which, 0, 1])
-    low, high = triangles[:, :, 2].min(axis=1), triangles[:, :, 2].max(axis=1)
+    low, high = _lowest(triangles)[:, 2], _highest(triangles)[:, 2]
     for some in _batches(counts):
         row, step = _repeated(counts[some])
         row += some.start
@@ -120,6 +132,14 @@ def _fill(buffer: Buffer, triangles: Floats, ids: Ids, area: Floats, top: Ids, r
         depth = middle[row] + across[of] * (column + 0.5 - triangles[of, 0, 0])
         np.clip(depth, low[of], high[of], out=depth)  # seen edge-on, its plane is a cliff
         buffer.put(line[row] * buffer.size + column, depth, ids[of])
+
+
+def _lowest(triangles: Floats) -> Floats:
+    return np.minimum(np.minimum(triangles[:, 0], triangles[:, 1]), triangles[:, 2])
+
+
+def _highest(triangles: Floats) -> Floats:
+    return np.maximum(np.maximum(triangles[:, 0], triangles[:, 1]), triangles[:, 2])
 
 
 def _gradient(triangles: Floats, area: Floats) -> tuple[Floats, Floats]:
@@ -135,6 +155,9 @@ def _lines(buffer: Buffer, triangles: Floats, ids: Ids, lengths: Floats, thin: I
     longest = lengths[thin].argmax(axis=1)
     begin, end = triangles[thin, longest], triangles[thin, (longest + 1) % 3]
     counts = np.ceil(lengths[thin, longest]).astype(np.int64).clip(1)
+    if (total := int(counts.sum())) > LINES:
+        every = -(-total // LINES)
+        thin, begin, end, counts = thin[::every], begin[::every], end[::every], counts[::every]
     for some in _batches(counts):
         which, step = _repeated(counts[some])
         share = (step + 0.5) / counts[some][which]

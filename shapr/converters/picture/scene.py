@@ -59,10 +59,11 @@ def projected(vertices: Points, corners: npt.NDArray[np.int32], size: int) -> Po
     """Parallel projection of the vertices, fitted to what the triangles use. What is not finite stays so."""
     used = np.zeros(len(vertices), bool)
     used[corners.ravel()] = True
-    used &= np.isfinite(vertices).all(axis=1)
+    used &= finite(vertices)
     if not used.any():
         return None
-    low, high = vertices[used].min(axis=0), vertices[used].max(axis=0)
+    columns = [vertices[:, axis] for axis in range(3)]
+    low, high = _box(columns, used)
     extent = float((high / 2 - low / 2).max())  # halves: the whole may not fit a float
     if not 0 < extent < np.inf:
         return None
@@ -70,16 +71,30 @@ def projected(vertices: Points, corners: npt.NDArray[np.int32], size: int) -> Po
     right = np.cross(away, (0.0, 0.0, 1.0))
     right /= np.linalg.norm(right)
     with np.errstate(invalid="ignore", over="ignore"):
-        centred = (vertices - (low / 2 + high / 2)) / extent  # first of all: far from the origin digits are few
-        seen = centred @ np.stack([right, np.cross(away, right), away], axis=1)
-    lowest, highest = seen[used].min(axis=0), seen[used].max(axis=0)
-    span = float((highest - lowest)[:2].max())
-    if span <= 0:
-        return None
-    seen -= (lowest + highest) / 2
-    seen *= size * (1 - 2 * MARGIN) / span
-    seen[:, :2] += size / 2
-    return seen
+        # Centred first of all: far from the origin digits are few.
+        columns = [(column - middle) / extent for column, middle in zip(columns, low / 2 + high / 2, strict=True)]
+        seen = [
+            sum((share * column for share, column in zip(axis, columns, strict=True)), start=np.zeros(len(vertices)))
+            for axis in (right, np.cross(away, right), away)
+        ]
+        lowest, highest = _box(seen, used)
+        span = float((highest - lowest)[:2].max())
+        if span <= 0:
+            return None
+        scale, middle = size * (1 - 2 * MARGIN) / span, (lowest + highest) / 2
+        shifts = (size / 2, size / 2, 0.0)
+        return np.stack([(each - m) * scale + s for each, m, s in zip(seen, middle, shifts, strict=True)], axis=1)
+
+
+def finite(points: Points) -> npt.NDArray[np.bool_]:
+    """Which points have a place; one whose coordinates' sum does not fit a float has none."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.isfinite(points[:, 0] + points[:, 1] + points[:, 2])
+
+
+def _box(columns: list[Points], used: npt.NDArray[np.bool_]) -> tuple[Points, Points]:
+    some = columns if used.all() else [column[used] for column in columns]
+    return np.array([each.min() for each in some]), np.array([each.max() for each in some])
 
 
 def _faces(part: Part) -> Bytes:

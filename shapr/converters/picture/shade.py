@@ -1,6 +1,7 @@
 """Colours of the pixels: light, the shade of hollows, and the lines of edges."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +15,15 @@ Mask = npt.NDArray[np.bool_]
 
 SMOOTHED = 250_000  # visible triangles; of more, each is so small that its own normal will do
 # Light comes from where the eye's x (right), y (down) and z (away) say, with this strength.
-LIGHTS = (((-0.45, -0.75, -0.6), 0.62), ((0.8, -0.1, -0.5), 0.24), ((0.0, 0.9, -0.3), 0.10))
-AMBIENT = 0.34
+LIGHTS = (((-0.45, -0.8, -0.55), 0.60), ((0.85, 0.0, -0.45), 0.30), ((-0.3, 0.6, -0.6), 0.22))
+AMBIENT = 0.36
 GLOSS, SHARPNESS = 0.16, 28
+PAINT, BRIGHTEST = 0.97, 1.02  # white stays a little below the paper's, which would swallow it
+FALL = 0.07  # a little lighter at the top of the picture, so that a flat face is not one dead colour
 HOLLOW, REACH = 0.32, 14  # how dark hollows become, and how far (pixels) their edges throw a shade
 TURN = np.cos(np.radians(16))  # from one pixel to the next: an edge
 STEP = 3.0  # pixels of depth that no slope explains: an edge
-OUTLINE, CREASE_LINE = 0.85, 0.55  # how dark lines are
+OUTLINE, CREASE_LINE = 0.9, 0.72  # how dark lines are
 INK = np.array([22, 28, 38], np.float32)
 
 
@@ -69,7 +72,8 @@ def picture(seen: Seen) -> npt.NDArray[np.uint8]:
     half = unit(unit(np.array(LIGHTS[0][0])) + np.array([0.0, 0.0, -1.0])).astype(np.float32)
     gloss = GLOSS * np.clip(seen.normal @ half, 0, 1) ** SHARPNESS
     light *= 1 - hollows(seen)
-    shown = seen.colour * light[..., None] + 255 * gloss[..., None]
+    light *= np.linspace(1 + FALL, 1 - FALL, len(light), dtype=np.float32)[:, None]
+    shown = PAINT * seen.colour * np.minimum(light, BRIGHTEST)[..., None] + 255 * gloss[..., None]
     ink = lines(seen)[..., None]
     shown = shown * (1 - ink) + (0.75 * INK + 0.12 * seen.colour) * ink
     result = np.zeros((*seen.there.shape, 4), np.uint8)
@@ -106,7 +110,8 @@ def lines(seen: Seen) -> Floats:
         crease[two] |= edge
     ink = np.where(outline, OUTLINE, np.where(crease, CREASE_LINE, 0)).astype(np.float32)
     crowd = _blurred(ink, 6)  # where lines are all there is, they would hide the part
-    return ink * np.clip(1.35 - 1.6 * crowd, 0.25, 1)
+    faded: Floats = ink * np.clip(1.35 - 1.6 * crowd, 0.25, 1).astype(np.float32)
+    return faded
 
 
 def _steps(seen: Seen, axis: int) -> tuple[Mask, Mask]:
@@ -153,7 +158,7 @@ def _weights(triangles: npt.NDArray[np.float64], which: Ids, there: Mask) -> Flo
     return result
 
 
-def _spread(values: npt.NDArray[np.generic], there: Mask, empty: float) -> npt.NDArray[np.generic]:
+def _spread(values: npt.NDArray[Any], there: Mask, empty: float) -> npt.NDArray[Any]:
     """Values of the pixels where something is, as an image."""
     image = np.full((*there.shape, *values.shape[1:]), empty, values.dtype)
     image[there] = values

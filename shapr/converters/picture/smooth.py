@@ -1,5 +1,7 @@
 """Normals that are smooth where the surface is: across edges at which two triangles meet at a small angle."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,11 +15,11 @@ ROUNDS = 64  # for labels to go around a point; at each they go twice as far
 
 def facing(triangles: Floats) -> Floats:
     """Normals of triangles (m, 3, 3) as long as twice their area, turned to the viewer: z leads away from him."""
-    normals = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    normals: Floats = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     return np.where(normals[:, 2:] > 0, -normals, normals)
 
 
-def unit(vectors: Floats) -> Floats:
+def unit(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Of length one along the last axis; what has no length faces the viewer."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     result = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
