@@ -56,7 +56,7 @@ class Options(Model):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     quality: Literal["draft", "standard", "fine"] | None = None
-    linear_deflection: float | None = Field(None, gt=0, le=1e6, allow_inf_nan=False)
+    linear_deflection: float | None = Field(None, ge=1e-6, le=1e6, allow_inf_nan=False)
     angular_deflection: float | None = Field(None, ge=0.5, le=90, allow_inf_nan=False)
     units: Unit | None = None
     source_units: Unit | None = None

@@ -163,7 +163,7 @@ def fitting(source: str, output: str, sources: Sources) -> dict[str, Any]:
     """The options that mean something for this pair, with their defaults. A plugged-in program is given none."""
     if sources[source] != "built-in":
         return {}
-    out = dict(FORMATS[output].options)
+    out = dict(FORMATS[output].options) | {"heal": False}
     if FORMATS[source].unitless:
         out["source_units"] = "mm"
     if FORMATS[source].kind == "brep" and FORMATS[output].kind == "mesh":

@@ -1,4 +1,4 @@
-"""The child: reads one source, writes its outputs, and says how far it is. `python -m shapr.converters.job`
+"""The child: reads one source, writes its outputs, measures both, and says how far it is.
 
 It holds no address and no secret, works in the scratch dir that it is started in, and leaves its answer there. B-Rep
 and mesh outputs of one source share one parse and one tessellation.
@@ -6,52 +6,123 @@ and mesh outputs of one source share one parse and one tessellation.
 
 import os
 import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from shapr.conversion import Error
-from shapr.converters import detect
+from shapr.converters import detect, report
+from shapr.converters.formats import FORMATS
 from shapr.converters.progress import Page
 from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job, Written
-from shapr.converters.source import Model, read
+from shapr.converters.source import File, Model, read
 from shapr.errors import Refused
 
-READ = 0.4  # of the job; the outputs share the rest
+# Where each part of a job ends; what a part is made of shares it equally.
+READ, HEALED, WRITTEN, MEASURED = 0.4, 0.45, 0.8, 1.0
+
+T = TypeVar("T")
 
 
 def run(job: Job, page: Page) -> Answer:
     """The job's answer: its outputs, each written or failed by itself, or why the source is refused."""
+    options = job.outputs[0][1]  # those that concern the source are the same for every output
+    file = File(job.source, job.source_format, job.source_name, unit=options.get("source_units", "mm"))
     try:
         detect.check(job.source_format, job.source)
         page.phase(0.0, READ)
-        model = read(job, page)
+        model = read(file, page, job.limits.mesh_to_brep)
+        page.phase(READ, HEALED)
+        healing = kernel(model.heal, "healing") if options.get("heal") else None
     except Refused as refused:
         return Answer(error=Error(code=refused.code, detail=refused.detail))
     written = []
     for at in range(len(job.outputs)):
-        page.phase(*(READ + (1 - READ) * part / len(job.outputs) for part in (at, at + 1)))
+        page.phase(*part(HEALED, WRITTEN, at, len(job.outputs)))
         written.append(output(job, model, at))
-    return Answer(written=tuple(written))
+    return Measuring(job, page, file).answer(model, written, healing)
+
+
+def part(start: float, end: float, at: int, of: int) -> tuple[float, float]:
+    """Start and end of one of equal parts."""
+    return start + (end - start) * at / of, start + (end - start) * (at + 1) / of
 
 
 def output(job: Job, model: Model, at: int) -> Written:
     format, options = job.outputs[at]
     path = job.scratch / f"output-{at}.{format}"
     try:
-        effective = model.write(format, path, options)
+        effective = kernel(lambda: model.write(format, path, options), f"writing {format.upper()}")
         if not path.exists() or not path.stat().st_size:
             raise Refused("no_geometry", f"nothing could be written as {format.upper()}")
-    except Exception as failure:  # noqa: BLE001 - one output's failure is not the others'
-        refused = failure if isinstance(failure, Refused) else unwritten(format, failure)
-        return Written(format=format, path=None, options=options, error=Error(code=refused.code, detail=refused.detail))
+    except Refused as refused:
+        return failed(format, options, refused)
     return Written(format=format, path=path, options=effective)
 
 
-def unwritten(format: str, failure: Exception) -> Refused:
-    """A failure of the kernel, or of ours: the trace goes to the worker, a sentence to the caller."""
-    if isinstance(failure, MemoryError):
-        raise failure
-    traceback.print_exception(failure)
-    return Refused("converter_crashed", f"writing {format.upper()} failed ({type(failure).__name__})")
+def failed(format: str, options: dict[str, Any], refused: Refused) -> Written:
+    return Written(format=format, path=None, options=options, error=Error(code=refused.code, detail=refused.detail))
+
+
+def kernel(work: Callable[[], T], what: str) -> T:
+    """Do it; a failure of the kernel, or of ours, leaves its trace to the worker and a sentence to the caller."""
+    try:
+        return work()
+    except (Refused, MemoryError):
+        raise
+    except Exception as failure:
+        traceback.print_exception(failure)
+        raise Refused("converter_crashed", f"{what} failed ({type(failure).__name__})") from failure
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """The last part of a job: every file that was written is opened again, as a stranger would."""
+
+    job: Job
+    page: Page
+    file: File
+
+    def answer(self, model: Model, written: list[Written], healing: dict[str, Any] | None) -> Answer:
+        """An output that cannot be read again, or holds nothing, has failed."""
+        steps = 1 + len(written)
+        self.page.phase(*part(WRITTEN, MEASURED, 0, steps))
+        try:
+            source = kernel(lambda: opened(self.file.format, model), "measuring the source")
+        except Refused as refused:
+            return Answer(error=Error(code=refused.code, detail=refused.detail))
+        told, checked = {}, []
+        for at, each in enumerate(written):
+            self.page.phase(*part(WRITTEN, MEASURED, at + 1, steps))
+            if each.path is not None:
+                try:
+                    told[each.format] = self.again(each, each.path), each.options
+                except Refused as refused:
+                    each = failed(each.format, each.options, refused)
+            checked.append(each)
+        return Answer(written=tuple(checked), report=report.report(source, told, healing))
+
+    def again(self, written: Written, path: Path) -> report.Opened:
+        """An output as it is read back."""
+        options, title = written.options, written.format.upper()
+        unit, up_axis = options.get("units", "mm"), options.get("up_axis", "z")
+        file = File(path, written.format, self.job.source_name, unit, up_axis)
+        try:
+            model = read(file, self.page, self.job.limits.mesh_to_brep)
+            return kernel(lambda: opened(written.format, model), f"measuring {title}")
+        except Refused as refused:
+            if refused.code in ("no_geometry", "invalid_geometry"):
+                raise Refused(
+                    refused.code, f"the {title} that was written holds none of it: {refused.detail}"
+                ) from None
+            raise Refused(
+                "converter_crashed", f"the {title} that was written cannot be read: {refused.detail}"
+            ) from None
+
+
+def opened(format: str, model: Model) -> report.Opened:
+    return report.Opened(format, model.measured(), model.assembly, model.losses)
 
 
 def main(scratch: Path) -> None:

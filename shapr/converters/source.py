@@ -1,15 +1,16 @@
-"""The source once it is parsed, as a B-Rep or as a mesh, and what can be written of it."""
+"""A file once it is parsed, as a B-Rep or as a mesh: what it measures, and what can be written of it."""
 
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from shapr.conversion import UNIT_MM
+from shapr.conversion import UNIT_MM, Unit
 from shapr.converters.formats import FORMATS
+from shapr.converters.measure import Measured
 from shapr.converters.mesh import files
-from shapr.converters.mesh.model import Mesh
+from shapr.converters.mesh.model import Y_UP, Mesh
 from shapr.converters.progress import Page
-from shapr.converters.run.job import Job
 from shapr.errors import Refused
 
 if TYPE_CHECKING:
@@ -18,76 +19,145 @@ if TYPE_CHECKING:
     from shapr.converters.brep.indicator import Indicator
 
 
+@dataclass(frozen=True)
+class File:
+    """A file to read, and what is known of it beside its content.
+
+    `name` is that of the source: for parts that have none. `unit` and `up_axis` count where the format has none.
+    """
+
+    path: Path
+    format: str
+    name: str
+    unit: Unit = "mm"
+    up_axis: str = "z"
+
+
 class Model(Protocol):
+    assembly: bool  # it has a tree of parts
+    losses: tuple[str, ...]  # what the reader had to pass over, in words
+
     def write(self, format: str, path: Path, options: dict[str, Any]) -> dict[str, Any]:
         """Write one output; gives the options as they took effect."""
 
+    def heal(self) -> dict[str, Any]:
+        """Mend it, and say what was mended."""
 
-def read(job: Job, page: Page) -> Model:
-    """Parse the source once. Options that concern the source are the same for every output."""
-    options = job.outputs[0][1]
-    if FORMATS[job.source_format].kind == "mesh":
-        mesh = files.read(job.source_format, job.source, Path(job.source_name).stem, page.reach)
-        mesh = mesh.scaled(UNIT_MM[options.get("source_units", "mm")])
-        page.reach(1.0)
-        return MeshModel(mesh, job, page)
-    return BrepModel(job, page)
+    def measured(self) -> Measured: ...
+
+    def mesh(self) -> Mesh:
+        """Its triangles: of a B-Rep as last triangulated, else at draft quality."""
+
+
+def read(file: File, page: Page, limit: int) -> Model:
+    """Parse a file. `limit` is in triangles: a larger mesh becomes no B-Rep."""
+    if FORMATS[file.format].kind == "brep":
+        return BrepModel(file, page)
+    mesh = files.read(file.format, file.path, Path(file.name).stem, page.reach)
+    if FORMATS[file.format].unitless:
+        mesh = mesh.scaled(UNIT_MM[file.unit])
+    if file.up_axis == "y":
+        mesh = mesh.turned(Y_UP.T)
+    page.reach(1.0)
+    return MeshModel(mesh, file, page, limit)
 
 
 class MeshModel:
-    """A mesh source. Mesh outputs never go through a B-Rep; the kernel is loaded only if one is asked for."""
+    """A mesh. Mesh outputs never go through a B-Rep; the kernel is needed only if one is asked for."""
 
-    def __init__(self, mesh: Mesh, job: Job, page: Page) -> None:
-        self.mesh = mesh
-        self.job = job
+    assembly = False
+
+    def __init__(self, mesh: Mesh, file: File, page: Page, limit: int) -> None:
+        self._mesh = mesh
+        self.losses = mesh.losses
+        self.file = file
         self.page = page
+        self.limit = limit
+
+    def mesh(self) -> Mesh:
+        return self._mesh
+
+    def measured(self) -> Measured:
+        from shapr.converters.mesh import measure
+
+        return measure.measured(self._mesh)
+
+    def heal(self) -> dict[str, Any]:
+        from shapr.converters.mesh import heal
+
+        self._mesh, told = heal.healed(self._mesh)
+        return told
 
     @cached_property
     def brep(self) -> "BrepWriter":
         from shapr.converters.brep import document, facet
         from shapr.converters.brep.indicator import Indicator
 
-        shape = facet.faceted(self.mesh, self.job.limits.mesh_to_brep)
-        model = document.holding(shape, self.job.source_name)
-        return BrepWriter(model, self.job.source_name, Indicator(self.page.memory))
+        shape = facet.faceted(self._mesh, self.limit)
+        model = document.holding(shape, self.file.name)
+        return BrepWriter(model, self.file.name, Indicator(self.page.memory))
 
     def write(self, format: str, path: Path, options: dict[str, Any]) -> dict[str, Any]:
         if FORMATS[format].kind == "mesh":
-            files.write(self.mesh, format, path, options, self.page.reach)
+            files.write(self._mesh, format, path, options, self.page.reach)
         else:
             self.brep.write(format, path, options)
         return options
 
 
 class BrepModel:
-    """A B-Rep source."""
+    """A B-Rep."""
 
-    def __init__(self, job: Job, page: Page) -> None:
+    def __init__(self, file: File, page: Page) -> None:
         from shapr.converters.brep.indicator import Indicator
 
         self.page = page
         self.indicator = Indicator(page.memory)
         try:
-            self.document = self._read(job)
+            self.document = self._read(file)
         except Exception as failure:
             if not type(failure).__module__.startswith("OCP"):  # its exceptions have no ancestor in common
                 raise
             reason = f"the kernel gave up reading it ({type(failure).__name__})"
             raise Refused("corrupt_file", reason) from failure
-        self.writer = BrepWriter(self.document, job.source_name, self.indicator)
+        self.writer = BrepWriter(self.document, file.name, self.indicator)
         self.triangulated: tuple[float, float] | None = None
+        self.losses: tuple[str, ...] = ()
 
-    def _read(self, job: Job) -> "TDocStd_Document":
+    def _read(self, file: File) -> "TDocStd_Document":
         from shapr.converters.brep import brep, document, iges, step
 
-        if job.source_format == "step":
-            read = step.read(job.source, self.indicator.range())
-        elif job.source_format == "iges":
-            read = iges.read(job.source, job.source_name, self.indicator.range())
+        if file.format == "step":
+            read = step.read(file.path, self.indicator.range())
+        elif file.format == "iges":
+            read = iges.read(file.path, file.name, self.indicator.range())
         else:
-            read = brep.read(job.source, job.source_name, job.outputs[0][1])
+            read = brep.read(file.path, file.name, {"source_units": file.unit})
         document.check(read)
         return read
+
+    @property
+    def assembly(self) -> bool:
+        from shapr.converters.brep import document
+
+        return any(document.components(root) for root in document.roots(self.document))
+
+    def measured(self) -> Measured:
+        from shapr.converters.brep import measure
+
+        return measure.measured(self.document, None)
+
+    def heal(self) -> dict[str, Any]:
+        from shapr.converters.brep import heal
+
+        return heal.healed(self.document, self.page.reach)
+
+    def mesh(self) -> Mesh:
+        from shapr.converters.brep import tessellate
+
+        if self.triangulated is None:
+            self._triangulate({"quality": "draft"})
+        return tessellate.mesh(self.document)
 
     def write(self, format: str, path: Path, options: dict[str, Any]) -> dict[str, Any]:
         if FORMATS[format].kind == "brep":

@@ -1,0 +1,107 @@
+"""The report: what the conversion kept and lost, measured on the source and on each file that was written.
+
+DESIGN section 5. Lengths are millimetres in the frame of the model (z up), whatever the units and axes of the files.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from shapr.converters.formats import FORMATS
+from shapr.converters.measure import Measured
+
+TREES = frozenset({"step", "glb"})  # formats that can hold an assembly as we write it
+NOTABLE = 0.01  # a relative difference of volume that is worth a sentence
+DIGITS = 10  # significant ones of a measure
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file that was read and measured. `assembly`: it has a tree of parts."""
+
+    format: str
+    measured: Measured
+    assembly: bool = False
+    losses: tuple[str, ...] = ()
+
+
+def report(source: Opened, outputs: dict[str, tuple[Opened, dict[str, Any]]], healing: dict[str, Any] | None) -> Any:
+    """The report of a conversion: `outputs` by format, each as reopened, with the options that took effect."""
+    told: dict[str, Any] = {
+        "converter": "built-in",
+        "source": {"format": source.format, **facts(source.measured)},
+        "outputs": {
+            format: {
+                **facts(output.measured),
+                "faceted": _kind(source) == "mesh" and _kind(output) == "brep",
+                "deltas": deltas(source.measured, output.measured),
+                "losses": lost(source, output, options),
+            }
+            for format, (output, options) in outputs.items()
+        },
+        "losses": list(source.losses),
+    }
+    return told | ({"healing": healing} if healing is not None else {})
+
+
+def facts(measured: Measured) -> dict[str, Any]:
+    told = {name: _rounded(value) for name, value in asdict(measured).items()}
+    return told | {"bounding_box": {"min": told.pop("low"), "max": told.pop("high")}}
+
+
+def deltas(source: Measured, output: Measured) -> dict[str, float]:
+    """Relative differences, output against source; of the box, the largest move of a corner against the diagonal."""
+    moved = max(abs(a - b) for a, b in zip((*source.low, *source.high), (*output.low, *output.high), strict=True))
+    found = {"bounding_box": moved / (math.dist(source.low, source.high) or 1.0)}
+    for name in ("volume", "area"):
+        before, after = getattr(source, name), getattr(output, name)
+        if before and after is not None:
+            found[name] = (after - before) / before
+    return {name: float(f"{value:.3g}") for name, value in found.items()}
+
+
+def lost(source: Opened, output: Opened, options: dict[str, Any]) -> list[str]:
+    """In words, what this output does not have of the source."""
+    return [*_shape(source, output, options), *_labels(source, output, options), *output.losses]
+
+
+def _shape(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[str]:
+    before, after = source.measured, output.measured
+    if _kind(source) == "brep" and _kind(output) == "mesh":
+        yield (
+            "exact surfaces became triangles within "
+            f"{options['linear_deflection']:g} mm and {options['angular_deflection']:g} degrees"
+        )
+    if _kind(source) == "mesh" and _kind(output) == "brep":
+        yield "every triangle became a flat face"
+        if not before.watertight:
+            yield "the mesh is not closed: open surfaces instead of solids"
+    if before.solids and after.solids is not None and after.solids < before.solids:
+        yield f"{before.solids - after.solids} of {before.solids} solids came out as open surfaces"
+    change = deltas(before, after).get("volume", 0.0)
+    if abs(change) > NOTABLE:
+        yield f"the volume differs by {100 * change:.1f} %"
+
+
+def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[str]:
+    before, after, title = source.measured, output.measured, output.format.upper()
+    for what, count, kept in (("names", before.names, after.names), ("colours", before.colours, after.colours)):
+        if count and not kept:
+            yield f"{what} cannot be stored in {title}"
+        elif kept < count:
+            yield f"{count - kept} of {count} {what} could not be stored in {title}"
+    if source.assembly and output.format not in TREES:
+        yield f"the assembly tree cannot be stored in {title}"
+    if before.units and FORMATS[output.format].unitless:
+        yield f"{title} has no units: lengths are written in {options.get('units', 'mm')}"
+
+
+def _kind(file: Opened) -> str:
+    return FORMATS[file.format].kind
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_rounded(each) for each in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
