@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PYTHON
 .DEFAULT_GOAL := help
-.PHONY: help up test check faults bench lock samples clean install
+.PHONY: help up test check faults bench lock samples clean install hostile
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -24,6 +24,9 @@ faults: install ## kill -9 every process, the API under load, S3 away for minute
 
 bench: install ## our warm converter beside other programs; FILES="a.step b.step", ARGS="--runs 5"
 	@.venv/bin/python -m benchmarks.converters $(ARGS) $(FILES)
+
+hostile: install ## hostile files of every format through the converters; WORD="step" chooses some
+	@.venv/bin/python -m benchmarks.hostile $(WORD)
 
 install:
 	@.ci/install

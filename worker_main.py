@@ -37,7 +37,10 @@ from shapr.adapters.records import Records
 from shapr.adapters.scratch import Scratch
 from shapr.adapters.switches import DRAIN, Switches
 from shapr.adapters.transitions import Transitions
+from shapr.adapters.workers import BEAT, Workers
 from shapr.converters.run.converters import Converters
+from shapr.converters.run.probe import Protections, probe
+from shapr.converters.run.sandbox import ESSENTIAL, Unconfined
 from shapr.settings import Settings
 from workflows import policy
 from workflows.conversion import ConversionWorkflow
@@ -61,10 +64,12 @@ class Parts:
         self.switches = Switches(self.postgres)
         self.scratch = Scratch(settings.scratch_dir)
         self.converters = Converters(settings)
+        self.workers = Workers(settings)
 
     async def close(self) -> None:
         self.converters.close()
         self.scratch.close()
+        await self.workers.close()
         await self.progress.close()
         await self.objects.close()
         await self.postgres.close()
@@ -146,13 +151,40 @@ async def main(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     policy.tune(settings)
+    found = await asyncio.to_thread(fenced, settings) if settings.queues != "conversions" else None
     client, parts = await connected(settings), Parts(settings)
+    telling = asyncio.create_task(tell(parts.workers, found)) if found else None
     try:
         if settings.queues != "compress":
             await ensure_schedules(client, settings)
         await serving(client, parts, settings, stop)
     finally:
+        if telling:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
         await parts.close()
+
+
+def fenced(settings: Settings) -> Protections:
+    """What keeps converters in on this machine, as tried just now. Unconfined when that is less than was asked for."""
+    found = probe()
+    log.info("sandbox", asked=settings.sandbox, active=found.active, landlock_abi=found.abi)
+    for protection, why in found.missing.items():
+        log.warning("sandbox_incomplete", missing=protection, why=why, read="docs/sandbox.md")
+    if settings.sandbox == "strict" and not found.essential:
+        lacking = ", ".join(f"{name} ({found.missing[name]})" for name in ESSENTIAL if name in found.missing)
+        raise Unconfined(0, f"SHAPR_SANDBOX=strict, and converters cannot be fenced in here without {lacking}")
+    return found
+
+
+async def tell(workers: Workers, found: Protections) -> None:
+    """Say again and again that this worker converts, and what keeps its converters in, until cancelled."""
+    try:
+        while True:
+            await workers.tell(found.active, found.missing)
+            await asyncio.sleep(BEAT)
+    finally:
+        await workers.leave(found.active, found.missing)
 
 
 async def serving(client: Client, parts: Parts, settings: Settings, stop: asyncio.Event) -> None:

@@ -7,7 +7,6 @@ zygote's memory, descriptors, threads and children, and the worker's descriptors
 """
 
 import asyncio
-import os
 import statistics
 import sys
 import tempfile
@@ -34,8 +33,9 @@ def children(process: int) -> int:
 
 
 def held(process: int) -> str:
-    descriptors, threads = (len(os.listdir(f"/proc/{process}/{what}")) for what in ("fd", "task"))
-    ours = len(os.listdir("/proc/self/fd"))
+    descriptors, threads, ours = (
+        len(list(Path("/proc", each).iterdir())) for each in (f"{process}/fd", f"{process}/task", "self/fd")
+    )
     return f"{memory(process)}, fds {descriptors}, threads {threads}, children {children(process)}, worker fds {ours}"
 
 

@@ -70,7 +70,7 @@ async def reachable(service: Client, elsewhere: bool) -> AsyncIterator[Check]:
         yield Check(about, "fail", f"{error.code}: {error.detail or error.title}", do)
     else:
         yield Check(about, "ok", "it answers")
-        for check in (*parts(ready), agreement(formats)):
+        for check in (*parts(ready), *sandbox(ready), agreement(formats)):
             yield check
 
 
@@ -85,6 +85,19 @@ def parts(ready: Readiness) -> Iterator[Check]:
             yield Check(
                 f"its {name}", "fail", part.status, "Start it, or look into its log; `make up` restarts its own."
             )
+
+
+def sandbox(ready: Readiness) -> Iterator[Check]:
+    """What the workers say of the fence around their converters."""
+    if (told := ready.sandbox) is None:
+        return
+    if not told.workers:
+        yield Check("its sandbox", "warn", "no worker that converts", "Start one, or look into the worker's log.")
+    elif told.missing:
+        found = "; ".join(f"{name}: {why}" for name, why in told.missing.items())
+        yield Check("its sandbox", "warn", f"incomplete: {found}", "docs/sandbox.md says what a worker needs.")
+    else:
+        yield Check("its sandbox", "ok", ", ".join(told.active))
 
 
 def agreement(served: FormatsAnswer) -> Check:

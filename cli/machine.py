@@ -17,6 +17,7 @@ from devstack import postgres, redis
 from devstack.ports import is_free
 from devstack.s3 import WEED
 from devstack.temporal import TEMPORAL
+from shapr.converters.run.probe import Protections, probe
 from shapr.settings import Settings
 
 OLDEST, NEWEST = (3, 11), (3, 13)
@@ -43,6 +44,7 @@ def machine(settings: Settings) -> Iterator[Check]:
     yield python()
     yield from map(library, LIBRARIES)
     yield kernel()
+    yield sandbox(probe(), demanded="sandbox" in settings.model_fields_set and settings.sandbox == "strict")
     yield from binaries()
     yield from data_dir(settings.data_dir)
     pids = stack(settings.data_dir)
@@ -79,6 +81,15 @@ def kernel(command: tuple[str, ...] = (sys.executable, "-c", KERNEL), seconds: f
         return Check("CAD kernel", "ok", "it loads")
     said = done.stderr.strip().splitlines()[-1:] or [f"it ended with {done.returncode}"]
     return Check("CAD kernel", "fail", said[0], INSTALL)
+
+
+def sandbox(found: Protections, demanded: bool) -> Check:
+    """What would fence converters in here. `make up` converts without, unless `strict` was demanded."""
+    if not found.missing:
+        return Check("sandbox", "ok", ", ".join(found.active))
+    lacking = "; ".join(f"{name}: {why}" for name, why in found.missing.items())
+    status: Literal["warn", "fail"] = "fail" if demanded and not found.essential else "warn"
+    return Check("sandbox", status, f"incomplete: {lacking}", "docs/sandbox.md says what the system has to allow.")
 
 
 def binaries() -> Iterator[Check]:

@@ -92,6 +92,7 @@ def addressed(settings: Settings, home: Path, addresses: dict[str, str]) -> Sett
             "s3_secret_key": SecretStr(secret(home / "s3" / "password")),
             "scratch_dir": settings.scratch_dir or home / "scratch",
             "legacy": settings.legacy if "legacy" in settings.model_fields_set else True,
+            "sandbox": settings.sandbox if "sandbox" in settings.model_fields_set else "degrade",
             "grace": settings.grace if "grace" in settings.model_fields_set else 3.0,
         }
     )

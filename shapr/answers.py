@@ -151,8 +151,17 @@ class PartAnswer(Answer):
     status: str
 
 
+class SandboxAnswer(Answer):
+    """How many workers convert, the protections that all of them have, and those that one lacks, with the reason."""
+
+    workers: int
+    active: tuple[str, ...] = ()
+    missing: dict[str, str] = Field(default_factory=dict)
+
+
 class Readiness(Answer):
-    """`ready`, `degraded` (what is down loses no conversion) or `unavailable`."""
+    """`ready`, `degraded` (what is down loses no conversion) or `unavailable`. `sandbox`: None if it is not known."""
 
     status: str
     parts: dict[str, PartAnswer] = Field(default_factory=dict)
+    sandbox: SandboxAnswer | None = None

@@ -91,6 +91,11 @@ class Settings(BaseSettings):
     converter_cpu: int = Field(800, gt=0, description="CPU seconds of one converter run.")
     converter_memory: int = Field(4096 * MB, gt=0, description="Resident bytes of one converter run.")
     converter_output: int = Field(4096 * MB, gt=0, description="Largest file a converter may write, bytes.")
+    sandbox: Literal["strict", "degrade"] = Field(
+        "strict",
+        description="Without Landlock or system call filters a worker does not start (strict), or says so and converts"
+        " (degrade). `make up` degrades: docs/sandbox.md.",
+    )
     max_mesh_to_brep: int = Field(30_000, gt=0, description="Triangles above which a mesh is not made a B-Rep.")
 
     # One for each format that can be a source: `sources()` of shapr/converters/formats.py reads them by name.
@@ -105,6 +110,9 @@ class Settings(BaseSettings):
     converter_glb: ExternalProgram = _external("GLB")
     converter_gltf: ExternalProgram = _external("glTF")
     converter_3mf: ExternalProgram = _external("3MF")
+    sandbox_readable: str = Field(
+        "", description="Folders, colon separated, that a plugged-in program may read besides its own."
+    )
     demo_stub: bool = Field(
         False, description="Answer `.shapr` sources with stub results, labelled as such: nothing is converted."
     )

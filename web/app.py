@@ -15,6 +15,7 @@ from shapr.adapters.progress import Progress
 from shapr.adapters.records import Records
 from shapr.adapters.switches import Switches
 from shapr.adapters.transitions import Transitions
+from shapr.adapters.workers import Workers
 from shapr.settings import Settings
 from web import actions, conversions, docs, files, formats, health, landing, legacy, parts, problems, switches
 from web.admission import Admission, Maintenance, ReadOnly
@@ -66,7 +67,8 @@ async def built(settings: Settings, executions: parts.Executions | None, stack: 
     """The real parts. None of them connects before it is used."""
     client = await temporal.connect(settings, lazy=True)
     postgres, objects, progress = Postgres(settings), Objects(settings), Progress(settings)
-    for part in (postgres, objects, progress):
+    workers = Workers(settings)
+    for part in (postgres, objects, progress, workers):
         stack.push_async_callback(part.close)
 
     async def temporal_ready() -> None:
@@ -85,6 +87,7 @@ async def built(settings: Settings, executions: parts.Executions | None, stack: 
         switches=turned,
         admission=Admission(turned, settings.max_queue),
         maintenance=Maintenance(turned, always=settings.read_only),
+        workers=workers,
     )
 
 

@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 
 from shapr import keys
 from shapr.conversion import Conversion, Output
+from shapr.converters import archive
 from shapr.converters.formats import ALIASES, FORMATS
 from shapr.errors import TABLE, Refused
 from web.auth import tenant
@@ -77,7 +78,8 @@ def uploaded(conversion: Conversion) -> File:
     if source.size is None or source.sha256 is None:
         raise Refused("not_found", "the source is not here")
     key = keys.source(conversion.tenant, conversion.id)
-    return File(key, source.name, FORMATS[source.format].media_type, source.size, source.sha256)
+    media_type = archive.MEDIA_TYPE if archive.is_archive(source.name) else FORMATS[source.format].media_type
+    return File(key, source.name, media_type, source.size, source.sha256)
 
 
 def published(conversion: Conversion, output: Output) -> File:

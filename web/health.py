@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from shapr.adapters.switches import READ_ONLY, Switch
+from shapr.errors import Unavailable
 from web.answer import json
 from web.parts import Parts, parts
 
@@ -31,10 +33,17 @@ class On(BaseModel):
     since: datetime | None
 
 
+class Sandbox(BaseModel):
+    workers: int = Field(description="Those that run converters and were heard of in the last half minute.")
+    active: tuple[str, ...] = Field(description="Protections that all of them have.")
+    missing: dict[str, str] = Field(description="Protections that one of them lacks, and why.")
+
+
 class Readiness(BaseModel):
     status: Literal["ready", "degraded", "unavailable"]
     parts: dict[str, Part]
     switches: dict[str, On] = Field(description="Those that are on: see GET /v1/switches.")
+    sandbox: Sandbox | None = Field(description="What fences converters in: docs/sandbox.md. Null when Redis is down.")
 
 
 class Liveness(BaseModel):
@@ -61,8 +70,16 @@ async def readyz(request: Request) -> Response:
     down = [name for name, part in found.items() if part["status"] == "down"]
     unavailable = any(name in NEEDED for name in down)
     status = "unavailable" if unavailable else "degraded" if down else "ready"
-    told = {"status": status, "parts": found, "switches": await on(our)}
+    told = {"status": status, "parts": found, "switches": await on(our), "sandbox": await sandbox(our)}
     return json(told, 503 if unavailable else 200)
+
+
+async def sandbox(our: Parts) -> dict[str, Any] | None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return asdict(await our.workers.fenced())
+    except (Unavailable, TimeoutError):  # `parts` says that Redis is down
+        return None
 
 
 async def on(our: Parts) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ import hashlib
 from fastapi import Request
 
 from shapr.conversion import Source
-from shapr.converters import formats
+from shapr.converters import archive, formats
 from shapr.converters.detect import HEAD, contradicts
 from shapr.errors import Refused
 from shapr.settings import Settings
@@ -82,17 +82,22 @@ class Body:
 
 
 class Arrival:
-    """A file on its way into the bucket, and what is known of it so far. Its name announces its format."""
+    """A file on its way into the bucket, and what is known of it so far.
+
+    Its name announces its format. Of a ZIP the directory at its end does: until then `format` is empty.
+    """
 
     def __init__(self, name: str, incoming: Incoming, settings: Settings) -> None:
         self.name = name
         self.sources = formats.sources(settings)
-        self.format = formats.source_format(name, self.sources)
+        self.archive = archive.is_archive(name)
+        self.format = "" if self.archive else formats.source_format(name, self.sources)
         self.size = 0
         self._incoming = incoming
         self._settings = settings
         self._digest = hashlib.sha256()
         self._head = bytearray()
+        self._tail = bytearray()
 
     async def take(self, data: bytes) -> None:
         self.size += len(data)
@@ -103,6 +108,10 @@ class Arrival:
             self._head += data[: HEAD - len(self._head)]
             if len(self._head) == HEAD:
                 self._look()
+        if self.archive:
+            self._tail += data
+            if len(self._tail) > 2 * archive.TAIL:
+                del self._tail[: -archive.TAIL]
         await self._incoming.write(data)
 
     def end(self) -> None:
@@ -110,13 +119,18 @@ class Arrival:
             raise Refused("empty_file", f"{self.name} has 0 bytes")
         if self.size < HEAD:
             self._look()
+        if self.archive:
+            self.format = archive.main_format(bytes(self._tail[-archive.TAIL :]), self.sources)
 
     def source(self) -> Source:
         return Source(name=self.name, format=self.format, size=self.size, sha256=self._digest.hexdigest())
 
     def _look(self) -> None:
         """Does the beginning of the file contradict its extension?"""
-        if why := contradicts(self.format, bytes(self._head), self.sources[self.format]):
+        if self.archive:
+            if not self._head.startswith(archive.LOCAL):
+                raise Refused("format_mismatch", "the content is no ZIP archive")
+        elif why := contradicts(self.format, bytes(self._head), self.sources[self.format]):
             raise Refused("format_mismatch", why)
 
 
@@ -209,7 +223,7 @@ class Intake(Reader):
         if not name:
             raise Refused("invalid_request", "file: a file with a name is needed")
         self.arrival = Arrival(name, self.incoming, self.settings)
-        if "outputs" in self.fields:
+        if "outputs" in self.fields and self.arrival.format:
             of_form(self.fields).outputs_of(self.arrival.format, self.arrival.sources)
 
     async def file(self, data: bytes) -> None:

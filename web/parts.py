@@ -13,6 +13,7 @@ from fastapi import Request as HttpRequest
 from activities import purge
 from shapr.adapters.idempotency import Held, InFlight, Stands
 from shapr.adapters.switches import Switches
+from shapr.adapters.workers import Fenced
 from shapr.conversion import Conversion, Error, Request, Source, State
 from shapr.converters import formats
 from shapr.converters.formats import Sources
@@ -115,6 +116,11 @@ class Executions(Protocol):
     async def delete(self, id: str, attempts: int) -> int: ...
 
 
+class Workers(Protocol):
+    async def fenced(self) -> Fenced:
+        """How well the converters of the workers that are there are fenced in."""
+
+
 @dataclass(frozen=True)
 class Parts:
     """Everything a request may touch. Nothing in it is built per request."""
@@ -130,6 +136,7 @@ class Parts:
     switches: Switches
     admission: Admission
     maintenance: Maintenance
+    workers: Workers
 
     @cached_property
     def sources(self) -> Sources:

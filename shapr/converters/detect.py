@@ -40,8 +40,13 @@ IGES = re.compile(rb"[^\r\n]{72}[SCB]\s*0*1?\s*[\r\n]")
 BREP = re.compile(
     rb"(?:\s*DBRep_DrawableShape)?\s*(?:\x00{0,8})?.{0,64}?(?:CASCADE Topology V|Open CASCADE Topology)", re.DOTALL
 )
+JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 SOLID = re.compile(rb"\s*(?:#[^\r\n]*\s+)*solid", re.IGNORECASE)
-OBJ = re.compile(rb"^[ \t]*(?:v|vt|vn|vp|f|l|p|o|g|s|mtllib|usemtl)[ \t]", re.MULTILINE)
+OBJ = re.compile(rb"(?:^|\r)[ \t]*(?:v|vt|vn|vp|f|l|p|o|g|s|mtllib|usemtl)[ \t]", re.MULTILINE)
+
+OFF = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:\s|#[^\r\n]*[\r\n])*(?:(?:ST)?C?N?4?n?OFF(?![A-Z])|\d+\s+\d+(?:\s+\d+)?\s)", re.IGNORECASE
+)
 
 
 def contradicts(format: str, head: bytes, converter: Converter = "built-in") -> str | None:
@@ -54,7 +59,18 @@ def contradicts(format: str, head: bytes, converter: Converter = "built-in") -> 
         return f"the content is {kind}"
     if converter != "built-in":
         return None
-    sound = {"step": _step, "iges": _iges, "brep": _brep, "stl": _stl, "obj": _obj}.get(format)
+    sound = {
+        "step": _step,
+        "iges": _iges,
+        "brep": _brep,
+        "stl": _stl,
+        "obj": _obj,
+        "ply": _ply,
+        "off": _off,
+        "glb": _glb,
+        "gltf": _gltf,
+        "3mf": _zip,
+    }.get(format)
     return None if sound is None or sound(head) else f"the content does not look like {format.upper()}"
 
 
@@ -92,6 +108,27 @@ def _stl(head: bytes) -> bool:
 
 def _obj(head: bytes) -> bool:
     return b"\0" not in head and OBJ.search(head) is not None
+
+
+def _ply(head: bytes) -> bool:
+    return head.startswith((b"ply\n", b"ply\r")) and b"format" in head[:4096]
+
+
+def _off(head: bytes) -> bool:
+    """`OFF` with its prefixes, after comments; or counts at once, as the word may be left out."""
+    return b"\0" not in head and OFF.match(head) is not None
+
+
+def _glb(head: bytes) -> bool:
+    return head.startswith(b"glTF")
+
+
+def _gltf(head: bytes) -> bool:
+    return JSON.match(head) is not None
+
+
+def _zip(head: bytes) -> bool:
+    return head.startswith(b"PK\x03\x04")
 
 
 def _text(data: bytes) -> bool:

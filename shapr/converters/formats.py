@@ -6,6 +6,7 @@ pure functions; the API imports this module and must not pay for a kernel.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -35,6 +36,9 @@ class Format:
     text: bool = True  # as written by default; text is stored gzip-compressed
     options: tuple[tuple[str, Any], ...] = ()
 
+
+# Its library has no wheel for every machine; where it is missing, the format is not offered.
+THREE_MF = find_spec("lib3mf") is not None
 
 FORMATS: dict[str, Format] = {
     f.name: f
@@ -106,7 +110,17 @@ FORMATS: dict[str, Format] = {
             options=(("mesh_compression", "none"),),
         ),
         Format("gltf", "glTF 2.0", "mesh", ("gltf",), "model/gltf+json", writes=False),
-        Format("3mf", "3MF", "mesh", ("3mf",), "model/3mf", text=False, options=(("units", "mm"),)),
+        Format(
+            "3mf",
+            "3MF",
+            "mesh",
+            ("3mf",),
+            "model/3mf",
+            built_in=THREE_MF,
+            writes=THREE_MF,
+            text=False,
+            options=(("units", "mm"),),
+        ),
     )
 }
 ALIASES: dict[str, str] = {extension: f.name for f in FORMATS.values() for extension in f.extensions}

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from shapr.conversion import Error
-from shapr.converters import detect, report
-from shapr.converters.formats import FORMATS
+from shapr.converters import detect, preflight, report
 from shapr.converters.progress import Page
 from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job, Written
 from shapr.converters.source import File, Model, read
@@ -31,6 +30,7 @@ def run(job: Job, page: Page) -> Answer:
     file = File(job.source, job.source_format, job.source_name, unit=options.get("source_units", "mm"))
     try:
         detect.check(job.source_format, job.source)
+        lost = preflight.check(job.source_format, job.source)
         page.phase(0.0, READ)
         model = read(file, page, job.limits.mesh_to_brep)
         page.phase(READ, HEALED)
@@ -41,7 +41,7 @@ def run(job: Job, page: Page) -> Answer:
     for at in range(len(job.outputs)):
         page.phase(*part(HEALED, WRITTEN, at, len(job.outputs)))
         written.append(output(job, model, at))
-    return Measuring(job, page, file).answer(model, written, healing)
+    return Measuring(job, page, file, lost).answer(model, written, healing)
 
 
 def part(start: float, end: float, at: int, of: int) -> tuple[float, float]:
@@ -83,13 +83,14 @@ class Measuring:
     job: Job
     page: Page
     file: File
+    lost: tuple[str, ...]  # before the source was read
 
     def answer(self, model: Model, written: list[Written], healing: dict[str, Any] | None) -> Answer:
         """An output that cannot be read again, or holds nothing, has failed."""
         steps = 1 + 2 * len(written)
         self.page.phase(*part(WRITTEN, MEASURED, 0, steps))
         try:
-            source = kernel(lambda: opened(self.file.format, model), "measuring the source")
+            source = kernel(lambda: opened(self.file.format, model, self.lost), "measuring the source")
         except Refused as refused:
             return Answer(error=Error(code=refused.code, detail=refused.detail))
         told, checked = {}, []
@@ -123,8 +124,8 @@ class Measuring:
             ) from None
 
 
-def opened(format: str, model: Model) -> report.Opened:
-    return report.Opened(format, model.measured(), model.assembly, model.losses)
+def opened(format: str, model: Model, lost: tuple[str, ...] = ()) -> report.Opened:
+    return report.Opened(format, model.measured(), model.assembly, (*lost, *model.losses))
 
 
 def main(scratch: Path) -> None:

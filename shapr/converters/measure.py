@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Measured:
-    """Lengths in millimetres, areas in mm², volumes in mm³, in the frame of the model (z up), whatever the file's units.
+    """In millimetres, mm² and mm³, in the frame of the model (z up), whatever the units of the file.
 
     None means that the format cannot say: a mesh has no B-Rep faces, an open surface no volume.
     """

@@ -3,8 +3,8 @@
 It opens no source and has one thread, so that a fork copies no lock that somebody holds. WORKER is the process id of
 its worker (`run/zygote.py`), who is at the other end of its stdin, a socket: the zygote says READY there, and gets
 orders. An order comes with two descriptors, the child's stderr and a socket of that job's own, on which the worker is
-told two numbers: the child's process id, or a negative errno; and the exit code, negative for a signal. A child that has
-ended stays a zombie until the worker closes that socket: while the worker may kill its group, the number is nobody
+told two numbers: the child's process id, or a negative errno; and the exit code, negative for a signal. A child that
+has ended stays a zombie until the worker closes that socket: while the worker may kill its group, the number is nobody
 else's.
 """
 

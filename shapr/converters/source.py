@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from shapr.conversion import UNIT_MM, Unit
 from shapr.converters.formats import FORMATS
 from shapr.converters.measure import Measured
-from shapr.converters.mesh import files
+from shapr.converters.mesh import files, packing
 from shapr.converters.mesh.model import Y_UP, Mesh
 from shapr.converters.progress import Page
 from shapr.errors import Refused
@@ -34,8 +34,11 @@ class File:
 
 
 class Model(Protocol):
-    assembly: bool  # it has a tree of parts
     losses: tuple[str, ...]  # what the reader had to pass over, in words
+
+    @property
+    def assembly(self) -> bool:
+        """Whether it has a tree of parts."""
 
     def write(self, format: str, path: Path, options: dict[str, Any]) -> dict[str, Any]:
         """Write one output; gives the options as they took effect."""
@@ -102,7 +105,7 @@ class MeshModel:
             files.write(self._mesh, format, path, options, self.page.reach)
         else:
             self.brep.write(format, path, options)
-        return options
+        return packing.packed(path, options)
 
 
 class BrepModel:
@@ -171,7 +174,7 @@ class BrepModel:
         else:
             mesh = tessellate.mesh(self.document, self.indicator)
             files.write(mesh, format, path, options, self.indicator.step())
-        return effective
+        return packing.packed(path, effective)
 
     def _triangulate(self, options: dict[str, Any]) -> dict[str, float]:
         from shapr.converters.brep import document, tessellate

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from cli.doctor import agreement, parts
-from cli.machine import kernel, library, processes, stack
+from cli.doctor import sandbox as fences
+from cli.machine import kernel, library, processes, sandbox, stack
 from shapr.answers import FormatsAnswer, Readiness
 from shapr.converters.formats import BUILT_IN, fitting, pairs
+from shapr.converters.run.probe import Protections
 from shapr.settings import Settings
 from tests.cli.conftest import Said, Shapr
 from tests.end_to_end.service import Service
@@ -148,6 +150,27 @@ def test_a_part_that_is_down_fails_unless_nothing_is_lost_without_it() -> None:
             check.name: check.status for check in parts(Readiness.model_validate({"status": status, "parts": down}))
         }
         assert found == {"its redis": verdict, "its s3": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("told", "verdict", "word"),
+    [
+        ({"workers": 2, "active": ["landlock", "seccomp"], "missing": {}}, "ok", "landlock"),
+        ({"workers": 2, "active": ["seccomp"], "missing": {"landlock": "not implemented"}}, "warn", "not implemented"),
+        ({"workers": 0, "active": [], "missing": {}}, "warn", "no worker"),
+    ],
+)
+def test_gaps_in_the_fence_of_the_workers_are_told(told: dict[str, object], verdict: str, word: str) -> None:
+    (check,) = fences(Readiness.model_validate({"status": "ready", "sandbox": told}))
+    assert check.status == verdict
+    assert word in check.found
+
+
+def test_gaps_in_the_fence_here_fail_only_where_it_was_demanded() -> None:
+    gaps = Protections(("seccomp",), {"landlock": "not implemented"})
+    assert sandbox(gaps, demanded=False).status == "warn"
+    assert sandbox(gaps, demanded=True).status == "fail"
+    assert sandbox(Protections(("landlock", "seccomp"), {"network": "forbidden"}), demanded=True).status == "warn"
 
 
 def test_a_service_of_another_version_is_told() -> None:

@@ -21,7 +21,8 @@ FOREIGN = [
 @pytest.mark.parametrize("format", READ)
 @pytest.mark.parametrize("head", FOREIGN, ids=["png", "zip", "pdf", "jpeg"])
 def test_a_file_of_another_kind_contradicts(format: str, head: bytes) -> None:
-    assert detect.contradicts(format, head)
+    own = format == "3mf" and head.startswith(b"PK")  # which is a ZIP archive itself
+    assert bool(detect.contradicts(format, head)) is not own
 
 
 @pytest.mark.parametrize("format", ["step", "iges", "brep", "obj"])

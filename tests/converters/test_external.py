@@ -124,7 +124,7 @@ def memory() -> int:
 
 async def test_a_program_that_says_no_is_run_once_and_its_reason_is_told(tmp_path: Path) -> None:
     script = f"""
-echo run >> {tmp_path}/runs
+echo run >> {tmp_path}/scratch/runs
 if [ "$2" = step ]; then echo 'progress: 60%'; echo "cannot read $1: no bodies" >&2; echo more >&2; exit 3; fi
 {COPY}"""
     with capture_logs() as logs:
@@ -134,7 +134,7 @@ if [ "$2" = step ]; then echo 'progress: 60%'; echo "cannot read $1: no bodies" 
         "the converter gave up: cannot read [path]: no bodies"
     )
     assert written["stl"].path, "one output's failure is not the others'"
-    assert (tmp_path / "runs").read_text().count("run") == 2
+    assert (tmp_path / "scratch" / "runs").read_text().count("run") == 2
     assert any("more" in each.get("last_words", "") for each in logs)
 
 
@@ -164,18 +164,18 @@ def test_what_a_program_says_is_cleaned(words: str, told: str) -> None:
 
 @pytest.mark.parametrize("death", ["kill -SEGV $$", 'sh -c "kill -SEGV \\$\\$"; exit $?'], ids=["own", "relayed"])
 async def test_a_crash_is_worth_one_more_run(tmp_path: Path, death: str) -> None:
-    script = f"if [ -e {tmp_path}/again ]; then {COPY}; exit; fi; touch {tmp_path}/again; {death}"
+    script = f"if [ -e {tmp_path}/scratch/again ]; then {COPY}; exit; fi; : > {tmp_path}/scratch/again; {death}"
     written = await convert(program(tmp_path, script), job(tmp_path))
     assert written["stl"].path
 
 
 async def test_what_crashes_again_failed_and_the_others_are_kept(tmp_path: Path) -> None:
-    script = f"echo run >> {tmp_path}/runs; if [ $2 = obj ]; then kill -SEGV $$; fi; {COPY}"
+    script = f"echo run >> {tmp_path}/scratch/runs; if [ $2 = obj ]; then kill -SEGV $$; fi; {COPY}"
     written = await convert(program(tmp_path, script), job(tmp_path, "obj,stl"))
     assert code(written["obj"]) == "converter_crashed"
     assert written["obj"].error and "SIGSEGV" in written["obj"].error.detail
     assert written["stl"].path
-    assert (tmp_path / "runs").read_text().count("run") == 3
+    assert (tmp_path / "scratch" / "runs").read_text().count("run") == 3
 
 
 @pytest.mark.parametrize(

@@ -67,12 +67,12 @@ async def test_an_output_beyond_its_size_is_refused(tmp_path: Path) -> None:
     script = f"""
 import sys, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-open("{tmp_path}/runs", "a").write("run ")
+open("{tmp_path}/scratch/runs", "a").write("run ")
 open(sys.argv[3], "wb").write(b"x" * 99_999)
 """
     written = await convert(python(tmp_path, script), job(tmp_path, output=20_000))
     assert code(written["stl"]) == "limit_exceeded"
-    assert (tmp_path / "runs").read_text() == "run ", "a limit that was met once is met again"
+    assert (tmp_path / "scratch" / "runs").read_text() == "run ", "a limit that was met once is met again"
 
 
 @pytest.mark.parametrize("fault", ["missing", "not executable", "no interpreter", "a folder"])
@@ -122,12 +122,25 @@ async def test_only_what_is_plainly_something_else_is_refused(
         await convert(program(tmp_path, COPY), asked)
 
 
-async def test_a_held_pipe_does_not_hold_us(tmp_path: Path) -> None:
-    """A grandchild in a session of its own keeps the pipes; it is not ours to see, and not ours to wait for."""
+async def test_a_program_cannot_leave_its_group(tmp_path: Path) -> None:
+    """What left it would outlive the conversion, and hold its pipes."""
     begun = time.monotonic()
-    written = await convert(program(tmp_path, f"setsid sleep 5 & {COPY}"), job(tmp_path))
-    assert written["stl"].path
-    assert time.monotonic() - begun < 3
+    script = """
+import os, sys, time
+if os.fork() == 0:
+    for leave in (os.setsid, lambda: os.setpgid(0, 0)):
+        try:
+            leave()
+        except PermissionError:
+            print("refused", file=open(sys.argv[3], "a"))
+    time.sleep(98765)
+while not os.path.exists(sys.argv[3]) or len(open(sys.argv[3]).read().split()) < 2:
+    time.sleep(0.02)
+"""
+    written = await convert(python(tmp_path, script), job(tmp_path, wall=20))
+    assert written["stl"].path and written["stl"].path.read_text().split() == ["refused", "refused"]
+    assert running(str(tmp_path)) == []
+    assert time.monotonic() - begun < 15
 
 
 async def test_the_example_of_the_document_works(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ async def test_the_name_is_cleaned_and_kept(api: Api) -> None:
         (("empty.stl", b""), {}, "empty_file"),
         (("cube.xyz", STL), {}, "unsupported_format"),
         (("cube", STL), {}, "unsupported_format"),
-        (("model.glb", STL), {}, "unsupported_format"),
+        (("model.glb", STL), {}, "format_mismatch"),
         (("cube.step", STL), {}, "format_mismatch"),
         (("part.stl", STEP), {}, "format_mismatch"),
         (("", STL), {}, "invalid_request"),

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from pydantic import SecretStr
 
+from shapr.adapters import workers
 from shapr.settings import Settings
 from tests.web.conftest import Api, serving
 
@@ -40,6 +41,23 @@ async def test_a_part_that_is_down_is_named(settings: Settings, down: str, statu
         assert (answer.status_code, told["status"]) == (status, word)
         assert [name for name, part in told["parts"].items() if part["status"] == "down"] == [down]
         assert "127.0.0.1" not in answer.text
+
+
+async def test_the_fences_of_the_workers_are_told(
+    api: Api, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "KEY", "test:readyz")
+    worker = workers.Workers(settings)
+    await worker.tell(("rlimits", "seccomp"), {"landlock": "Function not implemented"})
+    told = (await api.http.get("/readyz")).json()
+    missing = {"landlock": "Function not implemented"}
+    assert told["sandbox"] == {"workers": 1, "active": ["rlimits", "seccomp"], "missing": missing}
+    await worker.close()
+
+
+async def test_without_redis_the_fences_are_not_known(settings: Settings) -> None:
+    async with serving(settings.model_copy(update=NOWHERE["redis"])) as api:
+        assert (await api.http.get("/readyz")).json()["sandbox"] is None
 
 
 async def test_it_comes_up_and_lives_while_everything_is_down(settings: Settings) -> None:

@@ -97,24 +97,24 @@ def looks(model: TDocStd_Document, part: TDF_Label) -> dict[int, Look]:
     """The looks of a part's faces; names are those of its solids and shells."""
     found: dict[int, Look] = {}
     own = colours.faces(part)
-    base, layers = colours.of(part), _layers(model, part)
+    base, whole = colours.of(part), layers(model, part)
     names: dict[int, str] = {}
     for label in colours.sublabels(part):
         shape, name = XCAFDoc_ShapeTool.GetShape_s(label), document.name(label)
         inside = tuple(document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE))
         if name and shape.ShapeType() != TopAbs_ShapeEnum.TopAbs_FACE:
             names |= dict.fromkeys(map(hash, inside), name)
-        for layer in _layers(model, label):
+        for layer in layers(model, label):
             for face in inside:
                 found[hash(face)] = Look(layers=(*found.get(hash(face), Look()).layers, layer))
     for face in document.explore(XCAFDoc_ShapeTool.GetShape_s(part), TopAbs_ShapeEnum.TopAbs_FACE):
         key = hash(face)
-        mine = found[key].layers if key in found else layers
+        mine = found[key].layers if key in found else whole
         found[key] = Look(names.get(key, ""), own.get(key, base), mine)
     return found
 
 
-def _layers(model: TDocStd_Document, label: TDF_Label) -> tuple[str, ...]:
+def layers(model: TDocStd_Document, label: TDF_Label) -> tuple[str, ...]:
     found = Sequence_TDF_Label()
     XCAFDoc_DocumentTool.LayerTool_s(model.Main()).GetLayers(label, found)
     return tuple(map(document.name, found))

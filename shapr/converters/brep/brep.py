@@ -22,6 +22,7 @@ from shapr.errors import Refused
 COUNTS = re.compile(
     rb"(?m)^(?:Locations|Curve2ds|Curves|Polygon3D|PolygonOnTriangulations|Surfaces|Triangulations|TShapes) +(\d+)"
 )
+NOT_NUMBERS = re.compile(rb"(?i)[\s-](?:nan|inf)\b")
 BINARY = b"Open CASCADE Topology"
 
 
@@ -29,6 +30,8 @@ def read(path: Path, source_name: str, options: dict[str, Any], progress: Indica
     shape = TopoDS_Shape()
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         binary = BINARY in content[:99]
+        if not binary and NOT_NUMBERS.search(content):
+            raise Refused("invalid_geometry", "the BREP file holds a number that is none, or is infinite")
         for found in () if binary else COUNTS.finditer(content):
             if len(found[1]) > 12 or int(found[1]) * 2 > len(content):
                 raise Refused("corrupt_file", "the BREP file announces more than it can hold")

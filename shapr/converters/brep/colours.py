@@ -34,11 +34,11 @@ def srgb(linear: float) -> float:
 
 
 def set(model: TDocStd_Document, label: TDF_Label, colour: Colour) -> None:
-    linear = Quantity_ColorRGBA(*(_linear(each) for each in colour[:3]), colour[3])
-    XCAFDoc_DocumentTool.ColorTool_s(model.Main()).SetColor(label, linear, XCAFDoc_ColorType.XCAFDoc_ColorSurf)
+    made = Quantity_ColorRGBA(*map(linear, colour[:3]), colour[3])
+    XCAFDoc_DocumentTool.ColorTool_s(model.Main()).SetColor(label, made, XCAFDoc_ColorType.XCAFDoc_ColorSurf)
 
 
-def _linear(srgb: float) -> float:
+def linear(srgb: float) -> float:
     return srgb / 12.92 if srgb <= 0.04045 else ((srgb + 0.055) / 1.055) ** 2.4
 
 

@@ -1,13 +1,16 @@
 """A B-Rep model: an XCAF document (solids, assembly tree, names, colours), in millimetres."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Any
 
 from OCP.Bnd import Bnd_Box
+from OCP.BRep import BRep_Tool
 from OCP.BRepBndLib import BRepBndLib
 from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
-from OCP.collections import Sequence_TDF_Label
+from OCP.collections import IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher, Sequence_TDF_Label
 from OCP.gp import gp_Pnt, gp_Trsf
 from OCP.Message import Message, Message_Printer
 from OCP.TCollection import TCollection_ExtendedString
@@ -15,8 +18,9 @@ from OCP.TDataStd import TDataStd_Comment, TDataStd_Name
 from OCP.TDF import TDF_Label
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
-from OCP.TopExp import TopExp_Explorer
-from OCP.TopoDS import TopoDS_Iterator, TopoDS_Shape
+from OCP.TopExp import TopExp, TopExp_Explorer
+from OCP.TopLoc import TopLoc_Location
+from OCP.TopoDS import TopoDS, TopoDS_Iterator, TopoDS_Shape
 from OCP.XCAFApp import XCAFApp_Application
 from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
@@ -85,6 +89,19 @@ def name(label: TDF_Label) -> str:
     return str(attribute.Get().ToExtString())
 
 
+@contextmanager
+def renamed(document: TDocStd_Document, how: Callable[[str], str]) -> Iterator[None]:
+    """For a while every part and instance is called what `how` makes of its name."""
+    labels = _labels(XCAFDoc_DocumentTool.ShapeTool_s(document.Main()).GetShapes)
+    names = {entry(label): (label, name(label)) for part in labels for label in (part, *components(part))}
+    changed = [(label, given) for label, given in names.values() if how(given) != given]
+    for label, given in changed:
+        TDataStd_Name.Set_s(label, TCollection_ExtendedString(how(given), True))
+    yield
+    for label, given in changed:
+        TDataStd_Name.Set_s(label, TCollection_ExtendedString(given, True))
+
+
 def explore(shape: TopoDS_Shape, kind: TopAbs_ShapeEnum) -> Iterator[Any]:
     explorer = TopExp_Explorer(shape, kind)
     while explorer.More():
@@ -151,11 +168,30 @@ def box(shape: TopoDS_Shape) -> tuple[gp_Pnt, gp_Pnt]:
 
 
 def check(document: TDocStd_Document) -> None:
-    """Something to convert, of a finite size."""
+    """Something to convert, of a finite size, every vertex of every part and every placement too: the kernel's boxes
+    pass over what is not a number."""
     whole = shape(document)
     if whole is None or whole.IsNull() or not count(whole, TopAbs_ShapeEnum.TopAbs_FACE):
         raise Refused("no_geometry", "the file holds no face")
     box(whole)
+    tool = XCAFDoc_DocumentTool.ShapeTool_s(document.Main())
+    for label in _labels(tool.GetShapes):
+        inside = components(label)
+        placements = [XCAFDoc_ShapeTool.GetLocation_s(each) for each in inside]
+        if not inside:
+            known = IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher()
+            TopExp.MapShapes_s(XCAFDoc_ShapeTool.GetShape_s(label), TopAbs_ShapeEnum.TopAbs_VERTEX, known)
+            points = (BRep_Tool.Pnt_s(TopoDS.Vertex(known.FindKey(at))) for at in range(1, known.Extent() + 1))
+        else:
+            points = (gp_Pnt(*_moved(each)) for each in placements)
+        if not all(math.isfinite(sum(point.Coord())) for point in points):
+            raise Refused("invalid_geometry", "a point of the model is not a number, or infinite")
+
+
+def _moved(location: TopLoc_Location) -> list[float]:
+    """Where a placement takes the point 1 1 1."""
+    transform = location.Transformation()
+    return [sum(transform.Value(row, column) for column in (1, 2, 3, 4)) for row in (1, 2, 3)]
 
 
 def scaled(shape: TopoDS_Shape, factor: float) -> TopoDS_Shape:

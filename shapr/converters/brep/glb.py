@@ -1,5 +1,6 @@
 """GLB from a B-Rep: names, colours and the tree, in metres and y-up as glTF has it."""
 
+import copy
 import json
 import shutil
 import struct
@@ -12,8 +13,9 @@ from OCP.RWMesh import RWMesh_CoordinateSystem, RWMesh_NameFormat
 from OCP.TCollection import TCollection_AsciiString
 from OCP.TDocStd import TDocStd_Document
 
-from shapr.converters.brep import colours
+from shapr.converters.brep import colours, tree
 from shapr.converters.brep.indicator import SILENT, Indicator
+from shapr.converters.mesh.model import Colour
 from shapr.errors import Refused
 
 HEADER = struct.Struct("<4sII")  # magic, version, length of the file
@@ -34,12 +36,12 @@ def write(model: TDocStd_Document, path: Path, progress: Indicator = SILENT) -> 
     if not writer.Perform(model, Metadata(), progress.range()):
         raise Refused("unsupported_geometry", "the kernel cannot write this model as GLB")
     if path.exists() and path.stat().st_size:  # the kernel writes nothing of nothing, and calls it done
-        _finish(path)
+        _finish(path, list(tree.leaves(model)))
     else:
         raise Refused("no_geometry", "no face could be triangulated")
 
 
-def _finish(path: Path) -> None:
+def _finish(path: Path, leaves: list[tree.Leaf]) -> None:
     """What the kernel leaves open: its materials would be of metal, numbered; instances have a mesh each."""
     raw = path.with_name(f"{path.name}.raw")
     path.rename(raw)
@@ -50,6 +52,7 @@ def _finish(path: Path) -> None:
         if not content.get("meshes"):
             raise Refused("no_geometry", "no face could be triangulated")
         _name(content)
+        _recolour(content, leaves)
         _share(content)
         text = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
         text += b" " * (-len(text) % 4)
@@ -71,18 +74,67 @@ def _name(content: dict[str, Any]) -> None:
             each["name"] = each.get("name") or f"{called} {at + 1}"
 
 
+def _recolour(content: dict[str, Any], leaves: list[tree.Leaf]) -> None:
+    """An instance with a colour of its own has that one: the kernel gives it the part's."""
+    nodes, waiting, drawn = content["nodes"], list(reversed(content["scenes"][0]["nodes"])), []
+    while waiting:
+        node = nodes[waiting.pop()]
+        waiting += reversed(node.get("children", ()))
+        if "mesh" in node:
+            drawn.append(node)
+    if len(drawn) != len(leaves):  # a leaf without triangles has no node
+        return
+    materials = content.setdefault("materials", [])
+    for node, leaf in zip(drawn, leaves, strict=True):
+        base = colours.of(leaf.part)
+        if base is None or leaf.colour is None or leaf.colour == base:
+            continue
+        mesh = copy.deepcopy(content["meshes"][node["mesh"]])
+        for primitive in mesh["primitives"]:
+            if "material" in primitive and materials[primitive["material"]]["name"] == colours.text(base):
+                primitive["material"] = _material(materials, leaf.colour)
+        node["mesh"] = len(content["meshes"])
+        content["meshes"].append(mesh)
+
+
+def _material(materials: list[dict[str, Any]], colour: Colour) -> int:
+    name = colours.text(colour)
+    for at, each in enumerate(materials):
+        if each["name"] == name:
+            return at
+    factor = [*map(colours.linear, colour[:3]), colour[3]]
+    made = {
+        "name": name,
+        "pbrMetallicRoughness": {"baseColorFactor": factor, "metallicFactor": 0.0},
+        "doubleSided": True,
+    }
+    materials.append(made if colour[3] == 1.0 else made | {"alphaMode": "BLEND"})
+    return len(materials) - 1
+
+
 def _share(content: dict[str, Any]) -> None:
-    """Instances of a part refer to one mesh."""
+    """Instances of a part refer to one mesh; one that nobody refers to goes."""
+    used = {node["mesh"] for node in content["nodes"] if "mesh" in node}
     kept: dict[str, int] = {}
     meshes: list[dict[str, Any]] = []
     now: list[int] = []
-    for mesh in content["meshes"]:
+    for at, mesh in enumerate(content["meshes"]):
+        if at not in used:
+            now.append(-1)
+            continue
         key = json.dumps(mesh, sort_keys=True)
         if key not in kept:
             kept[key] = len(meshes)
             meshes.append(mesh)
         now.append(kept[key])
     content["meshes"] = meshes
+    drawn = {primitive.get("material") for mesh in meshes for primitive in mesh["primitives"]} - {None}
+    places = {old: new for new, old in enumerate(sorted(drawn))}
+    content["materials"] = [content["materials"][old] for old in sorted(drawn)]
+    for primitive in (each for mesh in meshes for each in mesh["primitives"] if "material" in each):
+        primitive["material"] = places[primitive["material"]]
+    if not content["materials"]:
+        del content["materials"]  # the format has no empty lists
     for node in content["nodes"]:
         if "mesh" in node:
             node["mesh"] = now[node["mesh"]]

@@ -1,6 +1,7 @@
 """IGES 5.3 in and out. Faces that close are sewn into solids on reading; solids are written as solids."""
 
 import re
+import unicodedata
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
@@ -186,7 +187,10 @@ def write(
     writer = IGESCAFControl_Writer()
     writer.SetColorMode(True)
     writer.SetNameMode(True)
-    if not writer.Transfer(_apart(model, PurePath(source_name).stem), progress.range(0.6)):
+    apart = _apart(model, PurePath(source_name).stem)
+    with document.renamed(apart, plain):
+        transferred = writer.Transfer(apart, progress.range(0.6))
+    if not transferred:
         raise Refused("unsupported_geometry", "the kernel cannot write this model as IGES")
     writer.ComputeModel()
     entities = writer.Model()
@@ -198,3 +202,9 @@ def write(
     progress.writing(1.0, path, ENTITY * entities.NbEntities())
     if not writer.Write(str(path)):
         raise Refused("unsupported_geometry", "the kernel cannot write this model as IGES")
+
+
+def plain(name: str) -> str:
+    """A name in ASCII, all that IGES has: without accents where that is enough, else with underscores."""
+    apart = (each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
+    return "".join(each if each.isascii() and each.isprintable() else "_" for each in apart)

@@ -16,6 +16,7 @@ from OCP.TDocStd import TDocStd_Document
 
 from shapr.converters.brep import document
 from shapr.converters.brep.indicator import SILENT, Indicator
+from shapr.converters.preflight.step import without_references
 from shapr.errors import Refused
 
 UNITS = {"mm": "MM", "cm": "CM", "m": "M", "in": "INCH", "ft": "FT"}
@@ -29,10 +30,7 @@ READING, TRANSFER, TRANSFERRED = 0.35, 0.9, 0.15
 TO_ENTITIES, WRITTEN = 0.55, 0.24
 ENTITY = 55  # bytes of an entity's line
 
-# Entities by which a STEP file names other files. The XCAF reader opens those, also by absolute path.
-EXTERNAL = re.compile(
-    rb"(=\s*)(?:APPLIED_EXTERNAL_IDENTIFICATION_ASSIGNMENT|DOCUMENT_FILE|EXTERNALLY_DEFINED_\w+)(\s*\()"
-)
+BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\n?[\x80-\xff])*")  # the kernel breaks long lines anywhere
 
 
 def read(path: Path, progress: Indicator = SILENT) -> TDocStd_Document:
@@ -66,16 +64,6 @@ def _units(reader: STEPCAFControl_Reader) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def without_references(path: Path) -> Path:
-    """The file itself, or a copy beside it in which no entity names another file."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        if not EXTERNAL.search(content):
-            return path
-        cleaned = path.with_name("cleaned.step")
-        cleaned.write_bytes(EXTERNAL.sub(rb"\1REFERENCE_REMOVED\2", content))
-        return cleaned
-
-
 def write(
     model: TDocStd_Document, path: Path, source_name: str, options: dict[str, Any], progress: Indicator = SILENT
 ) -> None:
@@ -107,6 +95,22 @@ def write(
     progress.writing(1.0, path, ENTITY * writer.ChangeWriter().Model().NbEntities())
     if writer.Write(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("unsupported_geometry", "the kernel cannot write this model as STEP")
+    encode(path)
+
+
+def encode(path: Path) -> None:
+    """Text beyond ASCII as ISO 10303-21 has it, in hexadecimal: the kernel writes bare UTF-8, which others misread."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if not BEYOND_ASCII.search(content):
+            return
+        encoded = BEYOND_ASCII.sub(lambda run: _encoded(run[0].replace(b"\n", b"").decode(errors="replace")), content)
+    path.write_bytes(encoded)
+
+
+def _encoded(text: str) -> bytes:
+    wide = any(ord(each) > 0xFFFF for each in text)
+    digits, kind = (8, "X4") if wide else (4, "X2")
+    return f"\\{kind}\\{''.join(f'{ord(each):0{digits}X}' for each in text)}\\X0\\".encode()
 
 
 def ascii_stem(source_name: str) -> str:

@@ -25,15 +25,20 @@ from shapr.converters.mesh.model import Colour, Mesh, Part, Triangles, Vertices
 from shapr.errors import Refused
 
 TRIANGULATION = 0.8  # of the time that a mesh file takes; gathering and writing share the rest
-FINEST = 1e-4  # millimetres; a preset of a tiny part does not go below
+FINEST = 1e-6  # millimetres; a preset of a tiny part does not go below
+# Deflections below it are refused, as fractions of the diagonal: a sphere would have ten million triangles.
+SENSELESS = 1e-7
 PYBIND_VALUE = 16  # bytes from a pybind11 object to its C++ pointer
 
 
 def deflections(shape: TopoDS_Shape, options: dict[str, Any]) -> tuple[float, float]:
     """Linear (mm) and angular (degrees) deflection: as given, or the preset's for a part of this size."""
     low, high = document.box(shape)
+    diagonal = low.Distance(high)
     linear, angular = QUALITY[options.get("quality", "standard")]
-    chosen = options.get("linear_deflection") or max(linear * low.Distance(high), FINEST)
+    chosen = options.get("linear_deflection") or max(linear * diagonal, FINEST)
+    if chosen < SENSELESS * diagonal:
+        raise Refused("limit_exceeded", f"a deflection of {chosen:g} mm is too fine for a part of {diagonal:g} mm")
     return float(f"{chosen:.6g}"), options.get("angular_deflection") or angular
 
 

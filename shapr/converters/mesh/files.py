@@ -5,19 +5,43 @@ from pathlib import Path
 from typing import Any
 
 from shapr.conversion import UNIT_MM
-from shapr.converters.mesh import gltf, obj, stl
+from shapr.converters.mesh import gltf, gltf_read, obj, off, ply, stl
 from shapr.converters.mesh.model import Y_UP, Mesh
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
+
+def _read_3mf(path: Path, name: str, reach: Reach) -> Mesh:
+    from shapr.converters.mesh import threemf  # only here: its library is not there on every machine
+
+    return threemf.read(path, name, reach)
+
+
+def _write_3mf(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None:
+    from shapr.converters.mesh import threemf_write
+
+    threemf_write.write(mesh, path, options, reach)
+
+
 # Given the file, a name for parts that have none, and whom to tell how far it is. A unitless file is read as it is; one
 # with units comes back in millimetres, and glTF z up. Companions lie beside the file.
-READERS: dict[str, Callable[[Path, str, Reach], Mesh]] = {"stl": stl.read, "obj": obj.read}
+READERS: dict[str, Callable[[Path, str, Reach], Mesh]] = {
+    "stl": stl.read,
+    "obj": obj.read,
+    "ply": ply.read,
+    "off": off.read,
+    "glb": gltf_read.read_glb,
+    "gltf": gltf_read.read_gltf,
+    "3mf": _read_3mf,
+}
 # Given a mesh in the units and axes of the file (glTF: millimetres, z up), its path and the options.
 WRITERS: dict[str, Callable[[Mesh, Path, dict[str, Any], Reach], None]] = {
     "stl": stl.write,
     "obj": obj.write,
+    "ply": ply.write,
+    "off": off.write,
     "glb": gltf.write,
+    "3mf": _write_3mf,
 }
 
 

@@ -1,60 +1,117 @@
-"""GLB (glTF 2.0 binary) from a mesh: metres and y-up, one node and one mesh per part."""
+"""GLB (glTF 2.0 binary) from a mesh: metres and y-up, a node per object, a primitive per material."""
 
-import json
-import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from shapr.converters.mesh.model import Y_UP, Mesh
+from shapr.converters.mesh import glb
+from shapr.converters.mesh.colours import linear
+from shapr.converters.mesh.glb import Json
+from shapr.converters.mesh.model import Y_UP, Mesh, Part
 from shapr.converters.progress import Reach
+from shapr.errors import Refused
 
-FLOAT, UNSIGNED = 5126, 5125  # component types of the specification
+FLOAT, SHORT, UNSIGNED = 5126, 5123, 5125  # component types of the specification
 ARRAY, ELEMENTS = 34962, 34963  # buffer view targets
+WHITE = (1.0, 1.0, 1.0, 1.0)
 
 
-def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None:
+def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None:  # noqa: ARG001 - packing.py
     """Positions as float32 metres; without normals a viewer shades flat, which is what a faceted model is."""
-    chunks: list[bytes] = []
-    views: list[dict[str, Any]] = []
-    accessors: list[dict[str, Any]] = []
+    Writer().write(mesh, path, reach)
 
-    def accessor(values: Any, kind: str, component: int, target: int, **more: Any) -> int:
-        data = values.tobytes()
-        offset = sum(map(len, chunks))
-        views.append({"buffer": 0, "byteOffset": offset, "byteLength": len(data), "target": target})
-        chunks.append(data)  # four-byte components: always aligned
-        count = values.size if kind == "SCALAR" else len(values)
-        accessors.append(
-            {"bufferView": len(views) - 1, "componentType": component, "count": count, "type": kind, **more}
-        )
-        return len(accessors) - 1
 
-    meshes = []
-    for part in mesh.turned(Y_UP * 0.001).parts:
-        points = np.ascontiguousarray(part.vertices, "<f4")
+def objects(parts: Sequence[Part]) -> list[list[Part]]:
+    """Parts that are one object in several materials, together: they follow each other and bear one name."""
+    found: list[list[Part]] = []
+    looks: set[tuple[Any, ...]] = set()
+    for part in parts:
+        look = (part.group, part.material, part.colour)
+        if not found or found[-1][-1].name != part.name or look in looks:
+            found.append([])
+            looks = set()
+        found[-1].append(part)
+        looks.add(look)
+    return found
+
+
+class Writer:
+    def __init__(self) -> None:
+        self.binary = glb.Binary()
+        self.accessors: list[Json] = []
+        self.materials: dict[tuple[str, tuple[float, ...]], int] = {}
+
+    def write(self, mesh: Mesh, path: Path, reach: Reach) -> None:
+        meshes = []
+        whole = objects([part for part in mesh.turned(Y_UP * 0.001).parts if len(part.corners)])
+        if not whole:
+            raise Refused("no_geometry", "there is no triangle to write")
+        for done, each in enumerate(whole, 1):
+            meshes.append({"name": plain(each[0].name), "primitives": [self._primitive(part) for part in each]})
+            reach(0.9 * done / len(whole))
+        content: Json = {
+            "asset": {"version": "2.0", "generator": "Shapr3D Conversion Service"},
+            "scene": 0,
+            "scenes": [{"nodes": list(range(len(meshes)))}],
+            "nodes": [{"name": each["name"], "mesh": at} for at, each in enumerate(meshes)],
+            "meshes": meshes,
+            "materials": [_material(name, colour) for name, colour in self.materials],
+            "accessors": self.accessors,
+            "bufferViews": self.binary.views,
+            "buffers": [{"byteLength": self.binary.size}],
+        }
+        if not self.materials:
+            del content["materials"]
+        glb.write(path, content, self.binary.chunks)
+        reach(1.0)
+
+    def _primitive(self, part: Part) -> Json:
+        vertices, corners, colours = part.vertices, part.corners, part.vertex_colours
+        if part.face_colours is not None:  # each triangle gets corners of its own
+            vertices, colours = vertices[corners.ravel()], np.repeat(part.face_colours, 3, axis=0)
+            corners = np.arange(3 * len(corners), dtype=np.int32).reshape(-1, 3)
+        with np.errstate(over="ignore"):
+            points = np.ascontiguousarray(vertices, "<f4")
+        if not np.isfinite(points).all():
+            raise Refused("invalid_geometry", "a coordinate is too large for GLB")
         box = {"min": points.min(axis=0).tolist(), "max": points.max(axis=0).tolist()}
-        position = accessor(points, "VEC3", FLOAT, ARRAY, **box)
-        indices = accessor(np.ascontiguousarray(part.corners, "<u4").ravel(), "SCALAR", UNSIGNED, ELEMENTS)
-        primitive = {"attributes": {"POSITION": position}, "indices": indices, "mode": 4}
-        meshes.append({"name": part.name, "primitives": [primitive]})
-    binary = b"".join(chunks)
-    nodes = [{"name": each["name"], "mesh": at} for at, each in enumerate(meshes)]
-    content = {
-        "asset": {"version": "2.0", "generator": "Shapr3D Conversion Service"},
-        "scene": 0,
-        "scenes": [{"nodes": list(range(len(nodes)))}],
-        "nodes": nodes,
-        "meshes": meshes,
-        "accessors": accessors,
-        "bufferViews": views,
-        "buffers": [{"byteLength": len(binary)}],
+        attributes = {"POSITION": self._accessor(points, "VEC3", FLOAT, ARRAY, **box)}
+        if colours is not None:  # 16 bits: eight of linear light would lose the dark tones
+            light = np.round(linear(colours / 255.0) * 65535).astype("<u2")
+            attributes["COLOR_0"] = self._accessor(light, "VEC4", SHORT, ARRAY, normalized=True)
+        kind, component = ("<u2", SHORT) if len(points) < 65535 else ("<u4", UNSIGNED)  # the last number is reserved
+        indices = self._accessor(np.ascontiguousarray(corners, kind).ravel(), "SCALAR", component, ELEMENTS)
+        primitive: Json = {"attributes": attributes, "indices": indices, "mode": 4}
+        translucent = WHITE if colours is None or (colours[:, 3] == 255).all() else (1.0, 1.0, 1.0, 0.0)
+        colour = translucent if colours is not None else part.colour
+        if colour is not None or part.material:
+            key = (plain(part.material), tuple(colour or WHITE))
+            primitive["material"] = self.materials.setdefault(key, len(self.materials))
+        return primitive
+
+    def _accessor(self, values: npt.NDArray[Any], kind: str, component: int, target: int, **more: Any) -> int:
+        view = self.binary.view(values.tobytes(), target=target)
+        self.accessors.append(
+            {"bufferView": view, "componentType": component, "count": len(values), "type": kind, **more}
+        )
+        return len(self.accessors) - 1
+
+
+def plain(name: str) -> str:
+    """A name that is text: no control characters, nothing that UTF-8 cannot hold."""
+    return "".join(c if c.isprintable() else "_" for c in name)
+
+
+def _material(name: str, colour: tuple[float, ...]) -> Json:
+    """`colour` is sRGB. Alpha 0 with white stands for vertex colours that are translucent."""
+    blended = colour[3] < 1
+    factor = list(WHITE) if colour == (1.0, 1.0, 1.0, 0.0) else [round(float(c), 9) for c in linear(colour)]
+    return {
+        **({"name": name} if name else {}),
+        "pbrMetallicRoughness": {"baseColorFactor": factor, "metallicFactor": 0, "roughnessFactor": 0.5},
+        **({"alphaMode": "BLEND"} if blended else {}),
+        "doubleSided": True,
     }
-    text = json.dumps(content, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 4)
-    with path.open("wb") as out:
-        out.write(struct.pack("<4sII", b"glTF", 2, 12 + 8 + len(text) + 8 + len(binary)))
-        out.write(struct.pack("<I4s", len(text), b"JSON") + text)
-        out.write(struct.pack("<I4s", len(binary), b"BIN\0") + binary)
-    reach(1.0)

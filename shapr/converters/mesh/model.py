@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from shapr.errors import Refused
+
 Vertices = npt.NDArray[np.float64]  # (n, 3)
 Triangles = npt.NDArray[np.int32]  # (m, 3), rows of `Vertices`
 Colour = tuple[float, float, float, float]  # sRGB red, green, blue, and alpha: 0..1. glTF and the kernel are linear.
@@ -68,3 +70,10 @@ class Mesh:
         if factor == 1.0:
             return self
         return replace(self, parts=tuple(replace(part, vertices=part.vertices * factor) for part in self.parts))
+
+
+def in_float32(vertices: Vertices) -> npt.NDArray[np.float32]:
+    """Coordinates for a format of single precision; `invalid_geometry` where they are too large for it."""
+    if np.abs(vertices).max(initial=0) > np.finfo(np.float32).max:
+        raise Refused("invalid_geometry", "a coordinate is too large for single precision")
+    return vertices.astype("<f4")

@@ -1,93 +1,269 @@
-"""Wavefront OBJ: polygons of named groups. Texture, normals, colours, lines and points are passed over."""
+"""Wavefront OBJ: polygons by object, group and material, with colours of materials or vertices."""
 
-from collections.abc import Iterator
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from shapr.converters.mesh.model import Mesh, Part
-from shapr.converters.mesh.polygon import triangulated
+from shapr.converters.mesh import colour, mtl, polygon, text
+from shapr.converters.mesh.model import Colour, Colours, Mesh, Part, Triangles, Vertices
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
+Rows = npt.NDArray[np.int64]
+SPACE = np.zeros(256, bool)
+SPACE[list(b" \t\n\v\f")] = True
+PASSED_OVER = {
+    "vt": "texture coordinates",
+    "vn": "normals",
+    "l": "lines",
+    "p": "points",
+    "curv": "curves and free-form surfaces",
+    "curv2": "curves and free-form surfaces",
+    "surf": "curves and free-form surfaces",
+}
+
+
+@dataclass
+class _Content:
+    """What the lines of the file say so far."""
+
+    name: str  # of what has no name in the file
+    points: list[Vertices] = field(default_factory=list)
+    colours: list[npt.NDArray[np.float64]] = field(default_factory=list)  # (n, 3), not a number where there is none
+    count: int = 0  # of points
+    sizes: list[Rows] = field(default_factory=list)  # corners of each face
+    corners: list[Rows] = field(default_factory=list)
+    owners: list[Rows] = field(default_factory=list)  # of each face, a number of `groups`
+    groups: dict[tuple[str, str, str], int] = field(default_factory=dict)  # object, group, material
+    current: tuple[str, str, str] = ("", "", "")
+    libraries: dict[str, None] = field(default_factory=dict)
+    passed_over: Counter[str] = field(default_factory=Counter)
+
 
 def read(path: Path, name: str, reach: Reach) -> Mesh:
-    """One part per object or group that has faces; polygons are cut into triangles."""
-    points: list[tuple[float, float, float]] = []
-    groups: dict[str, list[list[int]]] = {}
-    current = groups.setdefault(name, [])
-    for number, line in _lines(path):
-        words = line.split()
-        try:
-            match words[0]:
-                case "v":
-                    x, y, z = words[1:4]
-                    points.append((float(x), float(y), float(z)))
-                case "f":
-                    current.append([_index(word, len(points)) for word in words[1:]])
-                case "o" | "g":
-                    current = groups.setdefault(" ".join(words[1:]) or name, [])
-        except ValueError:
-            raise Refused("corrupt_file", f"line {number} of the OBJ file cannot be read") from None
-    reach(0.5)
-    vertices = np.array(points, dtype=np.float64).reshape(-1, 3)
-    if not any(groups.values()):
+    """One part per object, group and material that has faces; polygons are cut into triangles."""
+    content = _Content(name)
+    pending = b""
+    for chunk in text.chunks(path, lambda done: reach(0.7 * done)):
+        if chunk.endswith(b"\\\n"):
+            pending += chunk  # the line goes on
+            continue
+        _take(content, pending + chunk)
+        pending = b""
+    _take(content, pending)
+    if not content.sizes:
         raise Refused("no_geometry", "the OBJ file holds no face")
+    vertices = np.concatenate(content.points) if content.points else np.empty((0, 3))
+    colours = _colours(content)
+    content.points, content.colours = [], []
+    sizes, corners, owners = (np.concatenate(each) for each in (content.sizes, content.corners, content.owners))
+    if corners.max() >= len(vertices):
+        raise Refused("corrupt_file", "a face of the OBJ file refers to a vertex that is not there")
     if not np.isfinite(vertices).all():
         raise Refused("invalid_geometry", "a coordinate is not a number")
-    return Mesh(tuple(_part(group, vertices, faces) for group, faces in groups.items() if faces))
+    triangles, faces = polygon.triangulated(sizes, corners, vertices)
+    reach(0.9)
+    materials, losses = _materials(content, path.parent)
+    parts = []
+    for key, members in _split(content, owners[faces]):
+        made = _part(key, vertices, colours, triangles[members], name)
+        parts.append(replace(made, colour=materials.get(key[2])))
+    reach(1.0)
+    losses += dict.fromkeys(f"{PASSED_OVER[each]} are passed over" for each in PASSED_OVER if content.passed_over[each])
+    if content.passed_over["dot"]:
+        losses.append(f"{content.passed_over['dot']} faces with less than three corners are passed over")
+    return Mesh(tuple(parts), losses=tuple(losses))
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Logical lines with the number of their last physical one: a backslash at the end continues a line."""
-    pending = ""
-    with path.open(encoding="utf-8", errors="replace", newline=None) as file:
-        for number, raw in enumerate(file, 1):
-            line = pending + raw.rstrip("\r\n")
-            if line.endswith("\\"):
-                pending = line[:-1] + " "
-                continue
-            pending = ""
-            line = line.partition("#")[0]
-            if line and not line.isspace():
-                yield number, line
+def _materials(content: _Content, folder: Path) -> tuple[dict[str, Colour | None], list[str]]:
+    materials, losses = mtl.read(folder, content.libraries)
+    used = {material for (_, _, material) in content.groups if material}
+    if used and not content.libraries:
+        losses.append("materials are named, but no MTL file that describes them")
+    elif used - set(materials) and not losses:
+        losses.append(f"{len(used - set(materials))} of {len(used)} materials are described nowhere")
+    return materials, losses
 
 
-def _index(word: str, count: int) -> int:
-    """A 0-based vertex of `7`, `7/1`, `7//2`, `7/1/2`; negative ones count from the last."""
-    given = int(word.partition("/")[0])
-    index = given - 1 if given > 0 else count + given
-    if given == 0 or index < 0:
-        raise ValueError(word)
-    return index
+def _take(content: _Content, chunk: bytes) -> None:
+    """Whole lines. Points and faces are read all at once, the few others one by one."""
+    if not chunk:
+        return
+    if b"\\\n" in chunk:
+        chunk = chunk.replace(b"\\\n", b" ")
+    data = np.frombuffer(chunk, np.uint8)
+    ends = np.flatnonzero(data == 10)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    if SPACE[data[starts[starts < ends]]].any():
+        _take(content, re.sub(rb"(?m)^[ \t\v\f]+", b"", chunk))
+        return
+    first, second = data[starts], data[np.minimum(starts + 1, ends)]
+    plain = SPACE[second]
+    points, faces = plain & (first == ord("v")), plain & (first == ord("f"))
+    content.passed_over["vt"] += int(((first == ord("v")) & (second == ord("t"))).sum())
+    content.passed_over["vn"] += int(((first == ord("v")) & (second == ord("n"))).sum())
+    before = content.count + np.cumsum(points)
+    _points(content, _lines(data, starts, ends, points))
+    rest = ~points & ~faces & (first != ord("v")) & (first != ord("#")) & (first != 10)
+    states = _statements(content, chunk, np.flatnonzero(rest), starts, ends)
+    numbers = np.flatnonzero(faces)
+    owner = np.array([state for _, state in states])[
+        np.searchsorted([at for at, _ in states], numbers, side="right") - 1
+    ]
+    _faces(content, _lines(data, starts, ends, faces), before[numbers], owner)
 
 
-def _part(name: str, vertices: Any, faces: list[list[int]]) -> Part:
-    """The group's own points only, in the order of the file."""
-    if max(map(max, filter(None, faces)), default=-1) >= len(vertices):
+def _lines(data: text.Bytes, starts: Rows, ends: Rows, wanted: npt.NDArray[np.bool_]) -> bytes:
+    """These lines without their first letter and without comments."""
+    chosen = data[np.repeat(wanted, ends - starts + 1)]
+    lengths = (ends - starts + 1)[wanted]
+    chosen[np.cumsum(lengths) - lengths] = 32
+    found = chosen.tobytes()
+    return re.sub(rb"#[^\n]*", b"", found) if b"#" in found else found
+
+
+def _points(content: _Content, lines: bytes) -> None:
+    """`v x y z`, with w, or with red, green and blue."""
+    values, counts = text.table(lines, "OBJ")
+    if not len(counts):
+        return
+    if counts.min() < 3:
+        raise Refused("corrupt_file", "a vertex of the OBJ file has less than three coordinates")
+    at = np.cumsum(counts) - counts
+    content.points.append(values[at[:, None] + np.arange(3)])
+    colours = np.full((len(counts), 3), np.nan)
+    has = counts >= 6
+    colours[has] = values[at[has][:, None] + np.arange(3, 6)]
+    content.colours.append(colours)
+    content.count += len(counts)
+
+
+def _faces(content: _Content, lines: bytes, before: Rows, owner: Rows) -> None:
+    """`f 7 7/1 7//2 7/1/2`: the vertex is the first number; negative ones count from the last point above."""
+    if b"/" in lines:
+        lines = re.sub(rb"/\S*", b"", lines)
+    given, counts = text.table(lines, "OBJ", np.int64)
+    above = np.repeat(before, counts)
+    corners = np.where(given > 0, given - 1, above + given)
+    if (given == 0).any() or (corners < 0).any():
         raise Refused("corrupt_file", "a face of the OBJ file refers to a vertex that is not there")
-    if any(len(face) < 3 for face in faces):
-        raise Refused("corrupt_file", "a face of the OBJ file has less than three corners")
-    corners = np.array([t for face in faces for t in triangulated(face, vertices)], dtype=np.int32).reshape(-1, 3)
-    used, local = np.unique(corners, return_inverse=True)
-    return Part(name, vertices[used], local.reshape(-1, 3).astype(np.int32))
+    whole = counts >= 3
+    content.passed_over["dot"] += int((~whole).sum())
+    if whole.any():
+        content.sizes.append(counts[whole])
+        content.corners.append(corners[np.repeat(whole, counts)])
+        content.owners.append(owner[whole])
 
 
-def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach, block: int = 50_000) -> None:
-    """One object per part; nine digits give a float32 back exactly."""
+def _statements(content: _Content, chunk: bytes, rows: Rows, starts: Rows, ends: Rows) -> list[tuple[int, int]]:
+    """From which line on which group is the current one."""
+    states = [(-1, content.groups.setdefault(content.current, len(content.groups)))]
+    for row, start, end in zip(rows.tolist(), starts[rows].tolist(), ends[rows].tolist(), strict=True):
+        key, _, said = chunk[start:end].replace(b"\t", b" ").partition(b" ")
+        if key in (b"o", b"g", b"usemtl"):
+            words = said.decode("utf-8", "replace").strip()
+            object, group, material = content.current
+            match key:
+                case b"o":
+                    object = words
+                case b"g":
+                    group = words
+                case _:
+                    material = words
+            content.current = object, group, material
+            states.append((row, content.groups.setdefault(content.current, len(content.groups))))
+        elif key == b"mtllib":
+            content.libraries[said.decode("utf-8", "replace").strip()] = None
+        else:
+            content.passed_over[key[:8].decode("ascii", "replace")] += 1
+    return states
+
+
+def _colours(content: _Content) -> Colours | None:
+    """Of every vertex, if any has one; alpha is 0 where one has none. Some programs count to 255."""
+    colours = np.concatenate(content.colours) if content.colours else np.empty((0, 3))
+    known = np.isfinite(colours).all(axis=1)
+    if not known.any():
+        return None
+    found = colour.from_floats(colours / (255 if colours[known].max() > 1 else 1))
+    found[~known] = 0
+    return found
+
+
+def _split(content: _Content, owners: Rows) -> list[tuple[tuple[str, str, str], Rows]]:
+    """The triangles of each group that has any, in the order of the file."""
+    order = np.argsort(owners, kind="stable")
+    ordered = owners[order]
+    bounds = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1], [True]]))
+    keys = list(content.groups)
+    return [
+        (keys[int(ordered[start])], order[start:end])
+        for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+    ]
+
+
+def _part(
+    key: tuple[str, str, str], vertices: Vertices, colours: Colours | None, corners: Triangles, name: str
+) -> Part:
+    """The group's own points only, in the order of the file."""
+    object, group, material = key
+    low, high = int(corners.min()), int(corners.max())
+    if high - low < 4 * corners.size:
+        used = np.zeros(high - low + 1, bool)
+        used[corners - low] = True
+        rows = np.flatnonzero(used) + low
+        local = (np.cumsum(used) - 1)[corners - low]
+    else:
+        rows, local = np.unique(corners, return_inverse=True)
+    own = None if colours is None else colours[rows]
+    if own is not None and not own[:, 3].all():
+        if not own[:, 3].any():
+            own = None
+        else:
+            own[own[:, 3] == 0] = colour.NEUTRAL
+    return Part(
+        object or group or name,
+        vertices[rows],
+        local.reshape(-1, 3).astype(np.int32),
+        group=group,
+        material=material,
+        vertex_colours=own,
+    )
+
+
+def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None:  # noqa: ARG001 - one for all formats
+    """Objects with groups and materials by name. OBJ keeps what a material looks like in a second file, and an output
+    is one file: colours go with the vertices (`v x y z r g b`), which most programs read. Alpha is lost.
+
+    Nine digits give a float32 back exactly.
+    """
     offset = 1
-    with path.open("w", encoding="utf-8") as out:
+    named: tuple[str, ...] = ()
+    with path.open("w", encoding="utf-8", newline="\n") as out:
         for number, part in enumerate(mesh.parts, 1):
-            name = "".join(c if c.isprintable() else "_" for c in part.name).strip() or f"part_{number}"
-            out.write(f"o {name}\n")
-            _rows(out, "v %.9g %.9g %.9g\n", part.vertices, block)
-            _rows(out, "f %d %d %d\n", part.corners + offset, block)
-            offset += len(part.vertices)
+            now = (_word(part.name) or f"part_{number}", _word(part.group), _word(part.material))
+            if now[:1] != named[:1]:
+                out.write(f"o {now[0]}\n")
+            if now[1] != (named or ("", "", ""))[1]:
+                out.write(f"g {now[1]}".rstrip() + "\n")
+            vertices, corners, colours = colour.by_vertex(part)
+            if colours is None:
+                text.rows(out, "v %.9g %.9g %.9g\n", vertices)
+            else:
+                text.rows(out, "v %.9g %.9g %.9g %.5g %.5g %.5g\n", np.concatenate([vertices, colours[:, :3] / 255], 1))
+            if now[2] != (named or ("", "", ""))[2]:
+                out.write(f"usemtl {now[2]}".rstrip() + "\n")
+            text.rows(out, "f %d %d %d\n", corners + offset)
+            offset += len(vertices)
+            named = now
             reach(number / len(mesh.parts))
 
 
-def _rows(out: Any, line: str, values: Any, block: int) -> None:
-    for at in range(0, len(values), block):
-        some = values[at : at + block]
-        out.write((line * len(some)) % tuple(some.ravel().tolist()))
+def _word(name: str) -> str:
+    """On one line, without the ends that a reader would cut off."""
+    return "".join(c if c.isprintable() else "_" for c in name).strip().rstrip("\\")

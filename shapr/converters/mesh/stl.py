@@ -1,4 +1,4 @@
-"""STL, binary and ASCII. It knows triangles: no units, names or sharing of points."""
+"""STL, binary and ASCII. It knows triangles: no units or sharing of points; ASCII may hold several named solids."""
 
 import re
 import struct
@@ -6,84 +6,133 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from shapr.converters import detect
-from shapr.converters.mesh.model import Mesh, Part
+from shapr.converters.mesh import text
+from shapr.converters.mesh.model import Mesh, Part, Vertices, in_float32
 from shapr.converters.mesh.topology import welded
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
 HEADER = 84  # bytes: 80 of comment, a count
 FACET = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attributes", "<u2")])  # 50 bytes
-VERTEX = re.compile(rb"vertex\s+(\S+)\s+(\S+)\s+(\S+)", re.IGNORECASE)
+VERTEX = re.compile(rb"vertex\s+(\S+\s+\S+\s+\S+)")  # of lower case: IGNORECASE takes three times as long
+# `solid NAME`, where the name may be left out, hold blanks, or run into the first facet.
+SOLID = re.compile(rb"solid\b[ \t]*(.*?)[ \t]*(?=$|\bfacet[ \t]+normal)", re.MULTILINE)
+BLOCK = 1 << 18  # facets
 
 
 def read(path: Path, name: str, reach: Reach) -> Mesh:
     """Its triangles with equal points made one. A count that the size contradicts is a damaged file."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        file_head = file.read(detect.HEAD)
-    head = file_head[:HEADER]
-    (count,) = struct.unpack_from("<I", head, 80) if len(head) == HEADER else (0,)
+        head = file.read(detect.HEAD)
+        file.seek(max(size - 4096, 0))
+        tail = file.read()
+    (count,) = struct.unpack_from("<I", head, 80) if len(head) >= HEADER else (0,)
     exact = size == HEADER + FACET.itemsize * count
-    text = detect.SOLID.match(file_head) is not None
-    if not exact and text and (corners := _ascii(path)) is not None:
-        points = corners
-    elif exact or (not text and HEADER + FACET.itemsize * count <= size):
+    solid = detect.SOLID.match(head) is not None
+    ends = b"endsolid" in tail.lower()
+    if not exact and solid and (ends or b"facet" in head[:4096].lower()):
+        if not ends:
+            raise Refused("corrupt_file", "the STL file is cut short: its solid has no end")
+        solids = _ascii(path, name, reach)
+    elif exact or (not solid and HEADER + FACET.itemsize * count <= size):
         facets = np.fromfile(path, FACET, count, offset=HEADER)
-        points = facets["corners"].reshape(-1, 3).astype(np.float64)
+        solids = [(name, facets["corners"].reshape(-1, 3).astype(np.float64))]
+        reach(0.3)
     else:
         raise Refused("corrupt_file", "the STL file is cut short: it announces more triangles than it holds")
-    reach(0.5)
-    if not len(points):
+    parts = tuple(_part(each, points) for each, points in solids if len(points))
+    if not parts:
         raise Refused("no_geometry", "the STL file holds no triangle")
+    reach(1.0)
+    return Mesh(parts)
+
+
+def _part(name: str, points: Vertices) -> Part:
     if not np.isfinite(points).all():
         raise Refused("invalid_geometry", "a coordinate is not a number")
-    corners32 = np.arange(len(points), dtype=np.int32).reshape(-1, 3)
-    return Mesh((Part(name, *welded(points, corners32)),))
+    return Part(name, *welded(points, np.arange(len(points), dtype=np.int32).reshape(-1, 3)))
 
 
-def _ascii(path: Path) -> np.ndarray | None:
-    """The corners of an ASCII file; None when it is none after all, as some binary headers begin with `solid` too."""
-    content = path.read_bytes()
-    if b"facet" not in content[:4096].lower() and b"endsolid" not in content[-4096:].lower():
-        return None
-    found = VERTEX.findall(content)
-    facets = len(re.findall(rb"endfacet", content, re.IGNORECASE))
-    if len(found) != 3 * facets or b"endsolid" not in content[-4096:].lower():
+def _ascii(path: Path, name: str, reach: Reach) -> list[tuple[str, Vertices]]:
+    """The name of each solid and its corners; solids of one name that follow each other are one."""
+    solids: list[tuple[str, list[Vertices]]] = [(name, [])]
+    for chunk in text.chunks(path, lambda done: reach(0.8 * done), ends=b"endfacet"):
+        lower = chunk.lower()
+        at = 0
+        for statement in SOLID.finditer(lower):
+            line = lower.rfind(b"\n", 0, statement.start()) + 1
+            before = lower[line : statement.start()].strip()
+            if before not in (b"", b"end"):
+                continue  # a word within a name
+            solids[-1][1].append(_corners(lower[at:line]))
+            at = statement.end()
+            said = chunk[slice(*statement.span(1))].decode("utf-8", "replace").strip() or name
+            if not before and said != solids[-1][0]:
+                solids.append((said, []))
+        solids[-1][1].append(_corners(lower[at:]))
+    return [(each, np.concatenate(points)) for each, points in solids]
+
+
+def _corners(data: bytes) -> Vertices:
+    found = VERTEX.findall(data)
+    if len(found) != 3 * data.count(b"endfacet"):
         raise Refused("corrupt_file", "the STL file is cut short, or a facet has not three corners")
     try:
-        return np.array(found, dtype="S").astype(np.float64).reshape(-1, 3)
+        points: Vertices = text.numbers(b" ".join(found), 3 * len(found)).reshape(-1, 3)
     except ValueError:
         raise Refused("corrupt_file", "a coordinate of the STL file is not a number") from None
+    return points
 
 
 def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None:
-    """Coordinates as float32; normals by the right-hand rule, zero for triangles without area."""
+    """Coordinates as float32; normals by the right-hand rule, zero for triangles without area.
+
+    ASCII has a solid per run of parts of one name; binary knows none.
+    """
     whole = Part.joined(mesh.parts)
-    corners = whole.vertices[whole.corners].astype("<f4")
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
-    normals = np.divide(normals, lengths, out=np.zeros_like(normals), where=lengths > 0)
+    vertices = in_float32(whole.vertices)
     if options["encoding"] == "ascii":
-        _write_ascii(path, normals, corners)
+        _write_ascii(mesh, path, vertices, whole.corners, reach)
         return
-    facets = np.zeros(len(corners), FACET)
-    facets["normal"], facets["corners"] = normals, corners
     with path.open("wb") as out:
-        out.write(b"binary STL".ljust(80) + struct.pack("<I", len(facets)))
-        facets.tofile(out)
-    reach(1.0)
+        out.write(b"binary STL".ljust(80) + struct.pack("<I", len(whole.corners)))
+        for at in range(0, len(whole.corners), BLOCK):
+            corners = vertices[whole.corners[at : at + BLOCK]]
+            facets = np.zeros(len(corners), FACET)
+            facets["normal"], facets["corners"] = _normals(corners), corners
+            facets.tofile(out)
+            reach(min(at + BLOCK, len(whole.corners)) / len(whole.corners))
 
 
-def _write_ascii(path: Path, normals: np.ndarray, corners: np.ndarray, block: int = 20_000) -> None:
+def _normals(corners: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    a, b, c = np.moveaxis(corners.astype(np.float64), 1, 0)
+    normals = np.cross(b - a, c - a)
+    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+    unit: npt.NDArray[np.float64] = np.divide(normals, lengths, out=np.zeros_like(normals), where=lengths > 0)
+    return unit
+
+
+def _write_ascii(mesh: Mesh, path: Path, vertices: Any, corners: Any, reach: Reach, block: int = 20_000) -> None:
     line = (
         "facet normal %.7g %.7g %.7g\n outer loop\n" + "  vertex %.9g %.9g %.9g\n" * 3 + " endloop\nendfacet\n"
     )  # nine digits give a float32 back exactly
-    rows = np.concatenate([normals, corners.reshape(-1, 9)], axis=1)
-    with path.open("w") as out:
-        out.write("solid model\n")
-        for at in range(0, len(rows), block):
-            some = rows[at : at + block]
-            out.write((line * len(some)) % tuple(some.ravel().tolist()))
-        out.write("endsolid model\n")
+    solids: list[tuple[str, int, int]] = []  # name, first and last facet
+    end = 0
+    for part in mesh.parts:
+        begin, end = end, end + len(part.corners)
+        name = " ".join("".join(c if c.isprintable() else " " for c in part.name).split()) or "model"
+        if solids and solids[-1][0] == name:
+            begin = solids.pop()[1]
+        solids.append((name, begin, end))
+    with path.open("w", encoding="utf-8") as out:
+        for name, begin, end in solids:
+            out.write(f"solid {name}\n")
+            for at in range(begin, end, block):
+                some = vertices[corners[at : min(at + block, end)]]
+                text.rows(out, line, np.concatenate([_normals(some), some.reshape(-1, 9)], axis=1))
+                reach(min(at + block, end) / len(corners))
+            out.write(f"endsolid {name}\n")

@@ -1,4 +1,4 @@
-"""How triangles hang together: welding, components, closed or open."""
+"""How triangles hang together: welding, surfaces, closed or open, winding."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,15 @@ import numpy.typing as npt
 
 from shapr.converters.mesh.model import Triangles, Vertices
 
+Rows = npt.NDArray[np.int64]
+MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))  # of xxHash
+
 
 @dataclass(frozen=True)
 class Component:
     """Triangles that share vertices. `members` are rows of the triangle array; `volume` is signed, in mm³."""
 
-    members: npt.NDArray[np.int64]
+    members: Rows
     closed: bool  # every edge belongs to two triangles
     oriented: bool  # and they run along it in opposite directions
     volume: float
@@ -24,27 +27,81 @@ class Component:
         return bool((self.low <= other.low).all() and (self.high >= other.high).all())
 
 
+@dataclass(frozen=True)
+class Surfaces:
+    """Triangles that hang together by edges that two of them share; numbered in the order of their first triangle."""
+
+    labels: Rows  # (m,): the surface of every triangle
+    closed: npt.NDArray[np.bool_]  # (k,): every edge belongs to two of its triangles
+    oriented: npt.NDArray[np.bool_]  # (k,): no edge is run along twice in one direction
+
+    def __len__(self) -> int:
+        return len(self.closed)
+
+
+def same_points(points: Vertices) -> tuple[Rows, Rows]:
+    """The first row of each different point, in their order, and for every row which of those it is."""
+    keys = np.ascontiguousarray(points + 0.0).view(np.uint64)  # + 0.0 makes -0.0 equal to 0.0
+    mixed = np.zeros(len(keys), np.uint64)
+    for axis in range(3):
+        mixed = (mixed ^ keys[:, axis]) * MIX[axis]
+        mixed ^= mixed >> np.uint64(29)
+    first, inverse = _alike(np.argsort(mixed), mixed)
+    if (keys[first][inverse] != keys).any():  # two points with one hash: three times as slow, and exact
+        order = np.lexsort(keys.T)
+        changes = (keys[order][1:] != keys[order][:-1]).any(axis=1)
+        number = np.empty(len(keys), np.int64)
+        number[order] = np.concatenate([[0], np.cumsum(changes)])
+        first, inverse = _alike(order, number)
+    return first, inverse
+
+
+def _alike(order: Rows, keys: npt.NDArray[np.uint64] | Rows) -> tuple[Rows, Rows]:
+    """`order` sorts the keys. The first row of each different key, in their order, and which one each row is."""
+    if not len(order):
+        return order, order
+    ordered = keys[order]
+    begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    first = np.minimum.reduceat(order, np.flatnonzero(begins))
+    by_first = np.argsort(first)
+    rank = np.empty_like(by_first)
+    rank[by_first] = np.arange(len(by_first))
+    inverse = np.empty_like(order)
+    inverse[order] = rank[np.cumsum(begins) - 1]
+    return first[by_first], inverse
+
+
 def welded(vertices: Vertices, triangles: Triangles, tolerance: float = 0.0) -> tuple[Vertices, Triangles]:
     """Equal points made one, or those in one cell of a grid as wide as `tolerance` (mm).
 
     Keeps the order in which points first occur, so the result repeats.
     """
-    keys = vertices if tolerance == 0.0 else np.round(vertices / tolerance)
-    rows = np.ascontiguousarray(keys + 0.0).view("V24").ravel()  # + 0.0 makes -0.0 equal to 0.0
-    _, first, inverse = np.unique(rows, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return vertices[first[order]], rank[inverse.ravel()][triangles].astype(np.int32)
+    first, inverse = same_points(vertices if tolerance == 0.0 else np.round(vertices / tolerance))
+    return vertices[first], inverse.astype(np.int32)[triangles]
 
 
 def cleaned(vertices: Vertices, triangles: Triangles, tolerance: float = 0.0) -> tuple[Vertices, Triangles]:
     """Welded, without triangles that have no area and without a second copy of a triangle."""
     vertices, triangles = welded(vertices, triangles, tolerance)
+    triangles = without_slivers(vertices, triangles[cornered(triangles)])[0]
+    return vertices, triangles[single(triangles)]
+
+
+def cornered(triangles: Triangles) -> npt.NDArray[np.bool_]:
+    """Which triangles have three different corners."""
     a, b, c = triangles.T
-    triangles = without_slivers(vertices, triangles[(a != b) & (b != c) & (c != a)])
-    _, once = np.unique(np.sort(triangles, axis=1), axis=0, return_index=True)
-    return vertices, triangles[np.sort(once)]
+    result: npt.NDArray[np.bool_] = (a != b) & (b != c) & (c != a)
+    return result
+
+
+def single(triangles: Triangles) -> Rows:
+    """The first triangle over each three corners, however they are wound."""
+    low, middle, high = np.sort(triangles, axis=1).astype(np.uint64).T
+    edges = low << np.uint64(32) | middle
+    order = np.lexsort((high, edges))
+    repeats = (edges[order][1:] == edges[order][:-1]) & (high[order][1:] == high[order][:-1])
+    groups = np.flatnonzero(np.concatenate([[True], ~repeats]))
+    return np.sort(np.minimum.reduceat(order, groups)) if len(order) else order
 
 
 def flat(vertices: Vertices, triangles: Triangles) -> npt.NDArray[np.bool_]:
@@ -56,38 +113,54 @@ def flat(vertices: Vertices, triangles: Triangles) -> npt.NDArray[np.bool_]:
     return result
 
 
-def without_slivers(vertices: Vertices, triangles: Triangles) -> Triangles:
-    """Flat triangles taken out without tearing the surface.
+def without_slivers(vertices: Vertices, triangles: Triangles, most: int = 20_000) -> tuple[Triangles, Rows]:
+    """Flat triangles taken out without tearing the surface; and which triangle each of the result was, or is part of.
 
     A flat triangle A-B-C, with B on the line between A and C, closes the gap between the neighbour across AC and those
     across AB and BC. The neighbour across AC is split at B instead. Flat ones in a row are taken from the outside in.
+    More than `most` are only left out: such a mesh is not one surface with a few bad spots.
     """
+    origin = np.arange(len(triangles))
+    is_flat = flat(vertices, triangles)
     for _ in range(50):  # the longest row of flat triangles that is taken apart
-        is_flat = flat(vertices, triangles)
-        slivers = np.flatnonzero(is_flat)
-        if not len(slivers):
+        if not is_flat.any() or is_flat.sum() > most:
             break
-        rows: list[list[int] | None] = list(triangles.tolist())
-        across: dict[tuple[int, int], list[int]] = {}
-        for at, row in enumerate(triangles.tolist()):
-            for edge in _edges(row):
-                across.setdefault(edge, []).append(at)
-        touched: set[int] = set()
-        for at in slivers.tolist():
-            row = rows[at]
-            if row is None or at in touched:
-                continue
-            (start, end), middle = _longest(vertices, row)
-            neighbours = [other for other in across[min(start, end), max(start, end)] if other != at]
-            if touched.intersection(neighbours) or any(is_flat[other] for other in neighbours):
-                continue  # in a later round
-            rows[at] = None
-            if len(neighbours) == 1 and (other := rows[neighbours[0]]) is not None:
-                rows[neighbours[0]] = [middle if corner == start else corner for corner in other]
-                rows.append([middle if corner == end else corner for corner in other])
-                touched |= {at, neighbours[0]}
-        triangles = np.array([row for row in rows if row is not None and len(set(row)) == 3], np.int32).reshape(-1, 3)
-    return triangles[~flat(vertices, triangles)]
+        keys = edge_keys(triangles)
+        near = np.isin(keys, keys[is_flat]).any(axis=1)  # the only ones that change
+        rows, origins = _round(vertices, triangles[near], is_flat[near], origin[near])
+        triangles = np.concatenate([triangles[~near], rows])
+        origin = np.concatenate([origin[~near], origins])
+        is_flat = flat(vertices, triangles)
+    order = np.argsort(origin[~is_flat], kind="stable")
+    return triangles[~is_flat][order], origin[~is_flat][order]
+
+
+def _round(
+    vertices: Vertices, triangles: Triangles, is_flat: npt.NDArray[np.bool_], origin: Rows
+) -> tuple[Triangles, Rows]:
+    rows: list[list[int] | None] = list(triangles.tolist())
+    origins = origin.tolist()
+    across: dict[tuple[int, int], list[int]] = {}
+    for at, row in enumerate(triangles.tolist()):
+        for edge in _edges(row):
+            across.setdefault(edge, []).append(at)
+    touched: set[int] = set()
+    for at in np.flatnonzero(is_flat).tolist():
+        row = rows[at]
+        if row is None or at in touched:
+            continue
+        (start, end), middle = _longest(vertices, row)
+        neighbours = [other for other in across[min(start, end), max(start, end)] if other != at]
+        if touched.intersection(neighbours) or any(is_flat[other] for other in neighbours):
+            continue  # in a later round
+        rows[at] = None
+        if len(neighbours) == 1 and (other := rows[neighbours[0]]) is not None:
+            rows[neighbours[0]] = [middle if corner == start else corner for corner in other]
+            rows.append([middle if corner == end else corner for corner in other])
+            origins.append(origins[neighbours[0]])
+            touched |= {at, neighbours[0]}
+    kept = [at for at, row in enumerate(rows) if row is not None and len(set(row)) == 3]
+    return np.array([rows[at] for at in kept], np.int32).reshape(-1, 3), np.array([origins[at] for at in kept], int)
 
 
 def _edges(row: list[int]) -> list[tuple[int, int]]:
@@ -101,90 +174,124 @@ def _longest(vertices: Vertices, row: list[int]) -> tuple[tuple[int, int], int]:
     return (start, end), middle
 
 
-def components(vertices: Vertices, triangles: Triangles) -> tuple[Triangles, list[Component]]:
-    """The surfaces, in the order of their first triangle: triangles that share an edge with one other only.
-
-    Two cubes that touch along an edge are two. The triangles come back wound alike within each closed surface.
-    """
-    pairs = _neighbours(triangles)
-    labels = _labels(len(triangles), pairs)
-    order = np.argsort(labels, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
-    wound = triangles.copy()
-    found = []
-    for members in sorted(groups, key=lambda group: int(group[0])):
-        closed, oriented = closure(wound[members])
-        if closed and not oriented:
-            wound[members] = _wound(wound[members])
-            oriented = closure(wound[members])[1]
-        found.append(_component(vertices, wound[members], members, closed, oriented))
-    return wound, found
-
-
-def _neighbours(triangles: Triangles) -> npt.NDArray[np.int64]:
-    """(k, 2): the two triangles of every edge that has two."""
-    keys = _keys(triangles).ravel()
-    order = np.argsort(keys, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(keys[order]) != 0])
-    counts = np.diff(np.r_[starts, len(keys)])
-    twos = starts[counts == 2]
-    return np.stack([order[twos], order[twos + 1]], axis=1) // 3
-
-
-def _keys(triangles: Triangles) -> npt.NDArray[np.uint64]:
+def edge_keys(triangles: Triangles) -> npt.NDArray[np.uint64]:
     """(m, 3): a number per undirected edge."""
     start, end = triangles.astype(np.uint64), triangles[:, [1, 2, 0]].astype(np.uint64)
     return np.minimum(start, end) << np.uint64(32) | np.maximum(start, end)
 
 
-def _labels(count: int, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """For every triangle the smallest triangle it is connected with."""
+def surfaces(triangles: Triangles) -> Surfaces:
+    """Two cubes that touch along an edge are two surfaces: there four triangles meet, and none is connected by it."""
+    keys = edge_keys(triangles).ravel()
+    forward = (triangles < triangles[:, [1, 2, 0]]).ravel()
+    order = np.argsort(keys)
+    starts, counts = _runs(keys[order])
+    pairs = _pairs(order, starts, counts)
+    _, labels = _alike_labels(connected(len(triangles), pairs // 3))
+    count = int(labels.max(initial=-1)) + 1
+    closed, oriented = np.ones(count, bool), np.ones(count, bool)
+    closed[labels[order[starts[counts == 1]] // 3]] = False
+    oriented[labels[pairs[forward[pairs[:, 0]] == forward[pairs[:, 1]], 0] // 3]] = False
+    many = order[np.repeat(counts > 2, counts)]  # where surfaces touch: two of one surface?
+    again = np.lexsort((keys[many], labels[many // 3]))
+    many = many[again]
+    differ = (keys[many][1:] != keys[many][:-1]) | (labels[many // 3][1:] != labels[many // 3][:-1])
+    starts = np.flatnonzero(np.concatenate([[True], differ])) if len(many) else many
+    counts = np.diff(starts, append=len(many))
+    closed[labels[many[starts[counts != 2]] // 3]] = False
+    pairs = _pairs(many, starts, counts)
+    oriented[labels[pairs[forward[pairs[:, 0]] == forward[pairs[:, 1]], 0] // 3]] = False
+    return Surfaces(labels, closed, oriented)
+
+
+def _runs(ordered: npt.NDArray[np.uint64]) -> tuple[Rows, Rows]:
+    """Where each run of equal keys starts, and how long it is."""
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])) if len(ordered) else np.empty(0, int)
+    return starts, np.diff(starts, append=len(ordered))
+
+
+def _pairs(order: Rows, starts: Rows, counts: Rows) -> Rows:
+    """(k, 2): the two half-edges of every edge that has two."""
+    twos = starts[counts == 2]
+    return np.stack([order[twos], order[twos + 1]], axis=1)
+
+
+def _alike_labels(labels: Rows) -> tuple[Rows, Rows]:
+    """Labels that are the first member's row, renumbered 0, 1, ... ; and those rows."""
+    firsts = np.flatnonzero(labels == np.arange(len(labels)))
+    number = np.empty(len(labels), np.int64)
+    number[firsts] = np.arange(len(firsts))
+    return firsts, number[labels]
+
+
+def connected(count: int, pairs: Rows) -> Rows:
+    """For every one of `count` the smallest that it is connected with.
+
+    Each tree hangs itself on its smallest neighbour, trees become stars, edges within a star go: few rounds, whatever
+    the shape (a strip of a million triangles takes ten).
+    """
     labels = np.arange(count)
-    while True:
-        smaller = labels.copy()
-        least = labels[pairs].min(axis=1)
-        np.minimum.at(smaller, pairs[:, 0], least)
-        np.minimum.at(smaller, pairs[:, 1], least)
-        smaller = np.minimum(smaller, smaller[smaller])
-        if (smaller == labels).all():
-            return labels
-        labels = smaller
+    one, other = pairs[:, 0], pairs[:, 1]
+    while len(one):
+        low, high = np.minimum(one, other), np.maximum(one, other)
+        np.minimum.at(labels, high, low)
+        while (labels[labels] != labels).any():
+            labels = labels[labels]
+        one, other = labels[one], labels[other]
+        apart = one != other
+        one, other = one[apart], other[apart]
+    return labels
 
 
-def _wound(triangles: Triangles) -> Triangles:
-    """A closed surface with every triangle wound like the first, so that each edge runs both ways; then outwards."""
-    rows = triangles.tolist()
-    across: dict[tuple[int, int], list[int]] = {}
-    for at, row in enumerate(rows):
-        for edge in _edges(row):
-            across.setdefault(edge, []).append(at)
-    seen, waiting = {0}, [0]
-    while waiting:
-        row = rows[waiting.pop()]
-        directed = set(zip(row, (row[1], row[2], row[0]), strict=True))
-        for edge in _edges(row):
-            for other in across[edge]:
-                if other not in seen:
-                    seen.add(other)
-                    waiting.append(other)
-                    a, b, c = rows[other]
-                    if directed & {(a, b), (b, c), (c, a)}:
-                        rows[other] = [a, c, b]
-    return np.array(rows, dtype=np.int32)
+def wound(triangles: Triangles) -> tuple[Triangles, int]:
+    """Every surface wound like its first triangle where it can be, so that each edge runs both ways; how many turned.
+
+    By the surface's double cover: each triangle as it is and turned over, connected with the side of its neighbour
+    that agrees. What is connected with the first triangle as it is stays so.
+    """
+    count = len(triangles)
+    keys = edge_keys(triangles).ravel()
+    forward = (triangles < triangles[:, [1, 2, 0]]).ravel()
+    order = np.argsort(keys)
+    pairs = _pairs(order, *_runs(keys[order]))
+    alike = (forward[pairs[:, 0]] != forward[pairs[:, 1]]).astype(np.int64)
+    one, other = pairs.T // 3
+    sides = [np.stack([one, other + count * (1 - alike)], axis=1), np.stack([one + count, other + count * alike], 1)]
+    labels = connected(2 * count, np.concatenate(sides))
+    turned = labels[:count] != connected(count, pairs // 3)
+    result = triangles.copy()
+    result[turned] = result[turned][:, [0, 2, 1]]
+    return result, int(turned.sum())
 
 
-def _component(
-    vertices: Vertices, mine: Triangles, members: npt.NDArray[np.int64], closed: bool, oriented: bool
-) -> Component:
+def components(vertices: Vertices, triangles: Triangles) -> tuple[Triangles, list[Component]]:
+    """The surfaces, in the order of their first triangle.
+
+    The triangles come back wound alike within each closed surface.
+    """
+    before = surfaces(triangles)
+    again = (before.closed & ~before.oriented)[before.labels]
+    result = triangles.copy()
+    result[again] = wound(triangles[again])[0]
+    found = surfaces(result)
+    order = np.argsort(found.labels, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(found.labels[order])) + 1) if len(order) else []
+    oriented = found.oriented.tolist()
+    closed = found.closed.tolist()
+    return result, [
+        _component(vertices, result[members], members, closed[at], oriented[at]) for at, members in enumerate(groups)
+    ]
+
+
+def _component(vertices: Vertices, mine: Triangles, members: Rows, closed: bool, oriented: bool) -> Component:
     points = vertices[np.unique(mine)]
-    a, b, c = (vertices[mine[:, at]] - points.mean(axis=0) for at in range(3))
-    volume = float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
+    volume = float(volumes(vertices, mine, points.mean(axis=0)).sum())
     return Component(members, closed, oriented, volume, points.min(axis=0), points.max(axis=0))
 
 
-def closure(triangles: Triangles) -> tuple[bool, bool]:
-    """Whether every edge has two triangles, and whether no directed edge occurs twice."""
-    _, shared = np.unique(_keys(triangles), return_counts=True)
-    start, end = triangles.astype(np.uint64), triangles[:, [1, 2, 0]].astype(np.uint64)
-    directed = np.unique(start << np.uint64(32) | end)
-    return bool((shared == 2).all()), len(directed) == triangles.size
+def volumes(vertices: Vertices, triangles: Triangles, about: Vertices) -> npt.NDArray[np.float64]:
+    """(m,): the signed volume of each triangle's tetrahedron with the point `about`; their sum is that of a closed
+    surface."""
+    a, b, c = (vertices[triangles[:, at]] - about for at in range(3))
+    result: npt.NDArray[np.float64] = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6
+    return result

@@ -12,7 +12,9 @@ from pathlib import Path
 from types import TracebackType
 
 from shapr.converters.run.job import Limits
+from shapr.converters.run.launch import Bounds, Order
 from shapr.converters.run.limits import alive, before_exec, resident
+from shapr.converters.run.sandbox import Fence, Level
 from shapr.errors import Refused
 
 LOOK = 0.25  # seconds between two looks at a running child
@@ -23,11 +25,22 @@ GONE = 500  # hundredths of a second that a killed group has to be gone
 
 @dataclass(frozen=True)
 class Program:
-    """What to start: the command, the folder it works in, and all of its environment."""
+    """What to start: the command, the folder it works in, all of its environment, and the fence around it."""
 
     command: tuple[str, ...]
     folder: Path
     environment: dict[str, str]
+    fence: Fence | None = None
+    level: Level = "strict"
+
+    def launched(self, report: int) -> tuple[str, ...]:
+        """The command by way of the launcher, which puts up the fence."""
+        if not self.fence:
+            return self.command
+        limits, readable = self.fence.limits, tuple(map(str, self.fence.readable))
+        bounds = Bounds(limits.cpu, limits.memory, limits.output)
+        scratch, programs = str(self.fence.scratch), self.fence.programs
+        return Order(os.getpid(), report, self.level, scratch, readable, bounds, programs).command(self.command)
 
 
 class Words:
@@ -87,16 +100,17 @@ async def run(
     limit. Whatever happens, its group is gone when this returns or raises.
     """
     words = Words()
-    with Pipe() as stderr, Pipe() as stdout:
+    with Pipe() as stderr, Pipe() as stdout, Pipe() as report:
         child = await asyncio.create_subprocess_exec(
-            *program.command,
+            *program.launched(report.childs),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=stdout.childs if hear else asyncio.subprocess.DEVNULL,
             stderr=stderr.childs,
             cwd=program.folder,
             env=program.environment,
             start_new_session=True,
-            preexec_fn=before_exec(limits),
+            pass_fds=(report.childs,) if program.fence else (),
+            preexec_fn=None if program.fence else before_exec(limits),
         )
 
         def listen() -> None:
@@ -108,9 +122,13 @@ async def run(
         try:
             stderr.started()
             stdout.started()
+            report.started()
             code = await watch(child.wait(), child.pid, limits, end, listen)
         finally:
             await asyncio.shield(_kill(child))
+        if prevented := report.take():
+            number, _, why = prevented.decode().partition(" ")
+            raise OSError(int(number), why)
     return code, words
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from shapr.conversion import Conversion, Source
-from shapr.converters import formats, stub
+from shapr.converters import archive, formats, stub
 from shapr.converters.run.admission import Admission, available, need
 from shapr.converters.run.external import External, unavailable
 from shapr.converters.run.job import Converted, Job, Limits, Written
@@ -50,7 +50,9 @@ class Converters:
         """What decides, beside the file and its options, what is made of it. A program that is plugged in sees the
         file's name, and may go by it: the stub does."""
         version = self.version(source.format)
-        return f"{version} of {source.name}" if source.format in self.plugged else version
+        if source.format in self.plugged:
+            return f"{version} of {source.name}"
+        return f"{version} of an archive" if archive.is_archive(source.name) else version
 
     async def convert(
         self, conversion: Conversion, source: Path, folder: Path, progress: Callable[[int], None]
@@ -85,7 +87,7 @@ class Converters:
         return {"converter": "external", "version": version}
 
     async def warm(self) -> None:
-        """Load the kernel before the first job asks for it. What prevents that is in the log, and each job tries again."""
+        """Load the kernel before the first job asks. What prevents that is in the log, and each job tries again."""
         with contextlib.suppress(Unavailable):
             await self.built_in.zygote.start()
 
@@ -108,9 +110,10 @@ class Converters:
 def _external(settings: Settings, format: str) -> External:
     program: Path | None = getattr(settings, f"converter_{format}")
     if program is not None:
-        return External((str(program),), program.name, "external")
+        readable = tuple(Path(each) for each in settings.sandbox_readable.split(":") if each)
+        return External((str(program),), program.name, "external", settings.sandbox, readable)
     # By its file, isolated: it needs nothing of ours, and starts in a blink.
-    return External((sys.executable, "-I", str(stub.__file__)), "stub", "stub")
+    return External((sys.executable, "-I", str(stub.__file__)), "stub", "stub", settings.sandbox)
 
 
 def own_version() -> str:

@@ -23,6 +23,7 @@ from shapr.converters import detect
 from shapr.converters.formats import FORMATS, Converter
 from shapr.converters.run import child
 from shapr.converters.run.job import ONCE_MORE, Job, Written
+from shapr.converters.run.sandbox import Fence, Level, program_paths
 from shapr.errors import Refused, Unavailable
 
 log = structlog.get_logger()
@@ -57,11 +58,16 @@ class Progress:
 
 @dataclass(frozen=True)
 class External:
-    """A program that reads one source format. `name` is what the log calls it, `kind` what it counts as."""
+    """A program that reads one source format. `name` is what the log calls it, `kind` what it counts as.
+
+    `readable`: what it may read beside its own folder, the system's programs and the job's scratch dir.
+    """
 
     command: tuple[str, ...]
     name: str
     kind: Converter
+    sandbox: Level = "strict"
+    readable: tuple[Path, ...] = ()
 
     async def convert(self, job: Job, progress: Callable[[int], None]) -> tuple[Written, ...]:
         """The outputs of a job, each written or failed by itself; `progress` gets 0..100, never falling.
@@ -100,9 +106,11 @@ class External:
         folder, source, output = _laid_out(job, format)
         command = (*self.command, str(source), format, str(output))
         heard = Progress()
+        readable = program_paths(Path(self.command[0]), self.readable)
+        fence = Fence(job.scratch.resolve(), readable, job.limits, programs=True)
         try:
             code, words = await child.run(
-                child.Program(command, folder, environment(folder)),
+                child.Program(command, folder, environment(folder), fence, self.sandbox),
                 job.limits,
                 end,
                 look=lambda: reach(heard.percent),

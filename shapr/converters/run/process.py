@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import structlog
-from pydantic import ValidationError
 
 from shapr.converters.progress import Reading
+from shapr.converters.run import left
 from shapr.converters.run.child import meaning
-from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job, Written
+from shapr.converters.run.job import JOB, PROGRESS, Job, Written
 from shapr.converters.run.zygote import ROOT, Zygote
 from shapr.errors import Refused
 from shapr.settings import Settings
@@ -24,7 +24,7 @@ class Converter:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.zygote = Zygote("degrade")
+        self.zygote = Zygote(settings.sandbox)
         # The child writes nothing here; compiled beforehand, it starts sooner and the same way every time.
         compileall.compile_dir(ROOT / "shapr", quiet=2)
 
@@ -41,7 +41,7 @@ class Converter:
             code, words = await self.zygote.run(job.scratch, job.limits, end, lambda: progress(reading.percent()))
         finally:
             reading.close()
-        return answered(job.scratch, code, words.last)
+        return answered(job, code, words.last)
 
     def close(self) -> None:
         self.zygote.close()
@@ -55,17 +55,17 @@ def inside(job: Job) -> Job:
     return job.model_copy(update={"scratch": Path(), "source": Path(os.path.relpath(job.source, job.scratch))})
 
 
-def answered(scratch: Path, code: int, last_words: str) -> tuple[Written, ...]:
+def answered(job: Job, code: int, last_words: str) -> tuple[Written, ...]:
     """What the child left behind, or what its end means. A crash's last words go to the log, for whoever mends it."""
     try:
-        answer = Answer.model_validate_json((scratch / ANSWER).read_bytes())
-    except (FileNotFoundError, ValidationError):
+        answer = left.answer(job.scratch, tuple(format for format, _ in job.outputs))
+    except ValueError:
+        answer = None
+    if answer is None:
         log.warning("converter_ended", code=code, last_words=last_words)
-        raise Refused(*meaning(code, last_words)) from None
+        raise Refused(*meaning(code, last_words))
     if any(each.error and each.error.code == "converter_crashed" for each in answer.written):
         log.warning("output_crashed", last_words=last_words)
     if answer.error:
         raise Refused(answer.error.code, answer.error.detail)
-    return tuple(
-        each.model_copy(update={"path": scratch / each.path}) if each.path else each for each in answer.written
-    )
+    return answer.written

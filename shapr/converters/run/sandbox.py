@@ -30,7 +30,7 @@ PACKAGE = Path(__file__).parents[2]
 SYSTEM = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
 PROGRAMS = (
     *("/usr", "/bin", "/sbin", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime"),
-    *("/etc/nsswitch.conf", "/etc/passwd", "/etc/group", "/etc/fonts", "/etc/mime.types"),
+    "/etc/fonts",
 )
 # What libraries ask of the machine: its processors, its memory; and the process of itself.
 SEEN = (
@@ -92,14 +92,21 @@ def confine(fence: Fence, level: Level = "strict") -> tuple[str, ...]:
 def runtime_paths() -> tuple[Path, ...]:
     """What our own child reads while it runs: Python, the packages, the system's libraries, our code."""
     python = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    python |= {each for each in sys.path if each.endswith(("/site-packages", "/dist-packages"))}
     parts = (*sorted(python), f"{sys.base_prefix}/lib", f"{sys.prefix}/pyvenv.cfg", sys.executable, *SYSTEM)
     return (PACKAGE, *map(Path, parts))
 
 
 def program_paths(program: Path, more: tuple[Path, ...] = ()) -> tuple[Path, ...]:
     """What a program reads that is plugged in: its folder, the system's programs and libraries, our Python, `more`."""
-    folders = {program.parent, program.resolve().parent}  # it may be a link to where it is installed
-    return (*sorted(folders), *more, *runtime_paths(), *map(Path, PROGRAMS))
+    own = {_installed(each) for each in (program, program.resolve())}  # it may be a link to where it is installed
+    return (*sorted(own), *more, *runtime_paths(), *map(Path, PROGRAMS))
+
+
+def _installed(program: Path) -> Path:
+    """Its folder; the program alone, where the folder holds other things than a program: a home, or ourselves."""
+    others = (Path(os.environ.get("HOME", "/")), PACKAGE)
+    return program if any(each.is_relative_to(program.parent) for each in others) else program.parent
 
 
 def _limits(fence: Fence) -> None:

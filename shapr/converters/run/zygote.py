@@ -59,7 +59,7 @@ class Process:
                 # By the thread that lives as long as the worker: it is that thread's death that the signal tells.
                 self.popen = subprocess.Popen(
                     (sys.executable, "-sP", "-m", "shapr.converters.nursery", str(os.getpid())),
-                    stdin=theirs,
+                    stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=self.stderr.childs,
                     cwd="/",
@@ -155,7 +155,7 @@ class Zygote:
         """As `child.run`, of the job that lies in a scratch dir. Raises Unavailable when a zygote cannot be started or
         died with the job."""
         words = Words()
-        order = Order(scratch=scratch.absolute(), limits=limits, level=self.level)
+        order = Order(scratch=scratch, limits=limits, level=self.level)
         with Pipe() as stderr:
             async with self._born(order, stderr) as born:
 

@@ -1,0 +1,66 @@
+"""Colours of a mesh for formats that know them by vertex or by face only, or the other way round."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from shapr.converters.mesh.model import Colour, Colours, Mesh, Part, Triangles, Vertices
+
+NEUTRAL = (192, 192, 192, 255)  # what has no colour, in a file that gives one to everything
+
+
+def as_bytes(colour: Colour) -> tuple[int, int, int, int]:
+    red, green, blue, alpha = (round(255 * min(max(value, 0.0), 1.0)) for value in colour)
+    return red, green, blue, alpha
+
+
+def from_floats(values: Any) -> Colours:
+    """(n, 3) or (n, 4) of 0..1 as 0..255; what is not a number becomes 0."""
+    bounded = np.clip(np.nan_to_num(values, nan=0.0), 0.0, 1.0)
+    result = np.full((len(values), 4), 255, np.uint8)
+    result[:, : bounded.shape[1]] = np.round(255 * bounded)
+    return result
+
+
+def coloured(mesh: Mesh) -> bool:
+    return any(
+        part.colour is not None or part.vertex_colours is not None or part.face_colours is not None
+        for part in mesh.parts
+    )
+
+
+def of_faces(parts: Sequence[Part]) -> Colours:
+    """The colour of every triangle of parts that have none by vertex."""
+    return np.concatenate([_faces(part) for part in parts])
+
+
+def _faces(part: Part) -> Colours:
+    if part.face_colours is not None:
+        return part.face_colours
+    own = NEUTRAL if part.colour is None else as_bytes(part.colour)
+    return np.tile(np.array(own, np.uint8), (len(part.corners), 1))
+
+
+def by_vertex(part: Part) -> tuple[Vertices, Triangles, Colours | None]:
+    """The part with a colour per vertex, None if it has none. Vertices between faces of two colours are doubled."""
+    if part.vertex_colours is not None:
+        return part.vertices, part.corners, part.vertex_colours
+    if part.face_colours is not None:
+        palette, number = distinct(part.face_colours)
+        keys = part.corners.astype(np.int64) * len(palette) + number[:, None]
+        used, corners = np.unique(keys, return_inverse=True)
+        return (
+            part.vertices[used // len(palette)],
+            corners.reshape(-1, 3).astype(np.int32),
+            palette[used % len(palette)],
+        )
+    if part.colour is None:
+        return part.vertices, part.corners, None
+    return part.vertices, part.corners, np.tile(np.array(as_bytes(part.colour), np.uint8), (len(part.vertices), 1))
+
+
+def distinct(colours: Colours) -> tuple[Colours, Any]:
+    """The different colours, and which one each is."""
+    values, number = np.unique(np.ascontiguousarray(colours).view("<u4").ravel(), return_inverse=True)
+    return values.astype("<u4").view(np.uint8).reshape(-1, 4), number

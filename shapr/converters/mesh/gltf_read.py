@@ -1,0 +1,213 @@
+"""glTF 2.0, `.glb` and `.gltf`: the triangles of its scene, as parts in millimetres, z up.
+
+Textures, animations, skins, morph targets, lines and points are passed over and named in the losses.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from shapr.converters.mesh import glb
+from shapr.converters.mesh.accessors import (
+    Buffers,
+    extension,
+    field,
+    floats,
+    listed,
+    number,
+    shown,
+)
+from shapr.converters.mesh.colours import of_linear
+from shapr.converters.mesh.glb import Json, corrupt
+from shapr.converters.mesh.model import Y_UP, Colour, Mesh, Part, Triangles
+from shapr.converters.mesh.primitive import DRACO, Draco, Plain, triangles, used
+from shapr.converters.mesh.scene import Placed, placed
+from shapr.converters.progress import Reach
+from shapr.errors import Refused
+
+MAX_TRIANGLES = 20_000_000  # with every instance counted
+MILLIMETRES = 1000 * Y_UP.T
+SPECULAR = "KHR_materials_pbrSpecularGlossiness"
+
+# Required extensions that we read, or that do not touch the shape.
+KNOWN = {
+    DRACO,
+    "EXT_meshopt_compression",
+    "KHR_meshopt_compression",
+    "KHR_mesh_quantization",
+    "EXT_mesh_gpu_instancing",
+    "KHR_lights_punctual",
+    "KHR_xmp_json_ld",
+}
+HARMLESS = ("KHR_materials_", "KHR_texture_", "EXT_texture_", "MSFT_texture_", "KHR_animation_", "EXT_lights_")
+NAMES = {0: "points", 1: "lines", 2: "lines", 3: "lines", 4: "triangles", 5: "triangles", 6: "triangles"}
+
+
+def read_glb(path: Path, name: str, reach: Reach) -> Mesh:
+    return Reader(*glb.read(path), path.parent).mesh(name, reach)
+
+
+def read_gltf(path: Path, name: str, reach: Reach) -> Mesh:
+    return Reader(glb.parsed(path.read_bytes()), b"", path.parent).mesh(name, reach)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A primitive's triangles in its own coordinates; `vertices` holds only those that are used."""
+
+    vertices: npt.NDArray[np.float64]
+    corners: Triangles
+    colour: Colour | None
+    vertex_colours: npt.NDArray[np.uint8] | None
+    material: str
+
+
+class Reader:
+    def __init__(self, content: Json, binary: bytes | memoryview, folder: Path) -> None:
+        self.content = content
+        check(content)
+        self.buffers = Buffers(content, binary, folder)
+        self.meshes = listed(content, "meshes")
+        self.materials = listed(content, "materials")
+        self.losses: dict[str, None] = {}  # in the order in which they are met
+        self.pieces: dict[int, list[Piece]] = {}
+
+    def mesh(self, name: str, reach: Reach) -> Mesh:
+        """Every mesh of the scene, where its nodes put it."""
+        places = list(placed(self.content, self.buffers))
+        self._count(places)
+        parts: list[Part] = []
+        for done, place in enumerate(places, 1):
+            parts += self._parts(place, name)
+            reach(done / len(places))
+        if not parts:
+            raise Refused("no_geometry", "the glTF file holds no triangles")
+        self._whole()
+        return Mesh(tuple(parts), units="m", up_axis="y", losses=tuple(self.losses))
+
+    def _count(self, places: list[Placed]) -> None:
+        """How many triangles it is when every instance is drawn, before any is."""
+        of_mesh: dict[int, int] = {}
+        total = 0
+        for place in places:
+            if place.mesh not in of_mesh:
+                of_mesh[place.mesh] = sum(map(self._triangles, self._primitives(place.mesh)))
+            total += of_mesh[place.mesh]
+        if sum(of_mesh.values()) > MAX_TRIANGLES:
+            raise Refused("limit_exceeded", f"it has more than {MAX_TRIANGLES} triangles")
+        if total > MAX_TRIANGLES:
+            raise Refused("decompression_bomb", f"it expands to {total} triangles; {MAX_TRIANGLES} are allowed")
+
+    def _primitives(self, mesh: int) -> list[Json]:
+        if not 0 <= mesh < len(self.meshes):
+            raise corrupt("a node refers to a mesh that is not there")
+        return listed(self.meshes[mesh], "primitives")
+
+    def _triangles(self, primitive: Json) -> int:
+        mode, attributes = number(primitive, "mode", 4), field(primitive, "attributes", dict, {})
+        if mode not in NAMES:
+            raise corrupt(f"there is no mode {mode}")
+        if mode < 4 or "POSITION" not in attributes:
+            return 0
+        counted = number(primitive, "indices") if "indices" in primitive else number(attributes, "POSITION")
+        count = number(self.buffers.accessor(counted), "count")
+        return count // 3 if mode == 4 else max(count - 2, 0)
+
+    def _parts(self, place: Placed, name: str) -> Iterator[Part]:
+        if place.mesh not in self.pieces:
+            self.pieces[place.mesh] = [*self._read(place.mesh)]
+        named = place.name or shown(field(self.meshes[place.mesh], "name", str, ""), 200) or name
+        with np.errstate(all="ignore"):
+            matrix = MILLIMETRES @ place.matrix[:, :3]
+            offset = MILLIMETRES @ place.matrix[:, 3]
+            mirrored = np.linalg.det(matrix) < 0
+            for piece in self.pieces[place.mesh]:
+                vertices = piece.vertices @ matrix.T + offset
+                if not np.isfinite(vertices).all():
+                    raise Refused("invalid_geometry", "a coordinate is not a number")
+                corners = piece.corners[:, [0, 2, 1]] if mirrored else piece.corners
+                yield Part(
+                    named,
+                    vertices,
+                    corners,
+                    material=piece.material,
+                    colour=piece.colour,
+                    vertex_colours=piece.vertex_colours,
+                )
+
+    def _read(self, mesh: int) -> Iterator[Piece]:
+        for primitive in self._primitives(mesh):
+            mode, attributes = number(primitive, "mode", 4), field(primitive, "attributes", dict, {})
+            if mode < 4:
+                self._lose(f"{NAMES[mode]} are passed over")
+                continue
+            if "POSITION" not in attributes:
+                continue
+            if "targets" in primitive:
+                self._lose("morph targets are passed over: the shape is the one at rest")
+            draco = extension(primitive, DRACO)
+            source = Draco(draco, primitive, self.buffers) if draco else Plain(primitive, self.buffers)
+            rows, corners = used(triangles(source.indices(), mode), source.count)
+            if not len(corners):
+                continue
+            vertices = source.values("POSITION", rows)
+            if vertices.shape[1] != 3:
+                raise corrupt("positions have not three numbers")
+            if not np.isfinite(vertices).all():
+                raise Refused("invalid_geometry", "a coordinate is not a number")
+            factor, material = self._material(primitive)
+            colours = None
+            if "COLOR_0" in attributes:
+                given = source.values("COLOR_0", rows)
+                opaque = np.ones((len(given), 4 - given.shape[1]))
+                colours = of_linear(np.concatenate([given, opaque], axis=1) * (factor or (1.0, 1.0, 1.0, 1.0)))
+            flat = cast(Colour, tuple((of_linear(np.array([factor])) / 255.0)[0].tolist())) if factor else None
+            yield Piece(vertices, corners, None if colours is not None else flat, colours, material)
+
+    def _material(self, primitive: Json) -> tuple[tuple[float, ...] | None, str]:
+        """The linear colour, None without a material, and the material's name."""
+        if "material" not in primitive:
+            return None, ""
+        at = number(primitive, "material")
+        if at >= len(self.materials):
+            raise corrupt("it refers to a material that is not there")
+        material = self.materials[at]
+        surface = field(material, "pbrMetallicRoughness", dict, {})
+        factor = floats(surface, "baseColorFactor", (1.0, 1.0, 1.0, 1.0))
+        if (glossy := extension(material, SPECULAR)) is not None:
+            factor = floats(glossy, "diffuseFactor", factor)
+        if _textured(material, surface, glossy or {}):
+            self._lose("textures are passed over")
+        if field(material, "alphaMode", str, "OPAQUE") == "OPAQUE":
+            factor = (*factor[:3], 1.0)
+        return factor, shown(field(material, "name", str, ""), 200)
+
+    def _whole(self) -> None:
+        """What else the file has that no mesh shows."""
+        for key, what in (("animations", "animations"), ("skins", "skins"), ("cameras", "cameras")):
+            if listed(self.content, key):
+                self._lose(f"{what} are passed over")
+        if len(listed(self.content, "scenes")) > 1:
+            self._lose("only the scene that is shown first is converted")
+
+    def _lose(self, what: str) -> None:
+        self.losses[what] = None
+
+
+def check(content: Json) -> None:
+    """glTF 2.x, and nothing required that we do not know."""
+    asset = field(content, "asset", dict, {})
+    version = field(asset, "minVersion", str, field(asset, "version", str, ""))
+    if not version.startswith("2."):
+        raise Refused("unsupported_format", f"glTF {shown(version, 10) or 'without a version'} is not read, only 2.0")
+    for name in listed(content, "extensionsRequired", str):
+        if name not in KNOWN and not name.startswith(HARMLESS):
+            raise Refused("unsupported_geometry", f"it requires the extension {shown(name)}, which is not supported")
+
+
+def _textured(material: Json, *holders: Json) -> bool:
+    return any(key.endswith("Texture") for holder in (material, *holders) for key in holder)

@@ -1,0 +1,78 @@
+"""What a mesh measures."""
+
+from itertools import groupby
+
+import numpy as np
+
+from shapr.converters.measure import Measured
+from shapr.converters.mesh import colour
+from shapr.converters.mesh.model import Mesh, Part
+from shapr.converters.mesh.topology import cornered, edge_keys, surfaces, volumes, welded
+from shapr.errors import Refused
+
+
+def measured(mesh: Mesh) -> Measured:
+    """Bodies are surfaces that hang together once equal points are one.
+
+    Where bodies touch along faces, edges have more than two triangles: then every object is looked at by itself, if
+    that closes all of them. The volume is None unless along every edge as many triangles run one way as the other.
+    """
+    if not mesh.triangles:
+        raise Refused("no_geometry", "it holds no triangle")
+    objects = [Part.joined(list(some)) for _, some in groupby(mesh.parts, key=lambda part: part.name)]
+    whole = Part.joined(mesh.parts)
+    bodies, watertight, balanced = _bodies(whole)
+    if not watertight and 1 < len(objects) < 10_000:
+        apart = [_bodies(each) for each in objects]
+        if all(each[1] for each in apart):
+            bodies, watertight, balanced = sum(each[0] for each in apart), True, True
+    used = whole.vertices[np.unique(whole.corners)] if len(whole.vertices) else whole.vertices
+    low, high = used.min(axis=0), used.max(axis=0)
+    a, b, c = (whole.vertices[whole.corners[:, at]] for at in range(3))
+    with np.errstate(over="ignore", invalid="ignore"):
+        area = float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
+        volume = float(volumes(whole.vertices, whole.corners, (low + high) / 2).sum())
+    if not np.isfinite([*low, *high, area, volume]).all():
+        raise Refused("invalid_geometry", "a coordinate is not a number, or too large to measure with")
+    return Measured(
+        bodies=bodies,
+        solids=None,
+        faces=None,
+        triangles=mesh.triangles,
+        low=(float(low[0]), float(low[1]), float(low[2])),
+        high=(float(high[0]), float(high[1]), float(high[2])),
+        volume=volume if balanced else None,
+        area=area,
+        watertight=watertight,
+        units=mesh.units,
+        up_axis=mesh.up_axis,
+        names=len({part.name for part in mesh.parts} - {""}),
+        colours=len(set().union(*(_colours(part) for part in mesh.parts))),
+    )
+
+
+def _bodies(part: Part) -> tuple[int, bool, bool]:
+    """How many; whether each is closed and wound alike; whether all edges together are balanced."""
+    _, triangles = welded(part.vertices, part.corners)
+    triangles = triangles[cornered(triangles)]  # one that is an edge or a point closes nothing and opens nothing
+    found = surfaces(triangles)
+    watertight = bool(len(found) and (found.closed & found.oriented).all())
+    return max(len(found), 1), watertight, watertight or bool(len(found) and _balanced(triangles))
+
+
+def _balanced(triangles: np.ndarray) -> bool:
+    keys = edge_keys(triangles).ravel()
+    start, end = triangles.ravel(), triangles[:, [1, 2, 0]].ravel()
+    order = np.argsort(keys)
+    begins = np.flatnonzero(np.concatenate([[True], keys[order][1:] != keys[order][:-1]]))
+    way = np.sign(end.astype(np.int64) - start)
+    return not np.add.reduceat(way[order], begins).any()
+
+
+def _colours(part: Part) -> set[int]:
+    own = part.vertex_colours if part.vertex_colours is not None else part.face_colours
+    if own is not None:
+        return set(np.unique(np.ascontiguousarray(own).view("<u4")).tolist())
+    if part.colour is None:
+        return set()
+    return {int.from_bytes(bytes(colour.as_bytes(part.colour)), "little")}

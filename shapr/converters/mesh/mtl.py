@@ -1,0 +1,87 @@
+"""MTL, the materials of an OBJ file: names and flat colours. Everything that makes them shine is passed over."""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from shapr.converters.mesh.model import Colour
+
+
+def read(folder: Path, libraries: Iterable[str]) -> tuple[dict[str, Colour | None], list[str]]:
+    """The colours of the materials that these `mtllib` statements name, and what is to be said of it.
+
+    Only files that lie in `folder` are opened. `Kd` is taken as sRGB, which is what programs write.
+    """
+    materials: dict[str, Colour | None] = {}
+    losses: list[str] = []
+    for statement in libraries:
+        found, lacking = _files(folder, statement)
+        losses += [f"materials are in {name}, which was not part of the upload" for name in lacking]
+        for path in found:
+            textured = _parse(path.read_bytes().decode("utf-8", "replace"), materials)
+            if textured:
+                losses.append("textures are passed over")
+    return materials, list(dict.fromkeys(losses))
+
+
+def _files(folder: Path, statement: str) -> tuple[list[Path], list[str]]:
+    """The files, and printable names of those that are not there. A name may hold blanks, a statement several names."""
+    if (whole := _beside(folder, statement)) is not None:
+        return [whole], []
+    found, lacking = [], []
+    names = statement.split() if statement.lower().count(".mtl") > 1 else [statement]
+    for name in names:
+        path = _beside(folder, name)
+        if path is not None:
+            found.append(path)
+        else:
+            last = PurePosixPath(name.replace("\\", "/")).name
+            lacking.append("".join(c if c.isprintable() else "_" for c in last)[:80] or "another file")
+    return found, lacking
+
+
+def _beside(folder: Path, name: str) -> Path | None:
+    """The file of that name in the folder; one whose path leads elsewhere counts as lying beside the source."""
+    relative = PurePosixPath(name.strip().strip('"').replace("\\", "/"))
+    if relative.suffix.lower() != ".mtl" or "\0" in name:
+        return None  # nothing else in the folder is meant to be read
+    home = folder.resolve()
+    for each in (relative, PurePosixPath(relative.name)):
+        try:
+            path = (home / each).resolve()
+            if path.is_relative_to(home) and path.is_file():
+                return path
+        except OSError:  # too long a name, or a circle of links
+            continue
+    return None
+
+
+def _parse(content: str, materials: dict[str, Colour | None]) -> bool:
+    """Adds to `materials`; whether there are textures."""
+    name: str | None = None
+    textured = False
+    for line in content.splitlines():
+        key, _, rest = line.strip().partition(" ")
+        key, words = key.lower(), rest.split()
+        if key == "newmtl":
+            name = rest.strip()
+            materials.setdefault(name, None)
+        elif key.startswith(("map_", "bump", "disp", "decal", "refl", "norm")):
+            textured = True
+        elif name is not None and key == "kd" and (kd := _numbers(words, 3)):
+            materials[name] = (kd[0], kd[1], kd[2], (materials[name] or (0, 0, 0, 1.0))[3])
+        elif name is not None and key in ("d", "tr") and (opacity := _numbers(words[-1:], 1)):
+            red, green, blue, _ = materials[name] or (0.8, 0.8, 0.8, 1.0)  # the format's own grey
+            materials[name] = (red, green, blue, opacity[0] if key == "d" else 1.0 - opacity[0])
+    return textured
+
+
+def _numbers(words: list[str], count: int) -> list[float] | None:
+    """The first words as numbers of 0..1; None if they are something else, such as a spectral file."""
+    try:
+        found = [float(word) for word in words[:count]]
+    except ValueError:
+        return None
+    if len(found) < count or not all(map(math.isfinite, found)):
+        return None
+    return [min(max(value, 0.0), 1.0) for value in found]

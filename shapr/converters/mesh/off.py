@@ -1,0 +1,136 @@
+"""Geomview OFF: http://www.geomview.org/docs/html/OFF.html. Points and polygons, with colours of either."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shapr.converters.mesh import colour, polygon, text
+from shapr.converters.mesh.model import Colours, Mesh, Part
+from shapr.converters.progress import Reach
+from shapr.errors import Refused
+
+Rows = npt.NDArray[np.int64]
+HEADER = re.compile(rb"\s*(ST)?(C)?(N)?(4)?(n)?OFF(?![A-Z])[ \t]*(BINARY)?", re.IGNORECASE)
+SHORT = Refused("corrupt_file", "the OFF file is cut short: its header announces more than it holds")
+
+
+def read(path: Path, name: str, reach: Reach) -> Mesh:
+    """One part, polygons cut into triangles. The first word may be left out."""
+    data = path.read_bytes().removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n") + b"\n"
+    data = re.sub(rb"#[^\n]*", b"", data) if b"#" in data else data
+    header = HEADER.match(data)
+    textured = coloured = normals = None
+    if header is not None:
+        textured, coloured, normals, four, other, binary = header.groups()
+        if four or other or binary:
+            raise Refused("unsupported_geometry", "OFF is read as text of three dimensions only")
+        data = data[header.end() :]
+    starts, per_line = text.words(data)
+    try:
+        values = text.numbers(data, len(starts))
+    except ValueError:
+        raise Refused("corrupt_file", "a number of the OFF file cannot be read") from None
+    reach(0.5)
+    if len(values) < 2 or not all(float(each).is_integer() and each >= 0 for each in values[:2]):
+        raise Refused("corrupt_file", "the OFF file does not say how much it holds")
+    points, faces = int(values[0]), int(values[1])
+    if not points or not faces:
+        raise Refused("no_geometry", "the OFF file holds no face")
+    per_line = per_line[per_line > 0]
+    lines = np.cumsum(per_line) - per_line  # the first number of each line
+    at = int(np.searchsorted(lines, 2))  # the counts, of which the third may be left out, on one line or on more
+    at += int(at < len(lines) and lines[at] == 2 and per_line[at] == 1)
+    vertices, vertex_colours, at = _points(values, lines, per_line, at, points, bool(normals), bool(coloured))
+    if at + faces > len(lines):
+        raise SHORT
+    lines, per_line = lines[at : at + faces], per_line[at : at + faces]
+    sizes = values[lines]
+    if not ((sizes >= 0) & (sizes < per_line) & (sizes == np.floor(sizes))).all():
+        raise Refused("corrupt_file", "a face of the OFF file has not as many corners as it says")
+    sizes = sizes.astype(np.int64)
+    before = np.cumsum(sizes) - sizes
+    given = values[np.repeat(lines + 1 - before, sizes) + np.arange(int(sizes.sum()))]
+    if ((given < 0) | (given >= points) | (given != np.floor(given))).any():
+        raise Refused("corrupt_file", "a face of the OFF file refers to a vertex that is not there")
+    triangles, owner, more = polygon.checked("OFF", sizes, given.astype(np.int64), vertices)
+    face_colours = _face_colours(data, starts, values, lines + 1 + sizes, per_line - 1 - sizes)
+    face_colours = None if face_colours is None else face_colours[owner]
+    losses = [f"{what} are passed over" for what, on in (("normals", normals), ("texture coordinates", textured)) if on]
+    reach(1.0)
+    part = Part(name, vertices, triangles, vertex_colours=vertex_colours, face_colours=face_colours)
+    return Mesh((part,), losses=(*losses, *more))
+
+
+def _points(
+    values: Any, lines: Rows, per_line: Rows, at: int, count: int, normals: bool, coloured: bool
+) -> tuple[Any, Colours | None, int]:
+    """Coordinates and colours, a point per line; and the line after them."""
+    if at + count > len(lines):
+        raise SHORT
+    lines, per_line = lines[at : at + count], per_line[at : at + count]
+    if per_line.min() < 3:
+        raise Refused("corrupt_file", "a vertex of the OFF file has less than three coordinates")
+    vertices = values[lines[:, None] + np.arange(3)]
+    skip = 6 if normals else 3
+    channels = min(int(per_line.min()) - skip, 4)
+    if not coloured or channels < 3:
+        return vertices, None, at + count
+    found = values[(lines + skip)[:, None] + np.arange(channels)]
+    return vertices, colour.from_floats(found / (255 if found.max() > 1 else 1)), at + count
+
+
+def _face_colours(data: bytes, starts: Rows, values: Any, at: Rows, count: Rows) -> Colours | None:
+    """What stands after the corners: three or four integers of 0..255, or numbers of 0..1. One alone is an index of a
+    palette that is not in the file."""
+    known = count >= 3
+    if not known.any():
+        return None
+    rows = at[known]
+    channels = np.minimum(count[known], 4)
+    found = np.ones((len(rows), 4))
+    found[:, :3] = values[rows[:, None] + np.arange(3)]
+    # `1 0 0` is nearly black, `1.0 0 0` is red: only the spelling says it.
+    first, last = int(starts[rows[0]]), int(starts[rows[0] + 2])
+    whole = b"." not in data[first : data.index(b"\n", last)] and (found[:, :3] == np.floor(found[:, :3])).all()
+    scale = 255.0 if whole else 1.0
+    found[:, 3] = scale
+    four = channels == 4
+    found[four, 3] = values[rows[four] + 3]
+    result = np.tile(np.array(colour.NEUTRAL, np.uint8), (len(count), 1))
+    result[known] = colour.from_floats(found / scale)
+    return result
+
+
+def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None:  # noqa: ARG001 - one for all formats
+    """Colours by face, or by vertex (COFF) where a part has them so. Names are lost.
+
+    Nine digits give a float32 back exactly.
+    """
+    parts = mesh.parts
+    vertex_colours = face_colours = None
+    if any(part.vertex_colours is not None for part in parts):
+        painted, own = [], []
+        for part in parts:
+            vertices, corners, colours = colour.by_vertex(part)
+            painted.append(Part(part.name, vertices, corners))
+            own.append(np.tile(np.array(colour.NEUTRAL, "u1"), (len(vertices), 1)) if colours is None else colours)
+        parts, vertex_colours = tuple(painted), np.concatenate(own)
+    elif colour.coloured(mesh):
+        face_colours = colour.of_faces(parts)
+    whole = Part.joined(parts)
+    with path.open("w", encoding="ascii", newline="\n") as out:
+        out.write(f"{'OFF' if vertex_colours is None else 'COFF'}\n{len(whole.vertices)} {len(whole.corners)} 0\n")
+        if vertex_colours is None:
+            text.rows(out, "%.9g %.9g %.9g\n", whole.vertices)
+        else:
+            points = np.concatenate([whole.vertices, vertex_colours], axis=1)
+            text.rows(out, "%.9g %.9g %.9g %d %d %d %d\n", points)
+        reach(0.4)
+        if face_colours is None:
+            text.rows(out, "3 %d %d %d\n", whole.corners)
+        else:
+            text.rows(out, "3 %d %d %d %d %d %d %d\n", np.concatenate([whole.corners, face_colours], axis=1))
+        reach(1.0)

@@ -1,0 +1,219 @@
+"""A finished GLB made smaller: KHR_draco_mesh_compression or EXT_meshopt_compression.
+
+Nodes, names and materials stay, and what meshes share is packed once. Positions move by at most 1/18000 of the largest
+side of their mesh (Draco) or 1/75000 of it (meshopt), and equal points stay equal, so a closed surface stays closed.
+Normals turn by up to a fifth of a degree.
+"""
+
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from shapr.converters.mesh import glb
+from shapr.converters.mesh.accessors import Array, Buffers
+from shapr.converters.mesh.glb import Json
+
+DRACO, MESHOPT = "KHR_draco_mesh_compression", "EXT_meshopt_compression"
+EXTENSION = {"draco": DRACO, "meshopt": MESHOPT}
+POSITION_BITS, NORMAL_BITS = 14, 10
+FIRST_OTHER = 16  # unique id of the first Draco attribute that is neither position nor normal
+SIDE = 1 << 16  # meshopt: steps of the grid along the largest side, at least
+ARRAY, ELEMENTS = 34962, 34963
+SHORT, UNSIGNED = 5123, 5125
+
+Kind = Literal["draco", "meshopt"]
+Key = tuple[Any, ...]
+
+
+def packed(path: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Pack a GLB as `mesh_compression` says; gives the options as they took effect."""
+    kind = options.get("mesh_compression", "none")
+    return options if kind == "none" else options | {"mesh_compression": pack(path, kind)}
+
+
+def pack(path: Path, kind: Kind) -> str:
+    """Rewrite a GLB of ours or of the kernel's in place. Gives what took effect: `none` where it would only grow."""
+    content, binary = glb.read(path)
+    smaller = path.with_name(path.name + ".packed")
+    _Packer(content, binary, kind).write(smaller)
+    if smaller.stat().st_size >= path.stat().st_size:
+        smaller.unlink()
+        return "none"
+    smaller.replace(path)
+    return kind
+
+
+class _Packer:
+    def __init__(self, content: Json, binary: memoryview, kind: Kind) -> None:
+        self.content = content
+        self.kind = kind
+        self.source = Buffers(content, binary, Path())
+        self.binary = glb.Binary()
+        self.accessors: list[Json] = []
+        self.packed: dict[Key, Json] = {}
+        self.fallback = 0  # bytes that a buffer of unpacked data would have
+
+    def write(self, path: Path) -> None:
+        for mesh in self.content["meshes"]:
+            low, high = self._box(mesh)
+            for primitive in mesh["primitives"]:
+                self._replace(primitive, low, high)
+        content = {**self.content, "accessors": self.accessors, "bufferViews": self.binary.views}
+        content["buffers"] = [{"byteLength": self.binary.size}]
+        if self.fallback:
+            fallback = {"byteLength": self.fallback, "extensions": {MESHOPT: {"fallback": True}}}
+            content["buffers"].append(fallback)
+        if any(DRACO in str(each.get("extensions", "")) for each in self.packed.values()) or self.fallback:
+            for key in ("extensionsUsed", "extensionsRequired"):
+                content[key] = sorted({*content.get(key, []), EXTENSION[self.kind]})
+        glb.write(path, content, self.binary.chunks)
+
+    def _box(self, mesh: Json) -> tuple[Array, Array]:
+        points = [self.source.array(each["attributes"]["POSITION"]) for each in mesh["primitives"]]
+        return np.min([each.min(axis=0) for each in points], axis=0), np.max(
+            [each.max(axis=0) for each in points], axis=0
+        )
+
+    def _replace(self, primitive: Json, low: Array, high: Array) -> None:
+        """Instances that share their accessors share what is packed."""
+        attributes: dict[str, int] = primitive["attributes"]
+        grid = (*low.tolist(), *high.tolist())
+        key = (*sorted(attributes.items()), primitive.get("indices"), primitive.get("mode", 4), grid)
+        if key not in self.packed:
+            self.packed[key] = self._pack(primitive, low, high)
+        primitive |= self.packed[key]
+
+    def _pack(self, primitive: Json, low: Array, high: Array) -> Json:
+        arrays = {name: self.source.array(at) for name, at in primitive["attributes"].items()}
+        indices = self.source.array(primitive["indices"]).ravel() if "indices" in primitive else None
+        listed = indices is not None and len(indices) and len(indices) % 3 == 0 and primitive.get("mode", 4) == 4
+        if listed and np.ptp([low, high], axis=0).max() > 0:
+            side = float(np.ptp([low, high], axis=0).max())
+            pack = self._draco if self.kind == "draco" else self._meshopt
+            if found := pack(primitive["attributes"], arrays, np.asarray(indices), low, side):
+                return found
+        found = {"attributes": {name: self._plain(primitive["attributes"][name], arrays[name]) for name in arrays}}
+        return found | ({} if indices is None else {"indices": self._plain(primitive["indices"], indices[:, None])})
+
+    def _draco(
+        self, attributes: dict[str, int], arrays: dict[str, Array], indices: Array, low: Array, side: float
+    ) -> Json | None:
+        """None where the packed data would be larger, or would not hold the mesh."""
+        import DracoPy
+
+        others = {name: at for at, name in enumerate(sorted(arrays.keys() - {"POSITION", "NORMAL"}), FIRST_OTHER)}
+        data = DracoPy.encode(
+            np.ascontiguousarray(arrays["POSITION"]),
+            indices.reshape(-1, 3).astype(np.uint32),
+            quantization_bits=POSITION_BITS,
+            quantization_range=side,  # one grid for the whole mesh: the seams of its primitives meet
+            quantization_origin=low.tolist(),
+            compression_level=7,
+            normals=arrays["NORMAL"].astype(np.float64) if "NORMAL" in arrays else None,
+            normal_quantization_bits=NORMAL_BITS,
+            generic_attributes={at: np.ascontiguousarray(arrays[name]) for name, at in others.items()} or None,
+        )
+        if len(data) >= indices.nbytes + sum(each.nbytes for each in arrays.values()):
+            return None
+        decoded = DracoPy.decode(data)
+        points, corners = np.asarray(decoded.points, "<f4"), np.asarray(decoded.faces).size
+        if not corners:
+            return None
+        # The encoder numbers its attributes as it likes: only the data says how.
+        by_type = {each["attribute_type"]: each["unique_id"] for each in decoded.attributes}
+        ids = {"POSITION": by_type[0], **({"NORMAL": by_type[1]} if "NORMAL" in arrays else {}), **others}
+        made = {
+            name: self._accessor(self._like(attributes[name]), len(points), points if name == "POSITION" else None)
+            for name in arrays
+        }
+        component = SHORT if len(points) < 65535 else UNSIGNED
+        corner = self._accessor({"componentType": component, "type": "SCALAR"}, corners)
+        packed = {"bufferView": self.binary.view(data), "attributes": ids}
+        return {"attributes": made, "indices": corner, "extensions": {DRACO: packed}}
+
+    def _meshopt(
+        self, attributes: dict[str, int], arrays: dict[str, Array], indices: Array, _low: Array, side: float
+    ) -> Json | None:
+        import meshopt
+
+        if any(each.dtype.itemsize * each.shape[1] % 4 for each in arrays.values()):
+            return None
+        ordered, places, count = meshopt.reorder_mesh(indices.astype(np.uint32), True, True)
+        kept = places < count
+        made = {}
+        for name, values in arrays.items():
+            moved = np.zeros((count, values.shape[1]), values.dtype)
+            moved[places[kept]] = values[: len(places)][kept]  # later ones are not used
+            filter = "NONE"
+            if name == "POSITION":
+                moved, filtered, filter = _on_grid(moved, side)
+            elif name == "NORMAL":
+                filtered, filter = meshopt.encode_filter_exp(moved, NORMAL_BITS, "SharedComponent"), "EXPONENTIAL"
+            else:
+                filtered = moved
+            data = meshopt.encode_gltf_buffer(filtered, "ATTRIBUTES")
+            stride = values.dtype.itemsize * values.shape[1]
+            view = self._meshopt_view(data, count, stride, "ATTRIBUTES", filter, target=ARRAY, byteStride=stride)
+            points = moved if name == "POSITION" else None
+            made[name] = self._accessor({"bufferView": view, **self._like(attributes[name])}, count, points)
+        size, component = (2, SHORT) if count < 65535 else (4, UNSIGNED)
+        data = meshopt.encode_gltf_buffer(ordered, "TRIANGLES")
+        view = self._meshopt_view(data, len(ordered), size, "TRIANGLES", "NONE", target=ELEMENTS)
+        corner = self._accessor({"bufferView": view, "componentType": component, "type": "SCALAR"}, len(ordered))
+        return {"attributes": made, "indices": corner}
+
+    def _meshopt_view(self, data: bytes, count: int, stride: int, mode: str, filter: str, **view: Any) -> int:
+        """A view on the buffer that a reader without the extension would need, and on what there is instead."""
+        at = self.binary.view(data)
+        packed = {**self.binary.views[at], "byteStride": stride, "count": count, "mode": mode}
+        if filter != "NONE":
+            packed["filter"] = filter
+        length = count * stride
+        self.binary.views[at] = {
+            "buffer": 1,
+            "byteOffset": self.fallback,
+            "byteLength": length,
+            **view,
+            "extensions": {MESHOPT: packed},
+        }
+        self.fallback += length + -length % 4
+        return at
+
+    def _plain(self, at: int, values: Array) -> int:
+        accessor = self.source.accessor(at)
+        view: dict[str, Any] = {"target": ELEMENTS if accessor["type"] == "SCALAR" else ARRAY}
+        made = {**self._like(at), "bufferView": self.binary.view(np.ascontiguousarray(values).tobytes(), **view)}
+        made |= {key: accessor[key] for key in ("min", "max") if key in accessor}
+        return self._accessor(made, len(values))
+
+    def _like(self, at: int) -> Json:
+        """What an accessor keeps when its data is packed."""
+        accessor = self.source.accessor(at)
+        return {key: accessor[key] for key in ("componentType", "type", "normalized") if key in accessor}
+
+    def _accessor(self, described: Json, count: int, points: Array | None = None) -> int:
+        box = {} if points is None else {"min": points.min(axis=0).tolist(), "max": points.max(axis=0).tolist()}
+        self.accessors.append({**described, "count": count, **box})
+        return len(self.accessors) - 1
+
+
+def _on_grid(points: npt.NDArray[np.float32], side: float) -> tuple[Array, Array, str]:
+    """The points on a grid whose step is a power of two, so that primitives of one mesh share it; encoded, and the
+    filter that decodes it. Far from the origin floats have no digits to spare: they stay as they are."""
+    import meshopt
+
+    step = 2.0 ** math.floor(math.log2(side / SIDE))
+    largest = float(np.abs(points).max())
+    bits = math.ceil(math.log2(max(largest / step, 1.0))) + 2
+    if bits > 24 or not math.isfinite(step) or step < 2.0**-100:
+        return points, points, "NONE"
+    rounded = (np.round(points.astype(np.float64) / step) * step).astype("<f4")
+    encoded = meshopt.encode_filter_exp(rounded, bits, "SharedComponent")
+    data = meshopt.encode_gltf_buffer(encoded, "ATTRIBUTES")
+    decoded = meshopt.decode_gltf_buffer(data, len(points), points.shape[1] * 4, "ATTRIBUTES", "EXPONENTIAL")
+    if not np.array_equal(np.ascontiguousarray(decoded).view("<f4"), rounded):
+        return points, points, "NONE"
+    return rounded, encoded, "EXPONENTIAL"

@@ -1,0 +1,278 @@
+"""3MF read by lib3mf: the objects of its build, with their places, names and colours, in millimetres.
+
+The archive and its XML are checked first. Textures, composites, lattices, slices and implicit shapes are passed over
+and named in the losses.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import lib3mf
+import numpy as np
+import numpy.typing as npt
+
+from shapr.converters import archive
+from shapr.converters.mesh import threemf_tree
+from shapr.converters.mesh.accessors import shown
+from shapr.converters.mesh.model import Colour, Colours, Mesh, Part
+from shapr.converters.mesh.threemf_arrays import geometry, properties, told, wrapper
+from shapr.converters.progress import Reach
+from shapr.errors import Refused
+
+# The units of the specification: their names here, and millimetres.
+UNITS = {0: ("um", 0.001), 1: ("mm", 1.0), 2: ("cm", 10.0), 3: ("in", 25.4), 4: ("ft", 304.8), 5: ("m", 1000.0)}
+MAX_TRIANGLES = 20_000_000
+LATTICES, IMPLICIT = "beam lattices are passed over", "implicit shapes are passed over"
+WHITE = (255, 255, 255, 255)
+
+Matrix = npt.NDArray[np.float64]  # 4x3, for row vectors
+
+
+def read(path: Path, name: str, reach: Reach) -> Mesh:
+    archive.verified(path)
+    threemf_tree.check(path)
+    reach(0.2)
+    model = wrapper().CreateModel()
+    reader = model.QueryReader("3mf")
+    reader.SetStrictModeActive(False)
+    highest = 0.0
+
+    def hear(done: float) -> None:  # it begins again with every part of the package
+        nonlocal highest
+        highest = max(highest, min(done, 1.0))
+        reach(0.2 + 0.5 * highest)
+
+    told(reader, hear)
+    try:
+        reader.ReadFromFile(str(path))
+        reach(0.7)
+        return Reader(model).mesh(name, reach)
+    except lib3mf.ELib3MFException:
+        raise Refused("corrupt_file", "the 3MF file breaks the rules of its format") from None
+    except RecursionError:
+        raise Refused("limit_exceeded", "the components are nested too deeply") from None
+
+
+@dataclass(frozen=True)
+class Placed:
+    mesh: Any
+    name: str
+    matrix: Matrix
+
+
+class Reader:
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.shapes: dict[int, Part | None] = {}
+        self.groups: dict[int, dict[int, tuple[tuple[int, ...], str]]] = {}
+        self.losses: dict[str, None] = {}
+
+    def mesh(self, name: str, reach: Reach) -> Mesh:
+        items = list(_each(self.model.GetBuildItems()))
+        self._count(items)
+        units, millimetres = UNITS[int(self.model.GetUnit())]
+        parts: list[Part] = []
+        for done, item in enumerate(items, 1):
+            place = _matrix(item.GetObjectTransform()) if item.HasObjectTransform() else np.eye(4, 3)
+            for placed in self._placed(item.GetObjectResource(), place, item.GetPartNumber()):
+                parts += self._part(placed, name, millimetres)
+            reach(0.7 + 0.3 * done / len(items))
+        self._whole()
+        if not parts:
+            if other := [loss for loss in self.losses if loss in (LATTICES, IMPLICIT)]:
+                raise Refused("unsupported_geometry", f"the 3MF file builds no triangles: {'; '.join(other)}")
+            raise Refused("no_geometry", "the 3MF file builds no triangles")
+        return Mesh(tuple(parts), units=units, losses=tuple(self.losses))
+
+    def _count(self, items: list[Any]) -> None:
+        """Instances and triangles when all are drawn, before any is; a component that contains itself is damage."""
+        known: dict[int, tuple[int, int] | None] = {}
+
+        def inside(each: Any) -> tuple[int, int]:
+            id = each.GetUniqueResourceID()
+            if id not in known:
+                known[id] = None
+                if each.IsMeshObject():
+                    known[id] = (1, each.GetTriangleCount())
+                else:
+                    counts = [inside(part.GetObjectResource()) for part in _components(each)]
+                    known[id] = (1 + sum(one for one, _ in counts), sum(many for _, many in counts))
+            found = known[id]
+            if found is None:
+                raise Refused("corrupt_file", "a component contains itself")
+            return found
+
+        counts = [inside(item.GetObjectResource()) for item in items]
+        instances, triangles = (sum(each[at] for each in counts) for at in (0, 1))
+        if instances > threemf_tree.MAX_INSTANCES:
+            raise Refused(
+                "decompression_bomb", f"it expands to {instances} parts; {threemf_tree.MAX_INSTANCES} are allowed"
+            )
+        if triangles > MAX_TRIANGLES:
+            once = sum(each.GetTriangleCount() for each in _each(self.model.GetMeshObjects()))
+            code = "limit_exceeded" if once > MAX_TRIANGLES else "decompression_bomb"
+            raise Refused(code, f"it expands to {triangles} triangles; {MAX_TRIANGLES} are allowed")
+
+    def _placed(self, each: Any, place: Matrix, given: str) -> Iterator[Placed]:
+        """The mesh objects of an object."""
+        named = shown(each.GetName() or given, 200)
+        if each.HasSlices(False):
+            self._lose("slices are passed over")
+        if each.IsMeshObject():
+            yield Placed(each, named, place)
+        elif each.IsComponentsObject():
+            for part in _components(each):
+                own = _matrix(part.GetTransform()) if part.HasTransform() else np.eye(4, 3)
+                yield from self._placed(part.GetObjectResource(), _after(own, place), named)
+        else:
+            self._lose(IMPLICIT)
+
+    def _part(self, placed: Placed, name: str, millimetres: float) -> Iterator[Part]:
+        id = placed.mesh.GetUniqueResourceID()
+        if id not in self.shapes:
+            self.shapes[id] = self._shape(placed.mesh)
+        shape = self.shapes[id]
+        if shape is None:
+            return
+        with np.errstate(all="ignore"):
+            vertices = (shape.vertices @ placed.matrix[:3] + placed.matrix[3]) * millimetres
+            if not np.isfinite(vertices).all():
+                raise Refused("invalid_geometry", "a coordinate is not a number")
+            mirrored = np.linalg.det(placed.matrix[:3]) < 0
+        corners = shape.corners[:, [0, 2, 1]] if mirrored else shape.corners
+        yield replace(shape, name=placed.name or name, vertices=vertices, corners=corners)
+
+    def _shape(self, mesh: Any) -> Part | None:
+        """In its own units and place; None without triangles."""
+        if mesh.BeamLattice().GetBeamCount():
+            self._lose(LATTICES)
+        vertices, corners = geometry(mesh)
+        if not len(corners):
+            return None
+        if corners.max() >= len(vertices):
+            raise Refused("corrupt_file", "a triangle refers to a vertex that is not there")
+        part = Part("", vertices.astype(np.float64), corners.astype(np.int32))
+        return self._coloured(part, mesh)
+
+    def _coloured(self, part: Part, mesh: Any) -> Part:
+        """With the colours of its triangles' properties: one for all, one per triangle, or one per corner."""
+        given = properties(mesh)
+        resource, property, has = mesh.GetObjectLevelProperty()
+        if has:
+            bare = given["resource"] == 0
+            given["resource"][bare], given["corners"][bare] = resource, property
+        if not given["resource"].any():
+            return part
+        keys = given["resource"].astype(np.uint64)[:, None] << np.uint64(32) | given["corners"]
+        distinct, inverse = np.unique(keys, return_inverse=True)
+        if len(distinct) == 1:
+            colour, material = self._look(int(distinct[0]) >> 32, int(distinct[0]) & 0xFFFFFFFF)
+            if colour is None:
+                return part
+            return replace(part, colour=_fractions(colour), material=material)
+        looks = [self._look(int(key) >> 32, int(key) & 0xFFFFFFFF)[0] for key in distinct]
+        if not any(looks):
+            return part
+        colours = np.array([look or WHITE for look in looks], np.uint8)[inverse.reshape(-1, 3)]  # (m, 3, 4)
+        if (colours == colours[0, 0]).all():
+            return replace(part, colour=_fractions(colours[0, 0]))
+        if (colours == colours[:, :1]).all():
+            return replace(part, face_colours=np.ascontiguousarray(colours[:, 0]))
+        return _by_vertex(part, colours)
+
+    def _look(self, resource: int, property: int) -> tuple[tuple[int, ...] | None, str]:
+        """The sRGB colour of a property and its material's name; None where it has no plain colour."""
+        if not resource:
+            return None, ""
+        if resource not in self.groups:
+            try:
+                self.groups[resource] = self._group(resource)
+            except lib3mf.ELib3MFException:  # some that the library has read it does not give
+                self._lose("a group of materials is passed over")
+                self.groups[resource] = {}
+        return self.groups[resource].get(property, (None, ""))
+
+    def _group(self, id: int) -> dict[int, tuple[tuple[int, ...], str]]:
+        kind = self.model.GetPropertyTypeByID(id)
+        if kind == lib3mf.PropertyType.BaseMaterial:
+            group = self.model.GetBaseMaterialGroupByID(id)
+            return {
+                each: (_rgba(group.GetDisplayColor(each)), shown(group.GetName(each), 200))
+                for each in group.GetAllPropertyIDs()
+            }
+        if kind == lib3mf.PropertyType.Colors:
+            group = self.model.GetColorGroupByID(id)
+            return {each: (_rgba(group.GetColor(each)), "") for each in group.GetAllPropertyIDs()}
+        if kind == lib3mf.PropertyType.Multi:
+            return self._layered(self.model.GetMultiPropertyGroupByID(id))
+        self._lose("textures are passed over" if kind == lib3mf.PropertyType.TexCoord else "composites are passed over")
+        return {}
+
+    def _layered(self, group: Any) -> dict[int, tuple[tuple[int, ...], str]]:
+        """Of several layers the lowest that is a plain colour or material."""
+        self._lose("of layered materials only one layer is kept")
+        layers = [group.GetLayer(at).ResourceID for at in range(group.GetLayerCount())]
+        plain = (lib3mf.PropertyType.BaseMaterial, lib3mf.PropertyType.Colors)
+        at = next((at for at, id in enumerate(layers) if self.model.GetPropertyTypeByID(id) in plain), None)
+        if at is None:
+            return {}
+        found = {}
+        for each in group.GetAllPropertyIDs():
+            chosen = group.GetMultiProperty(each)
+            colour, material = self._look(layers[at], chosen[at]) if at < len(chosen) else (None, "")
+            if colour is not None:
+                found[each] = (colour, material)
+        return found
+
+    def _whole(self) -> None:
+        if self.model.GetTexture2Ds().Count():
+            self._lose("textures are passed over")
+
+    def _lose(self, what: str) -> None:
+        self.losses[what] = None
+
+
+def _by_vertex(part: Part, colours: npt.NDArray[np.uint8]) -> Part:
+    """Colours per vertex, where all triangles agree about each; else every triangle gets corners of its own."""
+    flat = part.corners.ravel()
+    of_vertex: Colours = np.tile(np.array(WHITE, np.uint8), (len(part.vertices), 1))
+    of_vertex[flat] = colours.reshape(-1, 4)
+    if (of_vertex[flat] == colours.reshape(-1, 4)).all():
+        return replace(part, vertex_colours=of_vertex)
+    corners = np.arange(len(flat), dtype=np.int32).reshape(-1, 3)
+    return replace(part, vertices=part.vertices[flat], corners=corners, vertex_colours=colours.reshape(-1, 4).copy())
+
+
+def _each(iterator: Any) -> Iterator[Any]:
+    """The items of one of lib3mf's iterators."""
+    while iterator.MoveNext():
+        found = iterator.GetCurrent()
+        yield found
+
+
+def _components(each: Any) -> list[Any]:
+    if not each.IsComponentsObject():
+        return []
+    return [each.GetComponent(at) for at in range(each.GetComponentCount())]
+
+
+def _matrix(transform: Any) -> Matrix:
+    return np.array([list(row) for row in transform.Fields], np.float64)
+
+
+def _after(own: Matrix, place: Matrix) -> Matrix:
+    """First `own`, then `place`."""
+    with np.errstate(all="ignore"):
+        return np.concatenate([own[:3] @ place[:3], own[3:] @ place[:3] + place[3:]])
+
+
+def _fractions(colour: Iterable[int]) -> Colour:
+    red, green, blue, alpha = (int(channel) / 255 for channel in colour)
+    return red, green, blue, alpha
+
+
+def _rgba(colour: Any) -> tuple[int, ...]:
+    """Nobody means an object that is not there to be seen: some write alpha 0 for a solid colour."""
+    return (colour.Red, colour.Green, colour.Blue, colour.Alpha or 255)

@@ -1,0 +1,141 @@
+"""3MF written by lib3mf: an object per part, with its name and its colours, in the units asked for.
+
+The library gives everything a random UUID unless told one, and no date: counted UUIDs make the bytes repeat.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import lib3mf
+import numpy as np
+import numpy.typing as npt
+
+from shapr.conversion import UNIT_MM
+from shapr.converters.mesh.gltf import objects, plain
+from shapr.converters.mesh.model import Mesh, Part
+from shapr.converters.mesh.threemf_arrays import PROPERTIES, set_geometry, set_properties, told, wrapper
+from shapr.converters.mesh.topology import welded
+from shapr.converters.progress import Reach
+from shapr.errors import Refused
+
+UNITS = {"mm": "MilliMeter", "cm": "CentiMeter", "m": "Meter", "in": "Inch", "ft": "Foot"}
+DIGITS = 8  # of the largest coordinate that are written: what a float32 holds
+WHITE = (1.0, 1.0, 1.0, 1.0)
+
+
+def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None:
+    """`units` of the options. Points that are equal become one: the format wants closed surfaces closed."""
+    units = options["units"]
+    mesh = mesh.scaled(1 / UNIT_MM[units])
+    parts = [part for part in mesh.parts if len(part.corners)]
+    if not parts:
+        raise Refused("no_geometry", "there is no triangle to write")
+    largest = max(float(np.abs(part.vertices).max()) for part in parts)
+    if not largest < np.finfo(np.float32).max:
+        raise Refused("invalid_geometry", "a coordinate is too large for 3MF")
+    writer = _Writer(units)
+    whole = objects(parts)
+    for done, each in enumerate(whole, 1):
+        writer.add(each)
+        reach(0.5 * done / len(whole))
+    expected = 14 * sum(len(part.corners) for part in parts)  # bytes
+    writer.save(path, largest, lambda: reach(0.5 + 0.49 * min(path.stat().st_size / expected, 1.0)))
+    reach(1.0)
+
+
+class _Writer:
+    def __init__(self, units: str) -> None:
+        self.model = wrapper().CreateModel()
+        self.model.SetUnit(getattr(lib3mf.ModelUnit, UNITS[units]))
+        self.uuids = _counted()
+        self.model.SetBuildUUID(next(self.uuids))
+        self.materials: Any = None
+        self.known: dict[tuple[str, tuple[int, ...]], int] = {}
+
+    def add(self, parts: Sequence[Part]) -> None:
+        """One object of several materials."""
+        whole = Part.joined(parts)
+        vertices, corners = welded(whole.vertices.astype(np.float32).astype(np.float64), whole.corners)
+        a, b, c = corners.T
+        solid = (a != b) & (b != c) & (c != a)  # the format has no triangle with two equal corners
+        if not solid.any():
+            return
+        each = self.model.AddMeshObject()
+        each.SetName(plain(parts[0].name))
+        each.SetUUID(next(self.uuids))
+        set_geometry(each, vertices, corners[solid])
+        self._colour(each, parts, solid)
+        self.model.AddBuildItem(each, wrapper().GetIdentityTransform()).SetUUID(next(self.uuids))
+
+    def save(self, path: Path, largest: float, hear: Callable[[], None]) -> None:
+        if not self.model.GetMeshObjects().Count():
+            raise Refused("no_geometry", "there is no triangle with an area to write")
+        writer = self.model.QueryWriter("3mf")
+        writer.SetDecimalPrecision(min(max(DIGITS - math.ceil(math.log10(largest or 1.0)), 3), 16))
+        told(writer, lambda _: hear())
+        writer.WriteToFile(str(path))
+
+    def _colour(self, each: Any, parts: Sequence[Part], solid: npt.NDArray[np.bool_]) -> None:
+        given = [_of_corners(part) for part in parts]
+        if any(colours is not None for colours in given):
+            white = np.array([255, 255, 255, 255], np.uint8)
+            filled = [
+                np.broadcast_to(white if part.colour is None else _bytes(part.colour), (len(part.corners), 3, 4))
+                if colours is None
+                else colours
+                for part, colours in zip(parts, given, strict=True)
+            ]
+            set_properties(each, self._colour_group(np.concatenate(filled)[solid]))
+            return
+        materials = [self._material(part) for part in parts]
+        if (first := next((at for at in materials if at is not None), None)) is None:
+            return
+        each.SetObjectLevelProperty(self.materials.GetResourceID(), first)
+        if len(set(materials)) > 1:
+            properties = np.zeros(len(solid), PROPERTIES)
+            lengths = [len(part.corners) for part in parts]
+            used = np.repeat([0 if at is None else at for at in materials], lengths)
+            properties["resource"] = np.where(used > 0, self.materials.GetResourceID(), 0)
+            properties["corners"] = used[:, None]
+            set_properties(each, properties[solid])
+
+    def _material(self, part: Part) -> int | None:
+        """The number of the part's base material; None if it has none."""
+        if part.colour is None and not part.material:
+            return None
+        if self.materials is None:
+            self.materials = self.model.AddBaseMaterialGroup()
+        colour = tuple(_bytes(part.colour or WHITE).tolist())
+        key = (plain(part.material) or "#" + "".join(f"{channel:02X}" for channel in colour), colour)
+        if key not in self.known:
+            self.known[key] = self.materials.AddMaterial(key[0], wrapper().RGBAToColor(*colour))
+        return self.known[key]
+
+    def _colour_group(self, colours: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+        """A group of the different ones of (m, 3, 4) colours, and the properties that refer to it."""
+        group = self.model.AddColorGroup()
+        keys = np.ascontiguousarray(colours).view("<u4").reshape(-1)
+        distinct, inverse = np.unique(keys, return_inverse=True)
+        ids = [group.AddColor(wrapper().RGBAToColor(*key.tobytes())) for key in distinct.astype("<u4")]
+        properties = np.zeros(len(colours), PROPERTIES)
+        properties["resource"] = group.GetResourceID()
+        properties["corners"] = np.array(ids, np.uint32)[inverse.reshape(-1, 3)]
+        return properties
+
+
+def _of_corners(part: Part) -> npt.NDArray[np.uint8] | None:
+    """(m, 3, 4); None where one colour does for all."""
+    if part.face_colours is not None:
+        return np.repeat(part.face_colours[:, None], 3, axis=1)
+    return None if part.vertex_colours is None else part.vertex_colours[part.corners]
+
+
+def _bytes(colour: tuple[float, ...]) -> npt.NDArray[np.uint8]:
+    return np.round(np.clip(colour, 0, 1) * 255).astype(np.uint8)
+
+
+def _counted() -> Iterator[str]:
+    return (f"00000000-0000-4000-8000-{number:012x}" for number in itertools.count(1))

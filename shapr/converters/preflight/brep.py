@@ -1,0 +1,270 @@
+"""Open CASCADE's own BREP, text and binary: the counts that the kernel's reader believes, and where the file ends.
+
+The layouts are those of `GeomTools_*Set.cxx` and `BinTools_*Set.cxx` of Open CASCADE.
+"""
+
+import re
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from shapr.errors import Refused
+
+NESTED = 50  # a trimmed curve of an offset curve of...
+BINARY = b"Open CASCADE Topology"
+SECTIONS = (
+    rb"Locations|Curve2ds|Curves|Polygon3D|PolygonOnTriangulations|Surfaces|Triangulations|TShapes"  # in their order
+)
+HEAD = re.compile(rb"(" + SECTIONS + rb") +([-+]?\d+)")
+TOKEN = re.compile(rb"\S+")
+# What no number is: words, NaN, infinity, and what is larger than the kernel's own infinity of 2e100.
+NO_NUMBER = re.compile(rb"[^\s\d.eE+-]|[eE]\+?(?:1[1-9]\d|[2-9]\d\d|\d{4,})")
+ROOT = re.compile(rb"\s*[-+ie]\d+\s+\d+")
+
+
+class Reader(Protocol):
+    """Takes the numbers of curves and surfaces in turn; raises `corrupt_file` where there are no more."""
+
+    def kind(self) -> int: ...
+    def flag(self) -> int: ...
+    def degree(self) -> int: ...
+    def count(self) -> int: ...
+    def skip(self, reals: int) -> None: ...
+    def integers(self, count: int) -> None: ...
+    def mark(self) -> None: ...
+    def knots(self, count: int) -> None: ...
+
+
+def check(path: Path) -> tuple[str, ...]:
+    content = path.read_bytes()
+    binary = BINARY in content[:99]
+    heads = _heads(content)
+    for name, size in ((b"Curve2ds", 2), (b"Curves", 3), (b"Surfaces", 0)):
+        for begin, count in heads.get(name, ()):
+            reader = Binary(content, begin) if binary else Text(content, begin, _after(heads, begin, content))
+            for _ in range(count):
+                if size:
+                    _curve(reader, size)
+                else:
+                    _surface(reader)
+    normals = (b"Topology V4" if binary else b"Topology V3") in content[:200]
+    for name, walk in MESHES.items():
+        for begin, count in heads.get(name, ()):
+            reader = (
+                Binary(content, begin) if binary else Text(content, begin, _after(heads, begin, content), plain=True)
+            )
+            for _ in range(count):
+                walk(reader, normals)
+    if not binary:
+        _shapes(content, heads)
+    return ()
+
+
+def _heads(content: bytes) -> dict[bytes, list[tuple[int, int]]]:
+    """Where each section begins after its head, and its count."""
+    found: dict[bytes, list[tuple[int, int]]] = {}
+    for head in HEAD.finditer(content):
+        count = int(head[2]) if len(head[2]) < 12 else len(content)
+        if not 0 <= count * 2 <= len(content):
+            raise _lie()
+        found.setdefault(head[1], []).append((head.end(), count))
+    return found
+
+
+def _after(heads: dict[bytes, list[tuple[int, int]]], begin: int, content: bytes) -> int:
+    """Where the section ends: where the next one's count is, which no number of this one may reach."""
+    return min((at for places in heads.values() for at, _ in places if at > begin), default=len(content))
+
+
+def _shapes(content: bytes, heads: dict[bytes, list[tuple[int, int]]]) -> None:
+    """Each shape's list ends with an asterisk; after the last stands which of them is the file's."""
+    if b"TShapes" not in heads:
+        raise Refused("corrupt_file", "the BREP file is cut short: it has no shapes")
+    begin, count = heads[b"TShapes"][0]
+    at = begin
+    for _ in range(count):
+        at = content.find(b"*", at) + 1
+        if not at:
+            raise Refused("corrupt_file", "the BREP file is cut short, or announces more than it holds")
+    if not ROOT.match(content, at):
+        raise Refused("corrupt_file", "the BREP file is cut short: it does not say which shape is its own")
+
+
+class Text:
+    def __init__(self, content: bytes, begin: int, end: int, *, plain: bool = False) -> None:
+        end = content.rfind(b"\n", begin, end) if end < len(content) else end
+        if not plain and (bad := NO_NUMBER.search(content, begin, max(begin, end))):
+            size = bad[0][:1] in b"eE"
+            raise Refused(
+                "invalid_geometry" if size else "corrupt_file",
+                "the BREP file holds a number beyond any size"
+                if size
+                else "a curve of the BREP file is not in numbers",
+            )
+        self.tokens = TOKEN.finditer(content, begin, max(begin, end))
+        self.left = end - begin
+
+    def kind(self) -> int:
+        token = next(self.tokens, None)
+        if token is None or len(token[0]) > 10 or not token[0].lstrip(b"+-").isdigit():
+            raise _lie()
+        return int(token[0])
+
+    flag = degree = count = kind
+
+    def skip(self, reals: int) -> None:
+        if not 0 <= reals <= self.left:
+            raise _lie()
+        for _ in range(reals):
+            if next(self.tokens, None) is None:
+                raise _lie()
+
+    integers = skip
+
+    def mark(self) -> None:
+        self.skip(1)
+
+    def knots(self, count: int) -> None:
+        self.skip(2 * count)
+
+
+class Binary:
+    def __init__(self, content: bytes, begin: int) -> None:
+        self.content = content
+        self.at = begin + 1  # after the line's end
+
+    def _take(self, form: str) -> int:
+        end = self.at + struct.calcsize(form)
+        if end > len(self.content):
+            raise _lie()
+        (value,) = struct.unpack(form, self.content[self.at : end])
+        self.at = end
+        return int(value)
+
+    def kind(self) -> int:
+        return self._take("<B")
+
+    flag = kind
+
+    def degree(self) -> int:
+        return self._take("<H")
+
+    def count(self) -> int:
+        return self._take("<i")
+
+    def skip(self, reals: int) -> None:
+        self._forward(8 * reals)
+
+    def integers(self, count: int) -> None:
+        self._forward(4 * count)
+
+    def mark(self) -> None:
+        """Only the text has one."""
+
+    def knots(self, count: int) -> None:
+        self._forward(12 * count)
+
+    def _forward(self, size: int) -> None:
+        if not 0 <= size <= len(self.content) - self.at:
+            raise _lie()
+        self.at += size
+
+
+CURVES = {1: (2, 0), 2: (4, 1), 3: (4, 2), 4: (4, 1), 5: (4, 2)}  # points and directions, then single numbers
+CURVES_2D = {1: (2, 0), 2: (3, 1), 3: (3, 2), 4: (3, 1), 5: (3, 2)}
+SURFACES = {1: 12, 2: 13, 3: 14, 4: 13, 5: 14}  # numbers of plane, cylinder, cone, sphere, torus
+
+
+def _curve(reader: Reader, size: int) -> None:
+    """One curve in `size` dimensions, with those that it is made of."""
+    for _ in range(NESTED):
+        kind = reader.kind()
+        simple = (CURVES if size == 3 else CURVES_2D).get(kind)
+        if simple:
+            return reader.skip(simple[0] * size + simple[1])
+        if kind == 6:
+            rational, degree = reader.flag(), reader.degree()
+            return reader.skip((_sound(degree) + 1) * (size + bool(rational)))
+        if kind == 7:
+            rational, _ = reader.flag(), reader.flag()
+            _sound(reader.degree())
+            poles, knots = reader.count(), reader.count()
+            reader.skip(_sound(poles) * (size + bool(rational)))
+            return reader.knots(_sound(knots))
+        if kind not in (8, 9):
+            raise Refused("corrupt_file", "a curve of the BREP file is of no known type")
+        reader.skip(2 if kind == 8 else 1 if size == 2 else 4)
+    raise Refused("limit_exceeded", f"curves of the BREP file are nested more than {NESTED} deep")
+
+
+def _surface(reader: Reader) -> None:
+    for _ in range(NESTED):
+        kind = reader.kind()
+        if kind in SURFACES:
+            return reader.skip(SURFACES[kind])
+        if kind in (6, 7):  # a curve pushed, or turned
+            reader.skip(3 if kind == 6 else 6)
+            return _curve(reader, 3)
+        if kind == 8:
+            rational = reader.flag() | reader.flag()
+            u, v = reader.degree(), reader.degree()
+            return reader.skip((_sound(u) + 1) * (_sound(v) + 1) * (3 + bool(rational)))
+        if kind == 9:
+            rational = reader.flag() | reader.flag()
+            reader.flag()
+            reader.flag()
+            _sound(reader.degree())
+            _sound(reader.degree())
+            u, v, us, vs = (_sound(reader.count()) for _ in range(4))
+            reader.skip(u * v * (3 + bool(rational)))
+            reader.knots(us)
+            return reader.knots(vs)
+        if kind not in (10, 11):
+            raise Refused("corrupt_file", "a surface of the BREP file is of no known type")
+        reader.skip(4 if kind == 10 else 1)
+    raise Refused("limit_exceeded", f"surfaces of the BREP file are nested more than {NESTED} deep")
+
+
+def _polygon(reader: Reader, _: bool) -> None:
+    nodes = _sound(reader.count())
+    parameters = reader.flag()
+    reader.skip(1)
+    reader.skip(nodes * (4 if parameters else 3))
+
+
+def _polygon_on_triangles(reader: Reader, _: bool) -> None:
+    nodes = _sound(reader.count())
+    reader.integers(nodes)
+    reader.mark()
+    reader.skip(1)
+    if reader.flag():
+        reader.skip(nodes)
+
+
+def _triangles(reader: Reader, with_normals: bool) -> None:
+    nodes, triangles = _sound(reader.count()), _sound(reader.count())
+    textured = reader.flag()
+    normals = reader.flag() if with_normals else 0
+    reader.skip(1)
+    reader.skip(nodes * (5 if textured else 3))
+    reader.integers(3 * triangles)
+    if normals:
+        reader.integers(3 * nodes)  # numbers of half the size
+
+
+MESHES: dict[bytes, Callable[[Reader, bool], None]] = {
+    b"Polygon3D": _polygon,
+    b"PolygonOnTriangulations": _polygon_on_triangles,
+    b"Triangulations": _triangles,
+}
+
+
+def _sound(count: int) -> int:
+    if count < 0:
+        raise _lie()
+    return count
+
+
+def _lie() -> Refused:
+    return Refused("corrupt_file", "the BREP file announces more than it holds")

@@ -1,0 +1,249 @@
+"""IGES 5.3, fixed ASCII: sections, counts and pointers. The kernel trusts all of them."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from shapr.converters.preflight.graph import check_instances, heights
+from shapr.errors import Refused
+
+SECTIONS = b"SGDPT"
+GROUPS = (1, 7, 14, 15)  # forms of entity 402 that hold others
+EXTERNAL = 416
+PLACES = {402, 408, 308, 184, 430}  # what holds others, so that nesting multiplies
+STRING = re.compile(rb"\s*(\d+)H")
+WORD = re.compile(rb"[A-CF-Za-cf-z]")  # in numbers only E and D have a meaning
+LONG = re.compile(rb",\s*(\d{4,})H")
+DELIMITERS = re.compile(rb"\s*(?:1H(.))?.(?:1H(.))?", re.DOTALL)
+BEYOND = re.compile(rb"[EeDd]\+?[1-9]\d\d+")
+
+
+class Entity(NamedTuple):
+    kind: int
+    form: int
+    matrix: int  # where its transformation is in the directory, 0 for none
+    text: bytes  # its parameters, its type first
+
+
+class Rule(NamedTuple):
+    """Where the pointers of a type are, after its type number: alone, and in a list with its count.
+
+    Each with the types it may point at; none named: any. `repeat` is the list's (count at, first, width, pointers at).
+    """
+
+    alone: tuple[tuple[int, frozenset[int]], ...] = ()
+    repeat: tuple[int, int, int, tuple[tuple[int, frozenset[int]], ...]] | None = None
+
+
+ANY: frozenset[int] = frozenset()
+FACES, SHELLS, LOOPS, VERTICES = frozenset({510}), frozenset({514}), frozenset({508}), frozenset({502})
+POINTS, DIRECTIONS = frozenset({116}), frozenset({123})
+SURFACES = frozenset({108, 114, 118, 120, 122, 128, 140, 143, 144, 180, 190, 192, 194, 196, 198})
+RULES: dict[int, Rule] = {
+    102: Rule((), (0, 1, 1, ((0, ANY),))),
+    118: Rule(((0, ANY), (1, ANY))),
+    120: Rule(((0, ANY), (1, ANY))),
+    122: Rule(((0, ANY),)),
+    130: Rule(((0, ANY),)),
+    140: Rule(((4, ANY),)),
+    142: Rule(((1, ANY), (2, ANY), (3, ANY))),
+    143: Rule(((1, ANY),), (2, 3, 1, ((0, ANY),))),
+    144: Rule(((0, ANY), (3, frozenset({142}))), (2, 4, 1, ((0, frozenset({142})),))),
+    184: Rule((), (0, 1, 1, ((0, ANY),))),
+    186: Rule(((0, SHELLS),), (2, 3, 2, ((0, SHELLS),))),
+    308: Rule((), (2, 3, 1, ((0, ANY),))),
+    402: Rule((), (0, 1, 1, ((0, ANY),))),
+    408: Rule(((0, frozenset({308})),)),
+    412: Rule(((0, ANY),)),
+    414: Rule(((0, ANY),)),
+    430: Rule(((0, ANY),)),
+    502: Rule((), (0, 1, 3, ())),
+    504: Rule((), (0, 1, 5, ((0, ANY), (1, VERTICES), (3, VERTICES)))),
+    190: Rule(((0, POINTS), (1, DIRECTIONS))),
+    510: Rule(((0, SURFACES),), (1, 3, 1, ((0, LOOPS),))),
+    514: Rule((), (0, 1, 2, ((0, FACES),))),
+}
+OPTIONAL = {(142, 2), (142, 1), (142, 3), (144, 3), (402, 0)}  # 0 stands for none
+EDGES = frozenset({502, 504})
+
+
+def check(path: Path) -> tuple[str, ...]:
+    entities = _entities(_sections(path.read_bytes()))
+    if any(entity.kind == EXTERNAL for entity in entities):
+        raise Refused("external_reference", "geometry of the IGES file is in other files that it names")
+    edges = list(_edges(entities))
+    owners, targets = np.array(edges, np.int64).reshape(-1, 2).T
+    heights(len(entities), owners, targets)
+    check_instances(edge for edge in edges if entities[edge[0]].kind in PLACES)
+    return ()
+
+
+def _sections(data: bytes) -> dict[int, list[bytes]]:
+    """The lines by the letter in column 73."""
+    found: dict[int, list[bytes]] = defaultdict(list)
+    for line in data.splitlines():
+        if len(line) > 72:
+            found[line[72]].append(line)
+    if found[ord("C")] or found[ord("B")]:
+        raise Refused("corrupt_file", "compressed and binary IGES are not read, only fixed ASCII")
+    ends = found[ord("T")]
+    if not ends or any(letter not in SECTIONS for letter, lines in found.items() if lines):
+        raise Refused("corrupt_file", "the IGES file is cut short, or its lines are not in sections")
+    for at, letter in enumerate(b"SGDP"):
+        said = ends[-1][8 * at : 8 * at + 8]
+        if said.strip() and said != b"%c%7d" % (letter, len(found[letter])) and _number(said[1:]) != len(found[letter]):
+            raise Refused("corrupt_file", f"section {letter:c} of the IGES file has another length than it says")
+    if not found[ord("D")] or len(found[ord("D")]) % 2:
+        raise Refused("corrupt_file", "the directory of the IGES file is not complete")
+    return found
+
+
+def _entities(sections: dict[int, list[bytes]]) -> list[Entity]:
+    """The directory with its parameters, which say themselves whose they are."""
+    lines, entities = sections[ord("D")], []
+    texts: dict[int, list[bytes]] = defaultdict(list)
+    begins: dict[int, int] = {}
+    for number, line in enumerate(sections[ord("P")], 1):
+        owner = _number(line[64:72])
+        if owner % 2 == 0 or not 0 < owner < len(lines):
+            raise Refused("corrupt_file", "parameters of the IGES file belong to no entity")
+        texts[owner].append(line[:64])
+        begins.setdefault(owner, number)
+    usual = _usual(b"".join(line[:72] for line in sections[ord("G")][:1]))
+    for at in range(0, len(lines), 2):
+        first, second = lines[at], lines[at + 1]
+        kind, number = _number(first[:8]), at + 1
+        text = b"".join(texts[number]).translate(usual)
+        # Whatever is said twice must agree: the kernel goes by the one here and by the other there.
+        said = _number(first[73:80]), _number(second[73:80]), _number(second[:8])
+        if said != (number, number + 1, kind) or (kind and _number(first[8:16]) != begins.get(number)):
+            raise Refused("corrupt_file", "the directory of the IGES file contradicts itself")
+        if kind and _number(text[:64].replace(b";", b",").partition(b",")[0]) != kind:
+            raise Refused("corrupt_file", f"the parameters of an IGES entity of type {kind} are of another type")
+        entities.append(Entity(kind, _number(second[32:40]), _number(first[48:56]), text))
+    return entities
+
+
+def _usual(head: bytes) -> bytes:
+    """The translation of a file's own delimiters, which it may choose, to the usual ones."""
+    found = DELIMITERS.match(head)
+    between, last = (found[1] or b",", found[2] or b";") if found else (b",", b";")
+    return bytes.maketrans(between + last, b",;")
+
+
+def _edges(entities: list[Entity]) -> Iterator[tuple[int, int]]:
+    """Who points at whom, as numbers of the directory, after the counts were held against what is there."""
+    for at, entity in enumerate(entities):
+        if entity.matrix > 0:
+            yield at, _target(entities, entity, entity.matrix, frozenset({124}))
+        if 100 <= entity.kind < 200:
+            _curve(entity)
+        elif any(_number(found[1]) > len(entity.text) for found in LONG.finditer(entity.text)):
+            raise _lie(entity)
+        if entity.kind == 508:
+            yield from ((at, _target(entities, entity, *pointer)) for pointer in _loop(entity))
+        rule = RULES.get(entity.kind)
+        if rule and (entity.kind != 402 or entity.form in GROUPS):
+            for position, pointer, kinds in _pointers(entity, rule):
+                if pointer or (entity.kind, position) not in OPTIONAL:
+                    yield at, _target(entities, entity, pointer, kinds)
+
+
+def _target(entities: list[Entity], entity: Entity, pointer: int, kinds: frozenset[int]) -> int:
+    target = (pointer - 1) // 2
+    if pointer < 1 or pointer % 2 == 0 or target >= len(entities) or (kinds and entities[target].kind not in kinds):
+        raise Refused("corrupt_file", f"an IGES entity of type {entity.kind} points at what it cannot hold")
+    return target
+
+
+def _pointers(entity: Entity, rule: Rule) -> Iterator[tuple[int, int, frozenset[int]]]:
+    """(position, pointer, allowed types); those of a list all have position 0."""
+    values = _parameters(entity)
+    for position, kinds in rule.alone:
+        yield position, _at(entity, values, position), kinds
+    if rule.repeat:
+        count_at, first, width, pointers = rule.repeat
+        count = _at(entity, values, count_at)
+        if count < 0 or first + count * width > len(values):
+            raise _lie(entity)
+        for begin in range(first, first + count * width, width):
+            for offset, kinds in pointers:
+                yield 0, _at(entity, values, begin + offset), kinds
+
+
+def _loop(entity: Entity) -> Iterator[tuple[int, frozenset[int]]]:
+    """The edges of a loop, each with its own list of curves in the surface."""
+    values = _parameters(entity)
+    at = 1
+    for _ in range(_at(entity, values, 0)):
+        yield _at(entity, values, at + 1), EDGES
+        curves = _at(entity, values, at + 4)
+        if curves < 0:
+            raise _lie(entity)
+        for curve in range(curves):
+            yield _at(entity, values, at + 6 + 2 * curve), ANY
+        at += 5 + 2 * curves
+
+
+def _curve(entity: Entity) -> None:
+    """Curves and surfaces: numbers, as many as they announce."""
+    text = entity.text.partition(b";")[0]
+    if WORD.search(text):
+        raise Refused("corrupt_file", f"an IGES entity of type {entity.kind} holds a word instead of a number")
+    if BEYOND.search(text):
+        raise Refused("invalid_geometry", "the IGES file holds a number beyond any size")
+    if entity.kind not in (106, 112, 114, 126, 128):
+        return
+    n = [_at(entity, text.split(b",", 6)[1:], at) for at in range(4)]
+    if min(n) < 0:
+        raise _lie(entity)
+    needed = {
+        106: 2 + n[1] * {1: 2, 2: 3, 3: 6}.get(n[0], 6),
+        112: 4 + 13 * n[3],
+        114: 4 + n[2] + n[3] + 48 * n[2] * n[3],
+        126: 6 + n[0] + n[1] + 2 + 4 * (n[0] + 1),
+        128: 9 + n[0] + n[1] + n[2] + n[3] + 4 + 4 * (n[0] + 1) * (n[1] + 1),
+    }[entity.kind]
+    if text.count(b",") < needed:
+        raise _lie(entity)
+
+
+def _parameters(entity: Entity) -> list[bytes]:
+    """The parameters after the type number, strings as they are."""
+    text = entity.text
+    if b"H" not in text:
+        return text.partition(b";")[0].split(b",")[1:]
+    values, at = [], 0
+    while at < len(text):
+        string = STRING.match(text, at)
+        end = string.end() + min(_number(string[1]), len(text)) if string else at
+        found = [place for place in (text.find(b",", end), text.find(b";", end)) if place >= 0]
+        stop = min(found, default=len(text))
+        values.append(text[at:stop])
+        if text[stop : stop + 1] == b";":
+            break
+        at = stop + 1
+    return values[1:]
+
+
+def _at(entity: Entity, values: list[bytes], position: int) -> int:
+    if position >= len(values):
+        raise _lie(entity)
+    return _number(values[position])
+
+
+def _number(field: bytes) -> int:
+    field = field.strip()
+    if not field:
+        return 0
+    if len(field) > 12 or not field.lstrip(b"+-").isdigit():
+        raise Refused("corrupt_file", "a count or a pointer of the IGES file is not a number")
+    return int(field)
+
+
+def _lie(entity: Entity) -> Refused:
+    return Refused("corrupt_file", f"an IGES entity of type {entity.kind} announces more than it holds")

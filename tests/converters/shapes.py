@@ -1,0 +1,52 @@
+"""Documents made in a test: parts, trees, names, colours."""
+
+from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCylinder
+from OCP.gp import gp_Ax1, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
+from OCP.TCollection import TCollection_ExtendedString
+from OCP.TDocStd import TDocStd_Document
+from OCP.TopAbs import TopAbs_ShapeEnum
+from OCP.TopLoc import TopLoc_Location
+from OCP.XCAFDoc import XCAFDoc_DocumentTool
+
+from shapr.converters.brep import colours, document
+from shapr.converters.brep.bodies import call
+
+FACE = TopAbs_ShapeEnum.TopAbs_FACE
+
+
+def moved(x: float = 0.0, turn: float = 0.0) -> TopLoc_Location:
+    made, turned = gp_Trsf(), gp_Trsf()
+    made.SetTranslation(gp_Vec(x, 0, 0))
+    turned.SetRotation(gp_Ax1(gp_Pnt(0, 0, 0), gp_Dir(0, 0, 1)), turn)
+    return TopLoc_Location(made.Multiplied(turned))
+
+
+def assembly() -> TDocStd_Document:
+    """Two of one sub-assembly, in it two glass boxes, one in yellow, and a pin with a red and a green face.
+
+    Names are beyond ASCII and beyond 16 bits, with quotes and backslashes.
+    """
+    model = document.new()
+    tool = XCAFDoc_DocumentTool.ShapeTool_s(model.Main())
+    box = tool.AddShape(BRepPrimAPI_MakeBox(1, 2, 3).Shape(), False)
+    call(box, "Hűtő 部品")
+    colours.set(model, box, (0.2, 0.4, 0.6, 0.25))
+    XCAFDoc_DocumentTool.LayerTool_s(model.Main()).SetLayer(box, TCollection_ExtendedString("Réteg", True))
+    cylinder = BRepPrimAPI_MakeCylinder(1, 3).Shape()
+    pin = tool.AddShape(cylinder, False)
+    call(pin, "Ø10 o'ring \\ 😀")
+    faces = list(document.explore(cylinder, FACE))
+    colours.set(model, tool.AddSubShape(pin, faces[0]), (1.0, 0.0, 0.0, 1.0))
+    colours.set(model, tool.AddSubShape(pin, faces[1]), (0.0, 1.0, 0.0, 1.0))
+    group, whole = tool.NewShape(), tool.NewShape()
+    call(group, "group")
+    call(whole, "Összeállítás")
+    call(tool.AddComponent(group, box, moved()), "bal")
+    yellow = tool.AddComponent(group, box, moved(10))
+    call(yellow, "jobb")
+    colours.set(model, yellow, (1.0, 1.0, 0.0, 1.0))
+    call(tool.AddComponent(group, pin, moved(20)), "tű")
+    call(tool.AddComponent(whole, group, moved(0, 1.0)), "első")
+    call(tool.AddComponent(whole, group, moved(50)), "második")
+    tool.UpdateAssemblies()
+    return model

@@ -1,0 +1,141 @@
+"""Measures, healing, and what is refused of a B-Rep."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from OCP.BRepBuilderAPI import BRepBuilderAPI_Copy, BRepBuilderAPI_MakeEdge, BRepBuilderAPI_MakeFace
+from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeSphere, BRepPrimAPI_MakeTorus
+from OCP.gp import gp_Pln, gp_Pnt, gp_Trsf, gp_Vec
+from OCP.Message import Message_ProgressRange
+from OCP.TopLoc import TopLoc_Location
+from OCP.TopoDS import TopoDS_Shape
+from OCP.XCAFDoc import XCAFDoc_DocumentTool
+
+from shapr.converters.brep import brep, colours, document, facet, heal, measure, tessellate
+from shapr.converters.brep.sew import compound
+from shapr.converters.measure import Measured
+from shapr.converters.mesh.model import Mesh, Part
+from shapr.errors import Refused
+from tests.converters.shapes import FACE, assembly, moved
+
+
+def measured(shape: TopoDS_Shape) -> Measured:
+    return measure.measured(document.holding(shape, "x"), lambda _: None)
+
+
+def part(name: str, mesh: trimesh.Trimesh, **more: object) -> Part:
+    return Part(name, np.asarray(mesh.vertices, float), np.asarray(mesh.faces, np.int32), **more)  # type: ignore[arg-type]
+
+
+def test_a_torus_far_away_has_its_exact_measures() -> None:
+    found = measured(BRepPrimAPI_MakeTorus(10, 3).Shape().Located(moved(1e5)))
+    assert found.volume == pytest.approx(2 * math.pi**2 * 90, rel=1e-9)
+    assert found.area == pytest.approx(4 * math.pi**2 * 30, rel=1e-6)
+    assert np.allclose((found.low, found.high), ((1e5 - 13, -13, -3), (1e5 + 13, 13, 3)), atol=1e-6)
+    assert (found.bodies, found.solids, found.faces, found.watertight) == (1, 1, 1, True)
+
+
+def test_an_assembly_is_the_sum_of_its_instances() -> None:
+    reached: list[float] = []
+    found = measure.measured(assembly(), reached.append)
+    assert (found.bodies, found.solids, found.faces, found.colours, found.names) == (6, 6, 30, 4, 3)
+    assert found.volume == pytest.approx(24 + 6 * math.pi)
+    assert reached == sorted(reached)
+    assert reached[-1] == 1.0
+
+
+def test_open_faces_have_no_volume() -> None:
+    faces = list(document.explore(BRepPrimAPI_MakeBox(1, 2, 3).Shape(), FACE))
+    found = measured(compound(faces[:5]))
+    assert (found.bodies, found.solids, found.volume, found.watertight) == (5, 0, None, False)
+
+
+def nowhere(value: float) -> TopoDS_Shape:
+    transform = gp_Trsf()
+    transform.SetTranslation(gp_Vec(value, 0, 0))
+    box = BRepPrimAPI_MakeBox(1, 1, 1).Shape()
+    return compound([box, box.Located(TopLoc_Location(transform), False)])
+
+
+@pytest.mark.parametrize(
+    ("shape", "code"),
+    [
+        (compound([]), "no_geometry"),
+        (BRepBuilderAPI_MakeEdge(gp_Pnt(0, 0, 0), gp_Pnt(1, 0, 0)).Shape(), "no_geometry"),
+        (BRepBuilderAPI_MakeFace(gp_Pln()).Shape(), "invalid_geometry"),
+        (nowhere(math.nan), "invalid_geometry"),
+        (nowhere(math.inf), "invalid_geometry"),
+    ],
+)
+def test_nothing_and_no_numbers_are_refused(shape: TopoDS_Shape, code: str) -> None:
+    with pytest.raises(Refused) as caught:
+        document.check(document.holding(shape, "x"))
+    assert caught.value.code == code
+
+
+def test_a_brep_with_a_number_that_is_none_is_refused(tmp_path: Path) -> None:
+    model = document.holding(BRepPrimAPI_MakeBox(1, 2, 3).Shape(), "x")
+    brep.write(model, tmp_path / "a.brep", {"units": "mm", "encoding": "text"})
+    text = (tmp_path / "a.brep").read_text()
+    (tmp_path / "b.brep").write_text(text.replace("0 0 3", "nan 0 3", 1))
+    with pytest.raises(Refused) as caught:
+        brep.read(tmp_path / "b.brep", "b", {})
+    assert caught.value.code == "invalid_geometry"
+
+
+def test_a_senseless_deflection_is_refused_and_a_tiny_part_is_round() -> None:
+    with pytest.raises(Refused) as caught:
+        tessellate.deflections(BRepPrimAPI_MakeBox(10, 10, 10).Shape(), {"linear_deflection": 1e-300})
+    assert caught.value.code == "limit_exceeded"
+    for radius in (0.005, 20_000.0):
+        model = document.holding(BRepPrimAPI_MakeSphere(radius).Shape(), "x")
+        whole = document.shape(model)
+        tessellate.triangulate(whole, *tessellate.deflections(whole, {}), Message_ProgressRange())
+        (made,) = tessellate.mesh(model).parts
+        volume = trimesh.Trimesh(made.vertices / radius, made.corners, process=True).volume
+        assert volume == pytest.approx(4 / 3 * math.pi, rel=5e-3)
+
+
+def test_healing_sews_loose_faces_and_keeps_their_colours() -> None:
+    box = BRepPrimAPI_MakeBox(1, 2, 3).Shape()
+    faces = [BRepBuilderAPI_Copy(face).Shape() for face in document.explore(box, FACE)]
+    model = document.holding(compound(faces), "loose")
+    (label,) = document.roots(model)
+    tool = XCAFDoc_DocumentTool.ShapeTool_s(model.Main())
+    colours.set(model, tool.AddSubShape(label, faces[0]), (1.0, 0.0, 0.0, 1.0))
+    done = heal.healed(model, lambda _: None)
+    assert (done["before"]["open_shells"], done["after"]["open_shells"], done["repaired_parts"]) == (6, 0, 1)
+    found = measure.measured(model, lambda _: None)
+    assert (found.solids, found.volume, found.colours) == (1, pytest.approx(6), 1)
+    assert document.name(document.roots(model)[0]) == "loose"
+
+
+def test_healing_turns_what_is_inside_out_and_leaves_what_is_well() -> None:
+    model = document.holding(BRepPrimAPI_MakeBox(1, 2, 3).Shape().Reversed(), "x")
+    assert heal.healed(model, lambda _: None)["before"]["inside_out_solids"] == 1
+    assert measure.measured(model, lambda _: None).volume == pytest.approx(6)
+    assert heal.healed(assembly(), lambda _: None)["repaired_parts"] == 0
+
+
+def test_objects_of_a_mesh_become_parts_of_their_own() -> None:
+    one, two = trimesh.creation.box((1, 1, 1)), trimesh.creation.box((1, 1, 1))
+    two.apply_translation((1, 0, 0))  # they touch with a whole face
+    mesh = Mesh((part("one", one, colour=(1.0, 0.0, 0.0, 1.0)), part("two", two, colour=(0.0, 1.0, 0.0, 1.0))))
+    reached: list[float] = []
+    model = facet.faceted(mesh, 100, "stem", reached.append)
+    assert [document.name(root) for root in document.roots(model)] == ["one", "two"]
+    assert [colours.of(root) for root in document.roots(model)] == [(1.0, 0.0, 0.0, 1.0), (0.0, 1.0, 0.0, 1.0)]
+    found = measure.measured(model, lambda _: None)
+    assert (found.solids, found.volume, found.watertight) == (2, pytest.approx(2), True)
+    assert reached[-1] == 1.0
+
+
+def test_groups_of_one_surface_become_one_solid_in_several_colours() -> None:
+    box = trimesh.creation.box((1, 1, 1))
+    halves = [trimesh.Trimesh(box.vertices, faces, process=False) for faces in (box.faces[:6], box.faces[6:])]
+    mesh = Mesh((part("a", halves[0], colour=(1.0, 0.0, 0.0, 1.0)), part("b", halves[1], colour=(0.0, 0.0, 1.0, 0.5))))
+    found = measure.measured(facet.faceted(mesh, 100, "stem", lambda _: None), lambda _: None)
+    assert (found.solids, found.bodies, found.colours, found.volume) == (1, 1, 2, pytest.approx(1))

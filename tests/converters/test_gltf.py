@@ -1,0 +1,395 @@
+"""glTF: what others write is read, what lies is refused, and what we write comes back."""
+
+import base64
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import trimesh
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from shapr.converters.mesh import glb, gltf, gltf_read
+from shapr.converters.mesh.model import Mesh, Part
+from shapr.errors import Refused
+
+CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
+SQUARE = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], "<f4")
+TWO = np.array([0, 1, 2, 0, 2, 3], "<u2")
+COMPONENTS = {"int8": 5120, "uint8": 5121, "int16": 5122, "uint16": 5123, "uint32": 5125, "float32": 5126}
+WIDTHS = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
+
+
+def quiet(_: float) -> None: ...
+
+
+def document(*values: np.ndarray, **more: Any) -> dict[str, Any]:
+    """A glTF document whose accessors are these arrays; one mesh of the first two, unless told otherwise."""
+    data, views, accessors = b"", [], []
+    for value in values:
+        rows = value.reshape(len(value), -1)
+        views.append({"buffer": 0, "byteOffset": len(data), "byteLength": value.nbytes})
+        kind = {"componentType": COMPONENTS[value.dtype.name], "type": WIDTHS[rows.shape[1]]}
+        accessors.append({"bufferView": len(views) - 1, "count": len(rows), **kind})
+        data += value.tobytes() + bytes(-value.nbytes % 4)
+    uri = "data:application/octet-stream;base64," + base64.b64encode(data).decode()
+    return {
+        "asset": {"version": "2.0"},
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1}]}],
+        "accessors": accessors,
+        "bufferViews": views,
+        "buffers": [{"byteLength": len(data), "uri": uri}],
+        **more,
+    }
+
+
+def square(**more: Any) -> dict[str, Any]:
+    return document(SQUARE, TWO, **more)
+
+
+def read(folder: Path, content: dict[str, Any] | bytes) -> Mesh:
+    path = folder / "a.gltf"
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    return gltf_read.read_gltf(path, "a", quiet)
+
+
+def refusal(folder: Path, content: dict[str, Any] | bytes) -> Refused:
+    with pytest.raises(Refused) as caught:
+        read(folder, content)
+    return caught.value
+
+
+def corners(mesh: Mesh) -> np.ndarray:
+    return np.concatenate([part.vertices[part.corners] for part in mesh.parts])
+
+
+def changed(content: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """With one field set, given as `meshes.0.name`."""
+    *way, last = path.split(".")
+    holder: Any = content
+    for step in way:
+        holder = holder[int(step) if step.isdigit() else step]
+    holder[int(last) if last.isdigit() else last] = value
+    return content
+
+
+def test_metres_and_y_up_become_millimetres_and_z_up(tmp_path: Path) -> None:
+    mesh = read(tmp_path, document(np.array([[0, 0, 0], [1, 2, 3], [0, 0, 1]], "<f4"), np.array([0, 1, 2], "<u1")))
+    assert mesh.parts[0].vertices.tolist() == [[0, 0, 0], [1000, -3000, 2000], [0, -1000, 0]]
+    assert (mesh.units, mesh.up_axis, mesh.losses) == ("m", "y", ())
+
+
+@pytest.mark.parametrize(
+    ("mode", "indices", "expected"),
+    [
+        (4, [0, 1, 2, 0, 2, 3, 1], [[0, 1, 2], [0, 2, 3]]),
+        (5, [0, 1, 3, 2], [[0, 1, 3], [1, 2, 3]]),
+        (5, [0, 1, 1, 3], []),
+        (6, [0, 1, 2, 3], [[1, 2, 0], [2, 3, 0]]),
+    ],
+)
+def test_lists_strips_and_fans(tmp_path: Path, mode: int, indices: list[int], expected: list[list[int]]) -> None:
+    content = changed(document(SQUARE, np.array(indices, "<u4")), "meshes.0.primitives.0.mode", mode)
+    if not expected:
+        assert refusal(tmp_path, content).code == "no_geometry"
+        return
+    points = SQUARE[np.array(expected)] @ np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]]) * 1000
+    assert np.allclose(corners(read(tmp_path, content)), points)
+
+
+def test_without_indices_every_three_points_are_a_triangle(tmp_path: Path) -> None:
+    content = document(SQUARE[TWO])
+    content["meshes"] = [{"primitives": [{"attributes": {"POSITION": 0}}]}]
+    assert read(tmp_path, content).triangles == 2
+
+
+def test_lines_and_textures_are_named_in_the_losses(tmp_path: Path) -> None:
+    content = square(materials=[{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}], animations=[{}])
+    content["meshes"][0]["primitives"][0]["material"] = 0
+    content["meshes"][0]["primitives"].append({"attributes": {"POSITION": 0}, "mode": 1})
+    said = read(tmp_path, content).losses
+    assert said == ("textures are passed over", "lines are passed over", "animations are passed over")
+
+
+def test_a_tree_of_nodes_places_and_a_mirror_turns_the_winding(tmp_path: Path) -> None:
+    half = 0.5**0.5
+    nodes = [
+        {"children": [1, 2], "translation": [1, 0, 0]},
+        {"mesh": 0, "name": "left", "rotation": [0, 0, half, half], "scale": [2, 2, 2]},
+        {"mesh": 0, "name": "right", "matrix": [-1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 5, 1]},
+    ]
+    mesh = read(tmp_path, square(nodes=nodes))
+    assert [part.name for part in mesh.parts] == ["left", "right"]
+    left, right = (part.vertices for part in mesh.parts)
+    assert np.allclose(left[1], [1000, 0, 2000])
+    assert np.allclose(right[1], [0, -5000, 0])
+    a, b, c = np.moveaxis(corners(mesh), 1, 0)
+    assert (np.cross(b - a, c - a)[:, 1] < 0).all()  # all face the same way, the mirrored ones too
+
+
+def test_normalized_integers_with_a_stride(tmp_path: Path) -> None:
+    packed = np.zeros((4, 8), "<i2")
+    packed[:, 1:4] = np.round(SQUARE * 32767)
+    content = document(packed[:, :4].copy(), TWO)
+    raw = packed.tobytes() + TWO.tobytes()
+    content["buffers"] = [{"byteLength": len(raw), "uri": "data:;base64," + base64.b64encode(raw).decode()}]
+    content["bufferViews"] = [
+        {"buffer": 0, "byteLength": 64, "byteStride": 16},
+        {"buffer": 0, "byteOffset": 64, "byteLength": 12},
+    ]
+    content["accessors"][0] |= {"type": "VEC3", "byteOffset": 2, "normalized": True}
+    content["extensionsRequired"] = ["KHR_mesh_quantization"]
+    assert np.allclose(read(tmp_path, content).parts[0].vertices[2], [1000, 0, 1000])
+
+
+def test_a_sparse_accessor_replaces_some_rows(tmp_path: Path) -> None:
+    content = document(SQUARE, TWO, np.array([2], "<u1"), np.array([[7, 1, 0]], "<f4"))
+    rows, values = {"bufferView": 2, "componentType": 5121}, {"bufferView": 3}
+    content["accessors"][0]["sparse"] = {"count": 1, "indices": rows, "values": values}
+    assert np.allclose(read(tmp_path, content).parts[0].vertices[2], [7000, 0, 1000])
+    content["accessors"][0]["sparse"]["count"] = 2
+    assert refusal(tmp_path, content).code == "corrupt_file"
+
+
+def test_colours_become_srgb(tmp_path: Path) -> None:
+    content = square(materials=[{"name": "red", "pbrMetallicRoughness": {"baseColorFactor": [0.5, 0, 0, 0.5]}}])
+    content["meshes"][0]["primitives"][0]["material"] = 0
+    part = read(tmp_path, content).parts[0]
+    assert (part.material, part.colour) == ("red", (188 / 255, 0, 0, 1))  # opaque, because alphaMode is
+    content = document(SQUARE, TWO, np.full((4, 4), 65535, "<u2"))
+    content["accessors"][2]["normalized"] = True
+    content["meshes"][0]["primitives"][0]["attributes"]["COLOR_0"] = 2
+    coloured = read(tmp_path, content).parts[0].vertex_colours
+    assert coloured is not None
+    assert coloured.tolist() == [[255] * 4] * 4
+
+
+def test_instances_of_an_extension_are_placed(tmp_path: Path) -> None:
+    content = document(SQUARE, TWO, np.array([[0, 0, 0], [5, 0, 0]], "<f4"))
+    content["nodes"] = [{"mesh": 0, "extensions": {"EXT_mesh_gpu_instancing": {"attributes": {"TRANSLATION": 2}}}}]
+    mesh = read(tmp_path, content)
+    assert [part.vertices[0].tolist() for part in mesh.parts] == [[0, 0, 0], [5000, 0, 0]]
+
+
+def test_a_companion_lies_beside_the_file(tmp_path: Path) -> None:
+    content = square()
+    (tmp_path / "shape one.bin").write_bytes(SQUARE.tobytes() + TWO.tobytes())
+    content["buffers"][0]["uri"] = "shape%20one.bin"
+    assert read(tmp_path, content).triangles == 2
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "../canary.bin",
+        "/etc/passwd",
+        "http://127.0.0.1/a",
+        "file:///etc/passwd",
+        "a/../../canary.bin",
+        "..\\c",
+        "gone.bin",
+        "%2e%2e/canary.bin",
+        "x" * 5000,
+        "",
+        "link.bin",
+        "C:/a.bin",
+        "\0",
+    ],
+)
+def test_nothing_outside_of_the_upload_is_read(tmp_path: Path, uri: str) -> None:
+    (tmp_path / "canary.bin").write_bytes(SQUARE.tobytes() + TWO.tobytes())
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "link.bin").symlink_to(tmp_path / "canary.bin")
+    assert refusal(inside, changed(square(), "buffers.0.uri", uri)).code == "external_reference"
+
+
+LIES = [
+    ("accessors.0.count", 5, "corrupt_file"),
+    ("accessors.0.count", 1 << 40, "corrupt_file"),
+    ("accessors.1.count", 1 << 40, "limit_exceeded"),
+    ("accessors.1.count", -1, "corrupt_file"),
+    ("accessors.1.count", 6.5, "corrupt_file"),
+    ("accessors.1.count", True, "corrupt_file"),
+    ("accessors.0.byteOffset", 4, "corrupt_file"),
+    ("accessors.0.componentType", 5124, "corrupt_file"),
+    ("accessors.0.type", "MAT4", "corrupt_file"),
+    ("accessors.1.componentType", 5126, "corrupt_file"),
+    ("accessors.0.bufferView", 7, "corrupt_file"),
+    ("bufferViews.0.byteLength", 1 << 50, "corrupt_file"),
+    ("bufferViews.0.byteStride", 1, "corrupt_file"),
+    ("bufferViews.0.byteStride", 1 << 40, "corrupt_file"),
+    ("bufferViews.0.buffer", 1, "corrupt_file"),
+    ("buffers.0.byteLength", 1 << 50, "corrupt_file"),
+    ("buffers.0.uri", "data:;base64,!!!", "corrupt_file"),
+    ("buffers.0.uri", "data:,plain", "corrupt_file"),
+    ("buffers.0", {"byteLength": 4}, "corrupt_file"),
+    ("meshes.0.primitives.0.mode", 9, "corrupt_file"),
+    ("meshes.0.primitives.0.indices", 0, "corrupt_file"),
+    ("meshes.0.primitives.0.material", 3, "corrupt_file"),
+    ("meshes.0.primitives.0.attributes.POSITION", 1, "corrupt_file"),
+    ("meshes.0.primitives", {}, "corrupt_file"),
+    ("nodes.0.mesh", 1, "corrupt_file"),
+    ("nodes.0.children", [0], "corrupt_file"),
+    ("nodes.0.children", [5], "corrupt_file"),
+    ("nodes.0.matrix", [1] * 15, "corrupt_file"),
+    ("nodes.0.scale", [1e308, 1e308, 1e308], "invalid_geometry"),
+    ("nodes.0.rotation", [0, 0, 0, 0], "invalid_geometry"),
+    ("scenes.0.nodes", ["a"], "corrupt_file"),
+    ("scenes.0.nodes", [], "no_geometry"),
+    ("scenes.0.nodes", [0, 0], "corrupt_file"),
+    ("scene", 4, "corrupt_file"),
+    ("asset", {"version": "1.0"}, "unsupported_format"),
+    ("asset", {}, "unsupported_format"),
+    ("extensionsRequired", ["ACME_teapot\n\x1b[31m"], "unsupported_geometry"),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "code"), LIES, ids=[f"{path}={str(value)[:20]!r}" for path, value, _ in LIES]
+)
+def test_a_lie_gets_a_code(tmp_path: Path, path: str, value: Any, code: str) -> None:
+    refused = refusal(tmp_path, changed(square(), path, value))
+    assert refused.code == code
+    assert refused.detail.isprintable()
+
+
+@pytest.mark.parametrize("text", [b"{", b"[]", b"[" * 100_000, b'{"asset": NaN}', b"\xff\xfe{", b'{"a": 1e999999'])
+def test_what_is_no_json_object_is_damaged(tmp_path: Path, text: bytes) -> None:
+    assert refusal(tmp_path, text).code == "corrupt_file"
+
+
+def test_a_coordinate_that_is_not_a_number_is_refused(tmp_path: Path) -> None:
+    points = SQUARE.copy()
+    points[2, 1] = np.nan
+    assert refusal(tmp_path, document(points, TWO)).code == "invalid_geometry"
+
+
+def test_instances_are_counted_before_they_are_made(tmp_path: Path) -> None:
+    many = np.zeros(3_000_000, "<u1")
+    content = document(SQUARE, many, nodes=[{"mesh": 0}] * 50, scenes=[{"nodes": list(range(50))}])
+    assert refusal(tmp_path, content).code == "decompression_bomb"
+    deep = [{"children": [at + 1]} for at in range(2000)] + [{"mesh": 0}]
+    assert refusal(tmp_path, square(nodes=deep)).code == "limit_exceeded"
+
+
+def test_many_small_pieces_of_a_large_array_are_quick(tmp_path: Path) -> None:
+    """Each takes its own vertices only, without a look at all of them."""
+    points = np.tile(SQUARE, (250_000, 1))
+    content = document(points, TWO)
+    content["meshes"][0]["primitives"] *= 2000
+    mesh = read(tmp_path, content)
+    assert (mesh.triangles, len(mesh.parts[-1].vertices)) == (4000, 4)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"glTF", "corrupt_file"),
+        (struct.pack("<4sII", b"glTF", 2, 4) + bytes(8), "corrupt_file"),
+        (struct.pack("<4sII", b"glTF", 1, 20) + bytes(8), "unsupported_format"),
+        (struct.pack("<4sIII4s", b"glTF", 2, 24, 4, b"BIN\0") + b"    ", "corrupt_file"),
+        (struct.pack("<4sIII4s", b"glTF", 2, 24, 1 << 31, b"JSON") + b"{}  ", "corrupt_file"),
+        (struct.pack("<4sIII4s", b"glTF", 2, 999, 4, b"JSON") + b"{}  ", "corrupt_file"),
+    ],
+)
+def test_a_bad_glb_gets_a_code(tmp_path: Path, data: bytes, code: str) -> None:
+    (tmp_path / "a.glb").write_bytes(data)
+    with pytest.raises(Refused) as caught:
+        gltf_read.read_glb(tmp_path / "a.glb", "a", quiet)
+    assert caught.value.code == code
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_glb_with_flipped_bytes_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("glb") / "a.glb"
+    gltf.write(coloured(), path, {}, quiet)
+    content = bytearray(path.read_bytes())
+    for at in data.draw(st.lists(st.integers(12, len(content) - 1), min_size=1, max_size=6)):
+        content[at] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    try:
+        assert gltf_read.read_glb(path, "a", quiet).triangles > 0
+    except Refused as refused:
+        assert refused.detail.isprintable()
+
+
+coordinates = st.floats(-1e6, 1e6, width=32)
+
+
+@st.composite
+def meshes(draw: st.DrawFn) -> Mesh:
+    vertices = draw(arrays.arrays(np.float64, (draw(st.integers(3, 30)), 3), elements=coordinates))
+    rows = draw(arrays.arrays(np.int32, (draw(st.integers(1, 20)), 3), elements=st.integers(0, len(vertices) - 1)))
+    return Mesh((Part("part", vertices, rows),))
+
+
+@given(meshes())
+@settings(max_examples=40, deadline=None)
+def test_glb_comes_back_and_is_read_by_others(tmp_path_factory: pytest.TempPathFactory, mesh: Mesh) -> None:
+    path = tmp_path_factory.mktemp("glb") / "a.glb"
+    gltf.write(mesh, path, {}, quiet)
+    back = gltf_read.read_glb(path, "a", quiet)
+    assert np.allclose(corners(back), corners(mesh), rtol=1e-6, atol=1e-5)
+    loaded = trimesh.load_mesh(path, process=False)
+    x, y, z = np.moveaxis(corners(mesh), -1, 0)
+    expected = np.stack([x, z, -y], axis=-1) * 0.001
+    assert np.allclose(loaded.vertices[loaded.faces], expected, rtol=1e-6, atol=1e-9)
+
+
+def coloured() -> Mesh:
+    """An object of two materials, one with a colour per face, and one with a colour per vertex."""
+    v, t = SQUARE.astype(np.float64) * 1000, TWO.reshape(-1, 3).astype(np.int32)
+    faces = np.array([[255, 0, 0, 255], [0, 9, 255, 255]], np.uint8)
+    return Mesh(
+        (
+            Part("body", v, t, material="steel", colour=(0.2, 0.4, 0.6, 1.0)),
+            Part("body", v + 5, t, material="glass", colour=(1.0, 1.0, 1.0, 0.4)),
+            Part("faces", v, t, face_colours=faces),
+            Part("points", v, t, vertex_colours=np.arange(16, dtype=np.uint8).reshape(4, 4) * 16),
+        )
+    )
+
+
+def test_materials_colours_and_names_come_back(tmp_path: Path) -> None:
+    gltf.write(coloured(), tmp_path / "a.glb", {}, quiet)
+    content, _ = glb.read(tmp_path / "a.glb")
+    assert [len(each["primitives"]) for each in content["meshes"]] == [2, 1, 1]
+    back = gltf_read.read_glb(tmp_path / "a.glb", "a", quiet)
+    assert [part.name for part in back.parts] == ["body", "body", "faces", "points"]
+    steel, glass, faces, points = back.parts
+    assert (steel.material, steel.colour) == ("steel", pytest.approx((0.2, 0.4, 0.6, 1.0), abs=1e-9))
+    assert (glass.material, glass.colour) == ("glass", pytest.approx((1.0, 1.0, 1.0, 0.4), abs=1e-9))
+    assert faces.vertex_colours is not None
+    assert faces.vertex_colours[faces.corners][:, 0].tolist() == [[255, 0, 0, 255], [0, 9, 255, 255]]
+    assert points.vertex_colours is not None
+    assert np.array_equal(points.vertex_colours, coloured().parts[3].vertex_colours)
+
+
+def test_the_same_mesh_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        gltf.write(coloured(), tmp_path / name, {}, quiet)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not on this machine")
+def test_the_corpus_is_read_as_trimesh_reads_it() -> None:
+    for path in sorted([*CORPUS.glob("*.glb"), *CORPUS.glob("*.gltf")]):
+        if path.name == "empty_nodes.glb":
+            continue
+        reader = gltf_read.read_glb if path.suffix == ".glb" else gltf_read.read_gltf
+        ours, theirs = reader(path, "a", quiet), trimesh.load_scene(path, process=False)
+        assert ours.triangles == len(theirs.to_mesh().faces), path.name
+        points = corners(ours).reshape(-1, 3)
+        x, y, z = (np.array([points.min(axis=0), points.max(axis=0)]) / 1000).T
+        box = np.sort(np.stack([x, z, -y], axis=1), axis=0)
+        assert np.allclose(box, theirs.bounds, rtol=1e-5, atol=1e-6), path.name

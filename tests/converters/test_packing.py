@@ -1,0 +1,181 @@
+"""Draco and meshopt: a smaller GLB that is still the same model, and one that other programs accept."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from OCP.Message import Message_ProgressRange
+
+from shapr.converters.brep import document, step, tessellate
+from shapr.converters.brep import glb as kernel_glb
+from shapr.converters.mesh import glb, gltf, gltf_read, packing
+from shapr.converters.mesh.model import Mesh, Part
+from shapr.converters.mesh.topology import welded
+from shapr.errors import Refused
+from tests.converters.kit import SAMPLES
+from tests.converters.test_gltf import SQUARE, coloured, quiet, refusal
+from tests.converters.test_gltf import document as gltf_document
+
+ROOT = Path(__file__).parents[2]
+TOOLS = ROOT / ".cache" / "gltf-validator"
+VALIDATOR = "gltf-validator@2.0.0-dev.3.10"
+KINDS = ("draco", "meshopt")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of GLB files as the kernel writes them, and of ours."""
+    folder = tmp_path_factory.mktemp("glb")
+    for name in ("bracket", "assembly"):
+        model = step.read(SAMPLES / f"{name}.step", Message_ProgressRange())
+        shape = document.shape(model)
+        tessellate.triangulate(shape, *tessellate.deflections(shape, {}), Message_ProgressRange())
+        kernel_glb.write(model, folder / f"{name}.glb", Message_ProgressRange())
+    gltf.write(waves(), folder / "waves.glb", {}, quiet)
+    gltf.write(coloured(), folder / "coloured.glb", {}, quiet)
+    return folder
+
+
+def waves(count: int = 60) -> Mesh:
+    """A closed box of two materials with a seam between them, and vertex colours on a part of its own."""
+    grid = np.arange(count)
+    x, y = (each.ravel().astype(float) for each in np.meshgrid(grid, grid, indexing="ij"))
+    inner = (grid[:-1, None] * count + grid[None, :-1]).ravel()
+    top = np.concatenate(
+        [np.stack([inner, inner + count, inner + 1], 1), np.stack([inner + 1, inner + count, inner + count + 1], 1)]
+    )
+    above = np.stack([x, y, 5 + np.sin(x / 5) * np.sin(y * np.pi / (count - 1)) * np.sin(x * np.pi / (count - 1))], 1)
+    below = above * [1, 1, -1]
+    below[:, 2] = np.where((x % (count - 1) == 0) | (y % (count - 1) == 0), 5, below[:, 2])
+    tinted = np.stack([x * 4, y * 4, x, x * 0 + 255], 1).astype(np.uint8)
+    top = top.astype(np.int32)
+    return Mesh(
+        (
+            Part("box", above + 1000.123, top, material="top", colour=(1.0, 0.0, 0.0, 1.0)),
+            Part("box", below + 1000.123, top[:, ::-1].copy(), material="bottom", colour=(0.0, 0.0, 1.0, 1.0)),
+            Part("tinted", above, top, vertex_colours=tinted),
+        )
+    )
+
+
+def packed(source: Path, folder: Path, kind: str) -> Path:
+    path = folder / f"{source.stem}.{kind}.glb"
+    shutil.copy(source, path)
+    assert packing.packed(path, {"mesh_compression": kind}) == {"mesh_compression": kind}
+    return path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("name", "at_least"), [("bracket", 3.0), ("assembly", 3.0), ("waves", 2.0)])
+def test_it_is_smaller_and_the_same_model(written: Path, tmp_path: Path, name: str, at_least: float, kind: str) -> None:
+    source = written / f"{name}.glb"
+    path = packed(source, tmp_path, kind)
+    assert source.stat().st_size / path.stat().st_size > at_least
+    before, after = (gltf_read.read_glb(each, "x", quiet) for each in (source, path))
+    content, plain = glb.read(path)[0], glb.read(source)[0]
+    assert content["nodes"] == plain["nodes"]
+    assert content["materials"] == plain["materials"]
+    assert content["extensionsRequired"] == [packing.EXTENSION[kind]]
+    limit = {"draco": 1 / 16000, "meshopt": 1 / 65000}[kind]
+    for old, new in zip(before.parts, after.parts, strict=True):
+        assert (old.name, old.colour, len(old.corners)) == (new.name, new.colour, len(new.corners))
+        side = np.ptp(old.vertices, axis=0).max()
+        for edge in (np.min, np.max):
+            assert np.abs(edge(old.vertices, axis=0) - edge(new.vertices, axis=0)).max() < limit * side
+        # Every point has one nearby: the packed ones come in another order.
+        ordered = [np.sort(each.vertices.sum(axis=1)) for each in (old, new)]
+        if len(ordered[0]) == len(ordered[1]):
+            assert np.abs(ordered[0] - ordered[1]).max() < 3 * limit * side
+        if old.vertex_colours is not None and new.vertex_colours is not None:
+            assert {*map(tuple, old.vertex_colours.tolist())} == {*map(tuple, new.vertex_colours.tolist())}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_seam_between_two_materials_stays_closed(written: Path, tmp_path: Path, kind: str) -> None:
+    for path in (written / "waves.glb", packed(written / "waves.glb", tmp_path, kind)):
+        whole = Part.joined(gltf_read.read_glb(path, "x", quiet).parts[:2])
+        points, _ = welded(whole.vertices, whole.corners)
+        assert len(points) == 2 * 60 * 60 - 4 * 59, path.name  # the two halves share every point of their rim
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_instances_share_what_is_packed(written: Path, tmp_path: Path, kind: str) -> None:
+    content, _ = glb.read(packed(written / "assembly.glb", tmp_path, kind))
+    (left,), (right,) = (each["primitives"] for each in content["meshes"][:2])
+    assert left == right
+    assert len(content["nodes"]) == 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_would_grow_stays_as_it_is(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.glb"
+    gltf.write(Mesh((Part("a", SQUARE.astype(float), np.array([[0, 1, 2]], np.int32)),)), path, {}, quiet)
+    before = path.read_bytes()
+    assert packing.packed(path, {"mesh_compression": kind}) == {"mesh_compression": "none"}
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["a.glb"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_packing_repeats_byte_by_byte(written: Path, tmp_path: Path, kind: str) -> None:
+    first = packed(written / "assembly.glb", tmp_path, kind).read_bytes()
+    assert packed(written / "assembly.glb", tmp_path, kind).read_bytes() == first
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_packed_data_is_refused_or_read(written: Path, tmp_path: Path, kind: str) -> None:
+    path = packed(written / "bracket.glb", tmp_path, kind)
+    sound, random = path.read_bytes(), np.random.default_rng(1)
+    refused = 0
+    for _ in range(60):
+        content = bytearray(sound)
+        for at in random.integers(len(sound) // 2, len(sound), 3):
+            content[at] ^= int(random.integers(1, 255))
+        path.write_bytes(content)
+        try:
+            gltf_read.read_glb(path, "x", quiet)
+        except Refused as refusal:
+            assert refusal.code in ("corrupt_file", "invalid_geometry", "no_geometry")
+            refused += 1
+    assert refused > 3
+
+
+@pytest.mark.parametrize(
+    ("extension", "code"),
+    [
+        ({"buffer": 0, "byteLength": 48, "byteStride": 12, "count": 1 << 40, "mode": "ATTRIBUTES"}, "limit_exceeded"),
+        ({"buffer": 0, "byteLength": 48, "byteStride": 13, "count": 4, "mode": "ATTRIBUTES"}, "corrupt_file"),
+        ({"buffer": 0, "byteLength": 48, "byteStride": 12, "count": 4, "mode": "TEAPOT"}, "corrupt_file"),
+        ({"buffer": 0, "byteLength": 1 << 40, "byteStride": 12, "count": 4, "mode": "ATTRIBUTES"}, "corrupt_file"),
+        ({"buffer": 0, "byteLength": 48, "byteStride": 12, "count": 4, "mode": "ATTRIBUTES"}, "corrupt_file"),
+    ],
+)
+def test_meshopt_that_lies_gets_a_code(tmp_path: Path, extension: dict[str, object], code: str) -> None:
+    content = gltf_document(SQUARE, np.array([0, 1, 2], "<u2"))
+    content["bufferViews"][0]["extensions"] = {"EXT_meshopt_compression": extension}
+    assert refusal(tmp_path, content).code == code
+
+
+@pytest.fixture(scope="module")
+def validator() -> Path:
+    """The folder with the Khronos validator, installed once."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("node and npm are not on this machine")
+    if not (TOOLS / "node_modules" / "gltf-validator").is_dir():
+        command = ("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(TOOLS), VALIDATOR)
+        made = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        if made.returncode:
+            pytest.skip(f"the validator cannot be installed here: {made.stderr[-200:]}")
+    return TOOLS
+
+
+def test_the_khronos_validator_finds_no_error(written: Path, tmp_path: Path, validator: Path) -> None:
+    files = sorted(written.glob("*.glb"))
+    files += [packed(file, tmp_path, kind) for file in files if file.stem != "coloured" for kind in KINDS]
+    script = Path(__file__).with_name("gltf_validate.mjs")
+    told = subprocess.run(("node", script, validator, *files), capture_output=True, text=True, timeout=60, check=True)
+    results = [json.loads(line) for line in told.stdout.splitlines()]
+    assert results == [{"errors": 0, "warnings": 0, "messages": []}] * len(files)

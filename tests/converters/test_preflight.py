@@ -1,0 +1,166 @@
+"""What is refused before the kernel sees it, and that sound files are not."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.hostile import brep as brep_files
+from benchmarks.hostile import iges as iges_files
+from benchmarks.hostile import step as step_files
+from benchmarks.hostile.iges import groups, iges
+from benchmarks.hostile.step import CONTEXT, assembly, document, leaf, mapped, part21, product, reference
+from shapr.converters import preflight
+from shapr.converters.preflight.step import LOSS, without_references
+from shapr.errors import Refused
+from tests.converters.kit import SAMPLES
+
+CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
+BRACKET = (SAMPLES / "bracket.step").read_text()
+
+
+def looked(tmp_path: Path, format: str, content: str | bytes) -> tuple[str, ...]:
+    path = tmp_path / "source"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return preflight.check(format, path)
+
+
+def code(tmp_path: Path, format: str, content: str | bytes) -> str:
+    with pytest.raises(Refused) as refused:
+        looked(tmp_path, format, content)
+    return refused.value.code
+
+
+@pytest.mark.parametrize("name", ["bracket.step", "assembly.step", "bracket.iges"])
+def test_samples_pass_without_a_loss(name: str) -> None:
+    assert preflight.check(Path(name).suffix[1:], SAMPLES / name) == ()
+
+
+def test_both_forms_of_brep_pass(tmp_path: Path) -> None:
+    for content in brep_files.cylinder():
+        assert looked(tmp_path, "brep", content) == ()
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus beside this checkout")
+def test_no_sound_file_of_the_corpus_is_refused() -> None:
+    for path in sorted(CORPUS.iterdir()):
+        format = {".step": "step", ".stp": "step", ".igs": "iges", ".iges": "iges", ".brep": "brep"}.get(
+            path.suffix.lower()
+        )
+        if format and not path.name.startswith("bad_"):
+            preflight.check(format, path)
+
+
+def test_step_that_refers_to_itself_is_refused_however_indirectly(tmp_path: Path) -> None:
+    edge = BRACKET.replace("#20 = ORIENTED_EDGE('',*,*,#21", "#20 = ORIENTED_EDGE('',*,*,#20")
+    hidden = (
+        BRACKET.replace("#20 = ORIENTED_EDGE('',*,*,#21", "#20/**/=ORIENTED_EDGE('',*,*,/*#21*/#55")
+        .replace("#55 = ORIENTED_EDGE('',*,*,#56", "#55 =\n(ORIENTED_EDGE('',*,*,#20")
+        .replace("#20,.F.);", "#20,.F.));", 1)
+    )
+    assert edge != BRACKET and hidden != BRACKET
+    for loop in (edge, hidden, assembly(3, 1, cyclic=True), mapped(3, 1, cyclic=True)):
+        assert code(tmp_path, "step", loop) == "corrupt_file"
+
+
+def test_step_bombs_are_counted_not_expanded(tmp_path: Path) -> None:
+    for bomb in (assembly(31, 2), assembly(9, 10), mapped(30, 2)):
+        assert code(tmp_path, "step", bomb) == "decompression_bomb"
+    for modest in (assembly(10, 2), mapped(10, 2)):
+        assert looked(tmp_path, "step", modest) == ()
+
+
+def test_step_towers_are_refused(tmp_path: Path) -> None:
+    nested = part21(f"#1=A({'(' * 100_000}{')' * 100_000});\n")
+    for tower in (assembly(5000, 1), mapped(5000, 1), nested):
+        assert code(tmp_path, "step", tower) == "limit_exceeded"
+
+
+def test_words_in_strings_and_comments_mean_nothing(tmp_path: Path) -> None:
+    said = "((( #20=ORIENTED_EDGE(''x'',*,*,#20); DOCUMENT_FILE(''a.step'') /* END 1E999"
+    assert looked(tmp_path, "step", BRACKET.replace("'Bracket'", f"'{said}'", 1)) == ()
+    assert looked(tmp_path, "step", BRACKET.replace("#13 =", "/* ' DOCUMENT_FILE('a.step') (( */ #13 =")) == ()
+
+
+def test_step_cut_short_is_refused_wherever_it_is_cut(tmp_path: Path) -> None:
+    end = BRACKET.rindex("ENDSEC")
+    for at in (600, end // 2, end, end + 10):
+        assert code(tmp_path, "step", BRACKET[:at]) == "corrupt_file"
+
+
+@pytest.mark.parametrize("head", ["DOCUMENT_FILE(", "/*=*/DOCUMENT_FILE/*(*/(", "\n DOCUMENT_FILE\n("])
+def test_geometry_in_other_files_is_refused(tmp_path: Path, head: str) -> None:
+    assert code(tmp_path, "step", reference(document("../other.step", head))) == "external_reference"
+
+
+def test_other_documents_are_a_loss_and_no_longer_named(tmp_path: Path) -> None:
+    said = reference(document("drawing.pdf", "/*=*/DOCUMENT_FILE/*(*/("))
+    assert looked(tmp_path, "step", said) == (LOSS,)
+    cleaned = without_references(tmp_path / "source")
+    assert cleaned != tmp_path / "source"
+    assert b"DOCUMENT_FILE" not in cleaned.read_bytes()
+    assert len(cleaned.read_bytes()) == len(said)
+
+
+def test_a_file_without_references_is_not_copied(tmp_path: Path) -> None:
+    named = tmp_path / "source"
+    named.write_text(part21(CONTEXT + leaf(1000) + product(5000, 1000)))
+    assert without_references(named) == named
+
+
+def test_numbers_beyond_any_size_are_refused(tmp_path: Path) -> None:
+    assert code(tmp_path, "step", BRACKET.replace("(14.,0.,6.)", "(1E999,0.,6.)")) == "invalid_geometry"
+    text, _ = brep_files.cylinder()
+    assert code(tmp_path, "brep", text.replace(" 10 ", " 1e999 ")) == "invalid_geometry"
+    assert code(tmp_path, "iges", iges([(110, 0, "0.,0.,0.,1E999,0.,0.")])) == "invalid_geometry"
+
+
+def test_iges_pointers_must_point_at_what_can_be_held(tmp_path: Path) -> None:
+    for entities in (
+        [(402, 7, "1,1")],
+        [(402, 7, "1,99999")],
+        [(186, 0, "1,1,0")],
+        [(186, 0, "3,1,0"), (510, 1, "1,1,1,1")],
+        [(118, 1, "2,4,0,0")],
+    ):
+        assert code(tmp_path, "iges", iges(entities)) == "corrupt_file"
+    assert code(tmp_path, "iges", groups(30, 2)) == "decompression_bomb"
+    assert code(tmp_path, "iges", iges([(416, 0, "5Hother,4Hname")])) == "external_reference"
+
+
+def test_iges_may_choose_its_delimiters(tmp_path: Path) -> None:
+    text = iges([(110, 0, "0.,0.,0.,1.,0.,0."), (402, 7, "1,1")])
+    head, body = text.split("D      1\n", 1)
+    own = head.replace("1H,,1H;,", "1H^^1H~^") + "D      1\n" + body.replace(",", "^").replace(";", "~")
+    assert looked(tmp_path, "iges", own) == ()
+    assert code(tmp_path, "iges", own.replace("402^1^1", "402^1^3")) == "corrupt_file"
+
+
+@pytest.mark.parametrize("room", [step_files, iges_files, brep_files])
+def test_no_hostile_file_makes_it_fail_or_linger(tmp_path: Path, room: object) -> None:
+    from benchmarks.hostile.kit import Bait
+
+    for hostile in room.files(Bait(tmp_path / "bait", 9)):  # type: ignore[attr-defined]
+        if hostile.data and len(hostile.data) < 1 << 21:
+            try:
+                looked(tmp_path, hostile.name.rpartition(".")[2], hostile.data)
+            except Refused as refused:
+                assert refused.code in hostile.codes | {"corrupt_file"}, hostile.name
+
+
+def test_a_line_without_its_vector_is_refused(tmp_path: Path) -> None:
+    """The kernel takes it for granted, and crashes."""
+    broken = BRACKET.replace("#27 = LINE('',#28,#29)", "#27 = LINE('',#28,#28)")
+    assert broken != BRACKET
+    assert code(tmp_path, "step", broken) == "corrupt_file"
+
+
+def test_an_iges_directory_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    sound = (SAMPLES / "bracket.iges").read_text()
+    for said, other in (
+        ("     110      22       0", "     110      23       0"),
+        ("D0000022\n     502", "D0000099\n     502"),
+        ("0000405P0000226", "0099999P0000226"),
+        ("314,62.62", "315,62.62"),
+    ):
+        assert said in sound
+        assert code(tmp_path, "iges", sound.replace(said, other, 1)) == "corrupt_file"
