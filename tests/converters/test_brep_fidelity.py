@@ -13,7 +13,6 @@ from OCP.gp import gp_Ax2, gp_Dir, gp_Pnt, gp_Trsf
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.IGESCAFControl import IGESCAFControl_Writer
 from OCP.Interface import Interface_Static
-from OCP.Message import Message_ProgressRange
 from OCP.STEPControl import STEPControl_Reader
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopLoc import TopLoc_Location

@@ -9,7 +9,6 @@ import trimesh
 from OCP.BRepBuilderAPI import BRepBuilderAPI_Copy, BRepBuilderAPI_MakeEdge, BRepBuilderAPI_MakeFace
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeSphere, BRepPrimAPI_MakeTorus
 from OCP.gp import gp_Pln, gp_Pnt, gp_Trsf, gp_Vec
-from OCP.Message import Message_ProgressRange
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_DocumentTool
@@ -93,7 +92,7 @@ def test_a_senseless_deflection_is_refused_and_a_tiny_part_is_round() -> None:
     for radius in (0.005, 20_000.0):
         model = document.holding(BRepPrimAPI_MakeSphere(radius).Shape(), "x")
         whole = document.shape(model)
-        tessellate.triangulate(whole, *tessellate.deflections(whole, {}), Message_ProgressRange())
+        tessellate.triangulate(whole, *tessellate.deflections(whole, {}))
         (made,) = tessellate.mesh(model).parts
         volume = trimesh.Trimesh(made.vertices / radius, made.corners, process=True).volume
         assert volume == pytest.approx(4 / 3 * math.pi, rel=5e-3)
