@@ -3,9 +3,9 @@
     .venv/bin/python -m benchmarks.corpus ../shared/corpus [--only WORD] [--tsv benchmarks/corpus.tsv]
 
 Whether a file is valid is not what the converter says of it: `benchmarks/corpus_invalid.tsv` names those that are not,
-Whether a file is valid is not what the converter says of it: `benchmarks/corpus_invalid.tsv` names those that are not, each
-or ends with a code that is not in the error table. Cells: the relative difference of the volume, or of the area where
-nothing encloses one, as the report has it; and what an independent reader finds, where it can read the file.
+and outputs that a valid one cannot have, with the reason. The exit code is 1 when a valid file does not convert to one
+of its outputs, an invalid one does, or a code is not in the error table. A cell is the relative difference of the
+volume, or of the area where nothing encloses one, as the report has it.
 """
 
 import argparse
@@ -75,12 +75,12 @@ async def _converted(
         scratch=folder,
         limits=Limits.of(Settings()),
     )
-    written, report = await converters.run(job, lambda _: None)
-    for each in written:
+    converted = await converters.run(job, lambda _: None)
+    for each in converted.written:
         if each.error:
             made.cells[each.format] = each.error.code
             continue
-        deltas = (report or {})["outputs"][each.format]["deltas"]
+        deltas = (converted.report or {})["outputs"][each.format]["deltas"]
         measure = "volume" if "volume" in deltas else "area"
         made.cells[each.format] = f"ok {100 * deltas.get(measure, 0):+.3f}%"
 
@@ -95,7 +95,7 @@ async def main(folder: Path, word: str, tsv: Path | None) -> int:
                 rows.append(await row(converters, path))
                 print(line(rows[-1], "\t" if tsv is None else "  "), flush=True)
     finally:
-        await converters.close()
+        converters.close()
     if tsv:
         header = "\t".join(("file", *OUTPUTS))
         tsv.write_text("\n".join([header, *(line(each, "\t", timed=False) for each in rows)]) + "\n")

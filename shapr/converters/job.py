@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from shapr.conversion import Error
-from shapr.converters import detect, preflight, report
+from shapr.converters import archive, detect, preflight, report
 from shapr.converters.progress import Page
 from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job, Written
 from shapr.converters.source import File, Model, read
@@ -27,10 +27,11 @@ T = TypeVar("T")
 def run(job: Job, page: Page) -> Answer:
     """The job's answer: its outputs, each written or failed by itself, or why the source is refused."""
     options = job.outputs[0][1]  # those that concern the source are the same for every output
-    file = File(job.source, job.source_format, job.source_name, unit=options.get("source_units", "mm"))
     try:
-        detect.check(job.source_format, job.source)
-        lost = preflight.check(job.source_format, job.source)
+        path = archive.unpacked(job.source, job.source_format, job.source_name, job.scratch / "unpacked")
+        file = File(path, job.source_format, job.source_name, unit=options.get("source_units", "mm"))
+        detect.check(job.source_format, path)
+        lost = preflight.check(job.source_format, path)
         page.phase(0.0, READ)
         model = read(file, page, job.limits.mesh_to_brep)
         page.phase(READ, HEALED)

@@ -13,7 +13,6 @@ from OCP.gp import gp_Ax2, gp_Dir, gp_Pnt, gp_Trsf
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.IGESCAFControl import IGESCAFControl_Writer
 from OCP.Interface import Interface_Static
-from OCP.Message import Message_ProgressRange
 from OCP.STEPControl import STEPControl_Reader
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopLoc import TopLoc_Location
@@ -24,7 +23,6 @@ from tests.converters.kit import SAMPLES
 from tests.converters.shapes import FACE, assembly
 
 SCHEMAS = {"AP203": "CONFIG_CONTROL_DESIGN", "AP214": "AUTOMOTIVE_DESIGN", "AP242": "AP242"}
-RANGE = Message_ProgressRange
 
 
 def told(model: TDocStd_Document) -> list[Any]:
@@ -45,12 +43,12 @@ def told(model: TDocStd_Document) -> list[Any]:
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_step_keeps_all_that_is_said_of_parts(tmp_path: Path, schema: str) -> None:
     model, path = assembly(), tmp_path / "a.step"
-    step.write(model, path, "a.step", {"units": "in", "step_schema": schema}, RANGE())
+    step.write(model, path, "a.step", {"units": "in", "step_schema": schema})
     text = path.read_bytes()
     assert text.isascii()
     assert SCHEMAS[schema].encode() in text
     assert b"H\\X2\\0171\\X0\\t\\X2\\0151\\X0\\ \\X2\\90E854C1\\X0\\" in text
-    again = step.read(path, RANGE())
+    again = step.read(path)
     assert told(again) == told(model)
     assert document.units(again) == "in"
 
@@ -58,9 +56,9 @@ def test_step_keeps_all_that_is_said_of_parts(tmp_path: Path, schema: str) -> No
 @pytest.mark.parametrize("units", ["mm", "cm", "m", "in", "ft"])
 def test_units_are_exact_and_known(tmp_path: Path, units: str) -> None:
     model = document.holding(BRepPrimAPI_MakeBox(10, 20, 30).Shape(), "box")
-    step.write(model, tmp_path / "a.step", "a", {"units": units, "step_schema": "AP214"}, RANGE())
-    iges.write(model, tmp_path / "a.igs", "a", {"units": units}, RANGE())
-    for again in (step.read(tmp_path / "a.step", RANGE()), iges.read(tmp_path / "a.igs", "a", RANGE())):
+    step.write(model, tmp_path / "a.step", "a", {"units": units, "step_schema": "AP214"})
+    iges.write(model, tmp_path / "a.igs", "a", {"units": units})
+    for again in (step.read(tmp_path / "a.step"), iges.read(tmp_path / "a.igs", "a")):
         assert document.units(again) == units
         measured = measure.measured(again, lambda _: None)
         assert measured.high == pytest.approx((10, 20, 30), rel=3e-9)  # IGES has ten decimals
@@ -74,13 +72,13 @@ def test_units_are_exact_and_known(tmp_path: Path, units: str) -> None:
 def test_every_brep_format_keeps_the_solids_of_every_other(tmp_path: Path) -> None:
     model = assembly()
     before = measure.measured(model, lambda _: None)
-    step.write(model, tmp_path / "a.step", "a", {"units": "mm", "step_schema": "AP242"}, RANGE())
-    iges.write(model, tmp_path / "a.igs", "a", {"units": "mm"}, RANGE())
+    step.write(model, tmp_path / "a.step", "a", {"units": "mm", "step_schema": "AP242"})
+    iges.write(model, tmp_path / "a.igs", "a", {"units": "mm"})
     brep.write(model, tmp_path / "a.brep", {"units": "mm", "encoding": "text"})
     brep.write(model, tmp_path / "b.brep", {"units": "mm", "encoding": "binary"})
     for again in (
-        step.read(tmp_path / "a.step", RANGE()),
-        iges.read(tmp_path / "a.igs", "a", RANGE()),
+        step.read(tmp_path / "a.step"),
+        iges.read(tmp_path / "a.igs", "a"),
         brep.read(tmp_path / "a.brep", "a", {}),
         brep.read(tmp_path / "b.brep", "b", {}),
     ):
@@ -98,23 +96,23 @@ def test_iges_keeps_names_and_colours_with_solids_and_with_sewn_faces(tmp_path: 
     writer = IGESCAFControl_Writer()
     writer.SetColorMode(True)
     writer.SetNameMode(True)
-    assert writer.Transfer(step.read(SAMPLES / "assembly.step", RANGE()))
+    assert writer.Transfer(step.read(SAMPLES / "assembly.step"))
     assert writer.Write(str(path))
-    again = iges.read(path, "a.igs", RANGE())
+    again = iges.read(path, "a.igs")
     measured = measure.measured(again, lambda _: None)
     assert (measured.solids, measured.bodies, measured.colours, measured.watertight) == (3, 3, 2, True)
     assert measured.volume == pytest.approx(50393.4587, rel=2e-5)
     assert [document.name(root) for root in document.roots(again)] == ["Hinge"]
     if solids:
         assert [leaf.name for leaf in tree.leaves(again)] == ["Left", "Right", "Pin"]
-    tessellate.triangulate(document.shape(again), 0.05, 10, RANGE())
+    tessellate.triangulate(document.shape(again), 0.05, 10)
     for part in tessellate.mesh(again).parts:  # surfaces of revolution come mirrored out of the kernel's reader
         assert trimesh.Trimesh(part.vertices, part.corners, process=True).volume > 1500
 
 
 def test_iges_names_are_in_its_own_alphabet(tmp_path: Path) -> None:
     model = assembly()
-    iges.write(model, tmp_path / "a.igs", "ű.step", {"units": "mm"}, RANGE())
+    iges.write(model, tmp_path / "a.igs", "ű.step", {"units": "mm"})
     assert (tmp_path / "a.igs").read_bytes().isascii()
     assert "Osszeallitas" in (tmp_path / "a.igs").read_text()
     assert document.name(document.roots(model)[0]) == "Összeállítás"  # as before
@@ -122,7 +120,7 @@ def test_iges_names_are_in_its_own_alphabet(tmp_path: Path) -> None:
 
 def test_a_mesh_has_a_part_for_every_colour_of_an_instance() -> None:
     model = assembly()
-    tessellate.triangulate(document.shape(model), 0.05, 10, RANGE())
+    tessellate.triangulate(document.shape(model), 0.05, 10)
     parts = tessellate.mesh(model).parts
     assert [(part.name, part.material) for part in parts[:5]] == [
         ("bal", "#33669940"),
@@ -145,10 +143,10 @@ def test_a_mirrored_instance_is_not_inside_out(tmp_path: Path) -> None:
     tool.AddComponent(whole, part, TopLoc_Location(mirror))
     tool.UpdateAssemblies()
     assert measure.measured(model, lambda _: None).volume == pytest.approx(6)
-    tessellate.triangulate(document.shape(model), 0.1, 10, RANGE())
+    tessellate.triangulate(document.shape(model), 0.1, 10)
     (mesh,) = tessellate.mesh(model).parts
     assert trimesh.Trimesh(mesh.vertices, mesh.corners, process=True).volume == pytest.approx(6)
-    glb.write(model, tmp_path / "a.glb", RANGE())
+    glb.write(model, tmp_path / "a.glb")
     scene = trimesh.load(tmp_path / "a.glb")
     assert scene.to_mesh().volume == pytest.approx(6e-9, rel=1e-4)
     brep.write(model, tmp_path / "a.brep", {"units": "mm", "encoding": "text"})
@@ -158,8 +156,8 @@ def test_a_mirrored_instance_is_not_inside_out(tmp_path: Path) -> None:
 
 def test_glb_has_the_tree_and_a_mesh_for_every_part(tmp_path: Path) -> None:
     model = assembly()
-    tessellate.triangulate(document.shape(model), 0.05, 10, RANGE())
-    glb.write(model, tmp_path / "a.glb", RANGE())
+    tessellate.triangulate(document.shape(model), 0.05, 10)
+    glb.write(model, tmp_path / "a.glb")
     raw = (tmp_path / "a.glb").read_bytes()
     (length,) = struct.unpack_from("<I", raw, 12)
     content = json.loads(raw[20 : 20 + length])
@@ -183,7 +181,7 @@ def test_a_thousand_of_one_part_share_its_triangles() -> None:
     for _ in range(1000):
         tool.AddComponent(whole, part, TopLoc_Location())
     tool.UpdateAssemblies()
-    tessellate.triangulate(document.shape(model), 0.1, 10, RANGE())
+    tessellate.triangulate(document.shape(model), 0.1, 10)
     parts = tessellate.mesh(model).parts
     assert len(parts) == 1000
     assert len({id(part.vertices) for part in parts}) == 1

@@ -9,7 +9,6 @@ import trimesh
 from OCP.BRepBuilderAPI import BRepBuilderAPI_Copy, BRepBuilderAPI_MakeEdge, BRepBuilderAPI_MakeFace
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeSphere, BRepPrimAPI_MakeTorus
 from OCP.gp import gp_Pln, gp_Pnt, gp_Trsf, gp_Vec
-from OCP.Message import Message_ProgressRange
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_DocumentTool
@@ -93,7 +92,7 @@ def test_a_senseless_deflection_is_refused_and_a_tiny_part_is_round() -> None:
     for radius in (0.005, 20_000.0):
         model = document.holding(BRepPrimAPI_MakeSphere(radius).Shape(), "x")
         whole = document.shape(model)
-        tessellate.triangulate(whole, *tessellate.deflections(whole, {}), Message_ProgressRange())
+        tessellate.triangulate(whole, *tessellate.deflections(whole, {}))
         (made,) = tessellate.mesh(model).parts
         volume = trimesh.Trimesh(made.vertices / radius, made.corners, process=True).volume
         assert volume == pytest.approx(4 / 3 * math.pi, rel=5e-3)
@@ -124,18 +123,16 @@ def test_objects_of_a_mesh_become_parts_of_their_own() -> None:
     one, two = trimesh.creation.box((1, 1, 1)), trimesh.creation.box((1, 1, 1))
     two.apply_translation((1, 0, 0))  # they touch with a whole face
     mesh = Mesh((part("one", one, colour=(1.0, 0.0, 0.0, 1.0)), part("two", two, colour=(0.0, 1.0, 0.0, 1.0))))
-    reached: list[float] = []
-    model = facet.faceted(mesh, 100, "stem", reached.append)
+    model = facet.faceted(mesh, 100, "stem")
     assert [document.name(root) for root in document.roots(model)] == ["one", "two"]
     assert [colours.of(root) for root in document.roots(model)] == [(1.0, 0.0, 0.0, 1.0), (0.0, 1.0, 0.0, 1.0)]
     found = measure.measured(model, lambda _: None)
     assert (found.solids, found.volume, found.watertight) == (2, pytest.approx(2), True)
-    assert reached[-1] == 1.0
 
 
 def test_groups_of_one_surface_become_one_solid_in_several_colours() -> None:
     box = trimesh.creation.box((1, 1, 1))
     halves = [trimesh.Trimesh(box.vertices, faces, process=False) for faces in (box.faces[:6], box.faces[6:])]
     mesh = Mesh((part("a", halves[0], colour=(1.0, 0.0, 0.0, 1.0)), part("b", halves[1], colour=(0.0, 0.0, 1.0, 0.5))))
-    found = measure.measured(facet.faceted(mesh, 100, "stem", lambda _: None), lambda _: None)
+    found = measure.measured(facet.faceted(mesh, 100, "stem"), lambda _: None)
     assert (found.solids, found.bodies, found.colours, found.volume) == (1, 1, 2, pytest.approx(1))

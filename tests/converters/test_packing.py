@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from OCP.Message import Message_ProgressRange
 
 from shapr.converters.brep import document, step, tessellate
 from shapr.converters.brep import glb as kernel_glb
@@ -30,10 +29,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of GLB files as the kernel writes them, and of ours."""
     folder = tmp_path_factory.mktemp("glb")
     for name in ("bracket", "assembly"):
-        model = step.read(SAMPLES / f"{name}.step", Message_ProgressRange())
+        model = step.read(SAMPLES / f"{name}.step")
         shape = document.shape(model)
-        tessellate.triangulate(shape, *tessellate.deflections(shape, {}), Message_ProgressRange())
-        kernel_glb.write(model, folder / f"{name}.glb", Message_ProgressRange())
+        tessellate.triangulate(shape, *tessellate.deflections(shape, {}))
+        kernel_glb.write(model, folder / f"{name}.glb")
     gltf.write(waves(), folder / "waves.glb", {}, quiet)
     gltf.write(coloured(), folder / "coloured.glb", {}, quiet)
     return folder

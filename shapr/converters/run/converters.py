@@ -68,23 +68,26 @@ class Converters:
             limits=self.limits,
         )
         async with self.admission.admitted(need(format, job.source.stat().st_size, self.limits.memory)):
-            version = self.version(format)  # of the program as it is now: it may be replaced while it runs
-            written = await self._written(job, progress)
-        return Converted(written=written, report=self._report(format, version), version=version)
+            return await self.run(job, progress)
 
-    async def _written(self, job: Job, progress: Callable[[int], None]) -> tuple[Written, ...]:
-        if job.source_format not in self.sources:  # the API is configured otherwise, or was when it accepted this
-            log.error("converter_unavailable", format=job.source_format, error="nobody reads this format here")
-            return tuple(unavailable(output) for output, _ in job.outputs)
-        return await self.plugged.get(job.source_format, self.built_in).convert(job, progress)
-
-    def _report(self, source_format: str, version: str) -> dict[str, Any] | None:
-        external = self.plugged.get(source_format)
-        if external is None:
-            return None
-        if external.kind == "stub":
-            return {"converter": "stub", "stub": True, "losses": ["This is a stub result: nothing was converted."]}
-        return {"converter": "external", "version": version}
+    async def run(self, job: Job, progress: Callable[[int], None]) -> Converted:
+        """A job at once, by who reads its source format."""
+        format = job.source_format
+        version = self.version(format)  # of the program as it is now: it may be replaced while it runs
+        if format not in self.sources:  # the API is configured otherwise, or was when it accepted this
+            log.error("converter_unavailable", format=format, error="nobody reads this format here")
+            return Converted(written=tuple(unavailable(output) for output, _ in job.outputs), version=version)
+        if (external := self.plugged.get(format)) is not None:
+            written = await external.convert(job, progress)
+            return Converted(written=written, report=_words(external, version), version=version)
+        answer = await self.built_in.convert(job, progress)
+        return Converted(
+            written=answer.written,
+            report=answer.report,
+            version=version,
+            thumbnail=answer.thumbnail,
+            preview=answer.preview,
+        )
 
     async def warm(self) -> None:
         """Load the kernel before the first job asks. What prevents that is in the log, and each job tries again."""
@@ -105,6 +108,13 @@ class Converters:
             else:
                 why = "it is not executable" if program.exists() else "it does not exist"
                 log.error("converter_unavailable", format=format, program=str(program), error=why)
+
+
+def _words(external: External, version: str) -> dict[str, Any]:
+    """What there is to report of a program's outputs: nobody measures them."""
+    if external.kind == "stub":
+        return {"converter": "stub", "stub": True, "losses": ["This is a stub result: nothing was converted."]}
+    return {"converter": "external", "version": version}
 
 
 def _external(settings: Settings, format: str) -> External:

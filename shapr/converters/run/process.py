@@ -11,7 +11,7 @@ import structlog
 from shapr.converters.progress import Reading
 from shapr.converters.run import left
 from shapr.converters.run.child import meaning
-from shapr.converters.run.job import JOB, PROGRESS, Job, Written
+from shapr.converters.run.job import JOB, PROGRESS, Answer, Job
 from shapr.converters.run.zygote import ROOT, Zygote
 from shapr.errors import Refused
 from shapr.settings import Settings
@@ -28,8 +28,8 @@ class Converter:
         # The child writes nothing here; compiled beforehand, it starts sooner and the same way every time.
         compileall.compile_dir(ROOT / "shapr", quiet=2)
 
-    async def convert(self, job: Job, progress: Callable[[int], None]) -> tuple[Written, ...]:
-        """The outputs of a job; `progress` gets 0..100, never falling.
+    async def convert(self, job: Job, progress: Callable[[int], None]) -> Answer:
+        """The outputs of a job and the report; `progress` gets 0..100, never falling.
 
         Raises Refused when the source as a whole is refused or the child broke a limit, Unavailable when the zygote
         cannot be started or died. A cancellation kills the child's group, and leaves when it is gone.
@@ -55,7 +55,7 @@ def inside(job: Job) -> Job:
     return job.model_copy(update={"scratch": Path(), "source": Path(os.path.relpath(job.source, job.scratch))})
 
 
-def answered(job: Job, code: int, last_words: str) -> tuple[Written, ...]:
+def answered(job: Job, code: int, last_words: str) -> Answer:
     """What the child left behind, or what its end means. A crash's last words go to the log, for whoever mends it."""
     try:
         answer = left.answer(job.scratch, tuple(format for format, _ in job.outputs))
@@ -68,4 +68,4 @@ def answered(job: Job, code: int, last_words: str) -> tuple[Written, ...]:
         log.warning("output_crashed", last_words=last_words)
     if answer.error:
         raise Refused(answer.error.code, answer.error.detail)
-    return answer.written
+    return answer
