@@ -11,12 +11,13 @@ class Job:
     """Holds its room until it is told to leave."""
 
     def __init__(self, admission: Admission, need: int) -> None:
-        self.alone: bool | None = None
+        self.admitted = False
         self.leave = asyncio.Event()
         self.task = asyncio.create_task(self._run(admission, need))
 
     async def _run(self, admission: Admission, need: int) -> None:
-        async with admission.admitted(need) as self.alone:
+        async with admission.admitted(need):
+            self.admitted = True
             await self.leave.wait()
 
     async def end(self) -> None:
@@ -25,7 +26,7 @@ class Job:
 
     @property
     def runs(self) -> bool:
-        return self.alone is not None and not self.task.done()
+        return self.admitted and not self.task.done()
 
 
 async def started(admission: Admission, *needs: int) -> list[Job]:
@@ -43,7 +44,7 @@ async def test_as_many_run_as_memory_allows() -> None:
     assert jobs[2].runs
     for job in jobs[1:]:
         await job.end()
-    assert (admission.used, admission.running) == (0, 0)
+    assert admission.used == 0
 
 
 async def test_small_jobs_do_not_pass_a_big_one() -> None:
@@ -63,7 +64,7 @@ async def test_one_that_is_bigger_than_all_there_is_runs_alone() -> None:
     assert (small.runs, big.runs, after.runs) == (True, False, False)
     await small.end()
     await asyncio.sleep(0.01)
-    assert (big.runs, big.alone, after.runs) == (True, True, False)
+    assert (big.runs, after.runs) == (True, False)
     await big.end()
     await after.end()
     assert admission.used == 0
@@ -83,7 +84,7 @@ async def test_a_cancelled_one_holds_up_nobody(at_once: bool) -> None:
     assert last.runs
     await last.end()
     await first.end()
-    assert (admission.used, admission.running) == (0, 0)
+    assert admission.used == 0
 
 
 def test_a_job_needs_more_the_bigger_its_source_and_no_more_than_it_may_have() -> None:
