@@ -22,7 +22,7 @@ def facing(triangles: Floats) -> Floats:
 def unit(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Of length one along the last axis; what has no length faces the viewer."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    result = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    result: npt.NDArray[Any] = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
     result[..., 2] -= (lengths[..., 0] <= 0).astype(np.float64)
     return result
 
