@@ -16,7 +16,7 @@ from shapr.conversion import Conversion, Source
 from shapr.converters import archive, formats, stub
 from shapr.converters.run.admission import Admission, available, need
 from shapr.converters.run.external import External, unavailable
-from shapr.converters.run.job import Converted, Job, Limits, Written
+from shapr.converters.run.job import Converted, Job, Limits
 from shapr.converters.run.process import Converter
 from shapr.converters.run.zygote import ROOT
 from shapr.errors import Unavailable
@@ -66,6 +66,7 @@ class Converters:
             outputs=tuple((output.format, output.options) for output in conversion.outputs),
             scratch=folder,
             limits=self.limits,
+            preview=conversion.preview,
         )
         async with self.admission.admitted(need(format, job.source.stat().st_size, self.limits.memory)):
             return await self.run(job, progress)
