@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from shapr import keys
-from shapr.conversion import Alike, Conversion, Output, Source
+from shapr.conversion import Alike, Conversion, Output, Pictures, Source, Stored
 
 
 class Rows(Protocol):
@@ -45,3 +45,21 @@ async def reused(
             continue  # deleted just now: then it is converted
         there[format] = output, alike
     return there
+
+
+async def pictures(shelf: Shelf, conversion: Conversion, there: dict[str, tuple[Output, Alike]]) -> Pictures | None:
+    """Those of a conversion whose outputs are reused, under `work/` now; None if none of them was asked for any."""
+    alike = next((alike for _, alike in there.values() if alike.pictures is not None), None)
+    if alike is None or alike.pictures is None:
+        return None
+    found: list[tuple[Stored | None, str]] = [
+        (alike.pictures.thumbnail, keys.thumbnail(conversion.tenant, alike.id)),
+        (alike.pictures.preview, keys.preview(conversion.tenant, alike.id)),
+    ]
+    try:
+        for stored, source in found:
+            if stored is not None:
+                await shelf.copy(source, keys.work(conversion, stored))
+    except LookupError:
+        return None  # deleted just now
+    return alike.pictures

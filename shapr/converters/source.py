@@ -48,8 +48,11 @@ class Model(Protocol):
 
     def measured(self) -> Measured: ...
 
-    def mesh(self) -> Mesh:
-        """Its triangles: of a B-Rep as last triangulated, else at draft quality."""
+    def mesh(self, most: int) -> Mesh:
+        """Its triangles: of a B-Rep as last triangulated, else at standard quality; coarser if there are too many."""
+
+    def show(self, path: Path) -> None:
+        """Write it as GLB, with those triangles."""
 
 
 def read(file: File, page: Page, limit: int) -> Model:
@@ -77,8 +80,11 @@ class MeshModel:
         self.page = page
         self.limit = limit
 
-    def mesh(self) -> Mesh:
+    def mesh(self, most: int) -> Mesh:  # noqa: ARG002 - a mesh is what it is
         return self._mesh
+
+    def show(self, path: Path) -> None:
+        files.write(self._mesh, "glb", path, {}, self.page.reach)
 
     def measured(self) -> Measured:
         from shapr.converters.mesh import measure
@@ -155,12 +161,21 @@ class BrepModel:
 
         return heal.healed(self.document, self.page.reach)
 
-    def mesh(self) -> Mesh:
+    def mesh(self, most: int) -> Mesh:
         from shapr.converters.brep import tessellate
 
         if self.triangulated is None:
+            self._triangulate({"quality": "standard"})
+        mesh = tessellate.mesh(self.document)
+        if mesh.triangles > most:
             self._triangulate({"quality": "draft"})
-        return tessellate.mesh(self.document)
+            mesh = tessellate.mesh(self.document)
+        return mesh
+
+    def show(self, path: Path) -> None:
+        from shapr.converters.brep import glb
+
+        glb.write(self.document, path, self.indicator)
 
     def write(self, format: str, path: Path, options: dict[str, Any]) -> dict[str, Any]:
         if FORMATS[format].kind == "brep":

@@ -104,7 +104,6 @@ async def test_the_name_is_cleaned_and_kept(api: Api) -> None:
         (("cube.stl", STL), {"colour": "red"}, "invalid_request"),
         (("cube.stl", STL), {"webhook_url": "https://example.test/hook"}, "invalid_request"),
         (("cube.stl", STL), {"webhook_url": "file:///etc/passwd"}, "invalid_request"),
-        (("cube.stl", STL), {"preview": "true"}, "invalid_request"),
     ],
 )
 async def test_what_makes_no_sense_is_refused_and_leaves_nothing(
