@@ -23,9 +23,9 @@ NULL_INT, NULL_REAL = -32764, -3.14158e13
 
 @dataclass
 class Node:
-    """One node: the name of its type, its index, and its fields by name. A null is None, a pointer an index or None."""
+    """One node: the name of its type (`kind`), its index, and its fields by name. A null is None, a pointer an index or None."""
 
-    type: str
+    kind: str
     index: int
     fields: dict[str, Any] = field(default_factory=dict)
 
@@ -33,7 +33,7 @@ class Node:
         try:
             return self.fields[name]
         except KeyError:
-            raise AttributeError(f"{self.type} has no {name}") from None
+            raise AttributeError(f"{self.kind} has no {name}") from None
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class File:
     nodes: dict[int, Node]
 
     def of(self, *types: str) -> Iterator[Node]:
-        return (node for node in self.nodes.values() if node.type in types)
+        return (node for node in self.nodes.values() if node.kind in types)
 
 
 def parse(data: bytes) -> File:

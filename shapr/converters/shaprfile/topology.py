@@ -1,0 +1,194 @@
+"""A Parasolid body as STEP: regions, shells, faces, loops and edges. `part21.py` says why by way of STEP.
+
+Facts of the XT format: fins run around a face with the face on their left; a fin ends at its vertex; the shells of a
+region of kind `S` bound material, the first from outside; a face's back shell is behind its normal.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from OCP.Geom import Geom_Curve
+from OCP.gp import gp_Pnt
+
+from shapr.converters.shaprfile import curves, surfaces, traced
+from shapr.converters.shaprfile.curves import needed, xyz
+from shapr.converters.shaprfile.part21 import MM, Part21, logical
+from shapr.converters.shaprfile.xb import File, Node
+from shapr.errors import Refused
+
+SOLID, WIRE, SHEET, GENERAL = 1, 2, 3, 6  # BODY.body_type
+MOST = 1_000_000  # faces, loops, edges of a body: a chain that is longer is a ring
+
+
+@dataclass
+class Written:
+    """`items`: solids or surface models. `faces`: the STEP face of each face by its node id."""
+
+    items: list[str] = field(default_factory=list)
+    faces: dict[int, str] = field(default_factory=dict)
+    solid: bool = True
+
+
+class BodyWriter:
+    """Writes one body of a file into a STEP text."""
+
+    def __init__(self, file: File, part: Part21) -> None:
+        self.file = file
+        self.part = part
+        self.made = Written()
+        self._vertices: dict[int, tuple[str, gp_Pnt]] = {}
+        self._edges: dict[int, str] = {}
+        self._surfaces: dict[int, str] = {}
+
+    def write(self, body: Node) -> Written:
+        """`unsupported_geometry` for what cannot be said in STEP, with the reason."""
+        if body.body_type == WIRE:
+            raise Refused("unsupported_geometry", "a wire body has no faces")
+        regions = list(self._chain(body.region))
+        solid = [region for region in regions if region.type == "S"]
+        self.made.solid = bool(solid)
+        for region in solid:
+            self.made.items.append(self._solid(list(self._chain(region.shell))))
+        if not solid:
+            shells = [shell for region in regions for shell in self._chain(region.shell)]
+            faces = list({face.index: face for shell in shells for face in self._chain(shell.face)}.values())
+            if not faces:
+                raise Refused("unsupported_geometry", "the body has no faces")
+            shell = self.part.new(f"OPEN_SHELL('',({','.join(self._face(face, False) for face in faces)}))")
+            self.made.items.append(self.part.new(f"SHELL_BASED_SURFACE_MODEL('',({shell}))"))
+        return self.made
+
+    def _solid(self, shells: list[Node]) -> str:
+        if not shells:
+            raise Refused("corrupt_file", "a solid has no shell")
+        outer, *inner = [self._shell(shell) for shell in shells]
+        if not inner:
+            return self.part.new(f"MANIFOLD_SOLID_BREP('',{outer})")
+        voids = ",".join(self.part.new(f"ORIENTED_CLOSED_SHELL('',*,{shell},.T.)") for shell in inner)
+        return self.part.new(f"BREP_WITH_VOIDS('',{outer},({voids}))")
+
+    def _shell(self, shell: Node) -> str:
+        """Faces with the material behind them as they are, those with the material before them turned over."""
+        faces = [self._face(face, False) for face in self._chain(shell.face)]
+        faces += [self._face(face, True) for face in self._chain(shell.front_face, "next_front")]
+        if not faces:
+            raise Refused("unsupported_geometry", "a shell has no faces")
+        return self.part.new(f"CLOSED_SHELL('',({','.join(faces)}))")
+
+    def _face(self, face: Node, turned: bool) -> str:
+        surface = needed(self.file, face.surface, "a face has no surface")
+        if surface.index not in self._surfaces:
+            self._surfaces[surface.index] = surfaces.written(self.part, surfaces.geometry(self.file, surface))
+        along = (face.sense == surface.sense) != (surface.kind == "SPUN_SURF")
+        bounds = []
+        for loop in self._chain(face.loop):
+            edges = self._loop(loop)
+            if edges:
+                ring = self.part.new(f"EDGE_LOOP('',({','.join(edges)}))")
+                bounds.append(self.part.new(f"FACE_BOUND('',{ring},{logical(not turned)})"))
+        if not bounds:
+            bounds.append(self._unbounded(surface))
+        bounded = f"({','.join(bounds)}),{self._surfaces[surface.index]},{logical(along != turned)}"
+        self.made.faces[face.node_id] = written = self.part.new(f"ADVANCED_FACE('',{bounded})")
+        return written
+
+    def _unbounded(self, surface: Node) -> str:
+        """A whole sphere or torus: STEP wants a vertex somewhere on it."""
+        if surface.kind not in ("SPHERE", "TORUS"):
+            raise Refused("unsupported_geometry", "a face without an edge is not converted")
+        made = surfaces.geometry(self.file, surface)
+        at = made.Value(0.0, math.pi / 2 if surface.kind == "SPHERE" else 0.0)
+        vertex = self.part.new(f"VERTEX_POINT('',{self.part.point(xyz(at))})")
+        return self.part.new(f"FACE_BOUND('',{self.part.new(f'VERTEX_LOOP({curves.quoted()},{vertex})')},.T.)")
+
+    def _loop(self, loop: Node) -> list[str]:
+        first = needed(self.file, loop.fin, "a loop has no fin")
+        fin, found = first, []
+        for _ in range(MOST):
+            if fin.edge is not None:  # else it is a vertex alone
+                edge = self._edge(needed(self.file, fin.edge, "a fin has no edge"))
+                found.append(self.part.new(f"ORIENTED_EDGE('',*,*,{edge},{logical(fin.sense == '+')})"))
+            fin = needed(self.file, fin.forward, "a loop is not closed") if fin.forward else first
+            if fin is first:
+                return found
+        raise Refused("corrupt_file", "a loop does not end")
+
+    def _edge(self, edge: Node) -> str:
+        if edge.index not in self._edges:
+            self._edges[edge.index] = self._edge_curve(edge)
+        return self._edges[edge.index]
+
+    def _edge_curve(self, edge: Node) -> str:
+        curve, along = self._carrier(edge)
+        start, end = self._ends(edge, curve)
+        if edge.curve is None and start[1].Distance(end[1]) > 0:
+            along = _runs_from(curve, start[1], end[1])
+        written = curves.written(self.part, curve)
+        return self.part.new(f"EDGE_CURVE('',{start[0]},{end[0]},{written},{logical(along)})")
+
+    def _carrier(self, edge: Node) -> tuple[Geom_Curve, bool]:
+        """The edge's curve, and whether the edge runs along it."""
+        index = edge.curve
+        if index is None:  # a tolerant edge: its fins have the curves, each on its face's surface
+            fins = self._fins(edge)
+            index = next((fin.curve for fin in fins if fin.curve is not None), None)
+        curve = needed(self.file, index, "an edge has no curve")
+        along = curve.sense == "+"
+        basis = curve
+        while basis.kind == "TRIMMED_CURVE":
+            along = (basis.sense == "+") == (basis.parm_1 <= basis.parm_2)
+            basis = needed(self.file, basis.basis_curve, "a trimmed curve has no basis")
+        if basis.kind in ("INTERSECTION", "SP_CURVE"):
+            return traced.geometry(self.file, basis), along
+        return curves.geometry(self.file, basis), along
+
+    def _ends(self, edge: Node, curve: Geom_Curve) -> tuple[tuple[str, gp_Pnt], tuple[str, gp_Pnt]]:
+        """Start and end vertex. A ring has none: one is put where its curve begins."""
+        fins = self._fins(edge)
+        start = next((fin.vertex for fin in fins if fin.sense == "-"), None)
+        end = next((fin.vertex for fin in fins if fin.sense == "+"), None)
+        if end is None and start is None:
+            at = curve.Value(curve.FirstParameter())
+            made = self.part.new(f"VERTEX_POINT('',{self.part.point(xyz(at))})"), at
+            return made, made
+        if start is None:  # an edge of one face only
+            ahead = next(fin for fin in fins if fin.sense == "+")
+            start = needed(self.file, ahead.backward, "a loop is not closed").vertex
+        if end is None:
+            ahead = next(fin for fin in fins if fin.sense == "-")
+            end = needed(self.file, ahead.backward, "a loop is not closed").vertex
+        return self._vertex(start), self._vertex(end)
+
+    def _fins(self, edge: Node) -> list[Node]:
+        """All around the edge."""
+        first = needed(self.file, edge.fin, "an edge has no fin")
+        found, fin = [first], self.file.nodes.get(first.other or 0)
+        while fin is not None and fin is not first and len(found) < MOST:
+            found.append(fin)
+            fin = self.file.nodes.get(fin.other or 0)
+        return found
+
+    def _vertex(self, index: int | None) -> tuple[str, gp_Pnt]:
+        vertex = needed(self.file, index, "an edge ends in no vertex")
+        if vertex.index not in self._vertices:
+            at = needed(self.file, vertex.point, "a vertex has no point").pvec
+            made = self.part.new(f"VERTEX_POINT('',{self.part.point([MM * value for value in at])})")
+            self._vertices[vertex.index] = made, curves.point(at)
+        return self._vertices[vertex.index]
+
+    def _chain(self, index: int | None, link: str = "next") -> Iterator[Node]:
+        """Nodes that follow each other; `corrupt_file` for a chain that runs in a ring."""
+        seen = 0
+        while index:
+            node = needed(self.file, index, "a list of the geometry of a body is broken")
+            yield node
+            index, seen = node.fields.get(link), seen + 1
+            if seen > MOST:
+                raise Refused("corrupt_file", "a list of the geometry of a body has no end")
+
+
+def _runs_from(curve: Geom_Curve, start: gp_Pnt, end: gp_Pnt) -> bool:
+    """Whether a curve runs from the one to the other, by its own ends."""
+    first, last = curve.Value(curve.FirstParameter()), curve.Value(curve.LastParameter())
+    return first.Distance(start) + last.Distance(end) <= first.Distance(end) + last.Distance(start)

@@ -1,0 +1,159 @@
+"""Curves that Parasolid gives by the surfaces they lie on, fitted as splines: intersections, and curves on a surface.
+
+An intersection's chart is a row of exact points. Between them, points of a first spline are pulled onto both surfaces by
+Newton's method, and all of them are interpolated.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from OCP.collections import Array1_gp_Pnt2d, HArray1_gp_Pnt
+from OCP.Geom import Geom_BSplineCurve, Geom_Surface
+from OCP.Geom2d import Geom2d_BSplineCurve
+from OCP.GeomAPI import GeomAPI_Interpolate
+from OCP.gp import gp_Pnt, gp_Pnt2d, gp_Vec
+from OCP.ShapeAnalysis import ShapeAnalysis_Surface
+
+from shapr.converters.shaprfile import curves, surfaces
+from shapr.converters.shaprfile.curves import needed, xyz
+from shapr.converters.shaprfile.part21 import MM
+from shapr.converters.shaprfile.xb import File, Node
+from shapr.errors import Refused
+
+Points = npt.NDArray[np.float64]  # (n, 3), millimetres
+
+PER_SPAN = 4  # points between two of a chart; a chart of two points gets more
+FEW = 8
+ROUNDS = 6
+CLOSE = 1e-7  # mm: pulled onto both surfaces
+MOST = 20_000  # points of a chart
+# What one step of a surface's parameters is in metres: lengths have to become millimetres, angles not.
+LENGTHS = {"PLANE": (True, True), "CYLINDER": (False, True), "CONE": (False, True), "SWEPT_SURF": (False, True)}
+
+
+def geometry(file: File, curve: Node) -> Geom_BSplineCurve:
+    """Of an INTERSECTION or an SP_CURVE, trimmed or not."""
+    while curve.kind == "TRIMMED_CURVE":
+        curve = needed(file, curve.basis_curve, "a trimmed curve has no basis")
+    return intersection(file, curve) if curve.kind == "INTERSECTION" else on_surface(file, curve)
+
+
+def intersection(file: File, curve: Node) -> Geom_BSplineCurve:
+    chart = needed(file, curve.chart, "an intersection curve has no chart")
+    points = [np.array(at) * MM for at in chart.hvec if at is not None]
+    for index, first in ((curve.start, True), (curve.end, False)):
+        limit = file.nodes.get(index or 0)
+        if limit is not None and limit.hvec and limit.hvec[0] is not None:
+            exact = np.array(limit.hvec[0]) * MM
+            points = [exact, *points] if first else [*points, exact]
+    points = distinct(points)
+    if not 2 <= len(points) <= MOST:
+        raise Refused("unsupported_geometry", f"an intersection curve of {len(points)} points is not converted")
+    both = [
+        ShapeAnalysis_Surface(surfaces.geometry(file, needed(file, index, "an intersection lacks a surface")))
+        for index in curve.surface
+    ]
+    closed = bool(np.linalg.norm(points[0] - points[-1]) < CLOSE)
+    first = interpolated(points, closed)
+    return interpolated(refined(first, points, both), closed)
+
+
+def refined(first: Geom_BSplineCurve, points: list[Points], both: list[ShapeAnalysis_Surface]) -> list[Points]:
+    """The points of the chart, and between two of them points of the first spline pulled onto both surfaces."""
+    knots = [first.Knot(at) for at in range(1, first.NbKnots() + 1)]
+    if len(knots) != len(points):
+        raise Refused("unsupported_geometry", "an intersection curve cannot be fitted")
+    between = FEW if len(points) == 2 else PER_SPAN
+    made, at, tangent = [], gp_Pnt(), gp_Vec()
+    for here, (start, end) in enumerate(zip(knots, knots[1:], strict=False)):
+        made.append(points[here])
+        for step in range(1, between + 1):
+            first.D1(start + (end - start) * step / (between + 1), at, tangent)
+            made.append(pulled(np.array(xyz(at)), np.array(xyz(tangent)), both))
+    return [*made, points[-1]]
+
+
+def pulled(start: Points, tangent: Points, both: list[ShapeAnalysis_Surface]) -> Points:
+    """The point of both surfaces in the plane across the curve: three planes meet, again and again."""
+    here = start
+    across = tangent / (np.linalg.norm(tangent) or 1.0)
+    for _ in range(ROUNDS):
+        planes = [touching(surface, here) for surface in both]
+        off = max(abs(float(normal @ (here - foot))) for foot, normal in planes)
+        if off < CLOSE:
+            break
+        matrix = np.array([planes[0][1], planes[1][1], across])
+        wanted = np.array([planes[0][1] @ planes[0][0], planes[1][1] @ planes[1][0], across @ start])
+        here = np.linalg.lstsq(matrix, wanted, rcond=None)[0]  # surfaces that touch have nearly equal planes
+    return here
+
+
+def touching(surface: ShapeAnalysis_Surface, near: Points) -> tuple[Points, Points]:
+    """The nearest point of a surface, and its normal there."""
+    parameters = surface.ValueOfUV(gp_Pnt(*near), CLOSE)
+    return normal_at(surface.Surface(), parameters.X(), parameters.Y())
+
+
+def normal_at(surface: Geom_Surface, u: float, v: float) -> tuple[Points, Points]:
+    at, along_u, along_v = gp_Pnt(), gp_Vec(), gp_Vec()
+    surface.D1(u, v, at, along_u, along_v)
+    normal = np.cross(xyz(along_u), xyz(along_v))
+    return np.array(xyz(at)), normal / (np.linalg.norm(normal) or 1.0)
+
+
+def on_surface(file: File, curve: Node) -> Geom_BSplineCurve:
+    """A curve in the parameters of its surface, by points of it: six a span, at least 48."""
+    carrier = needed(file, curve.surface, "a curve on a surface lacks the surface")
+    surface = surfaces.geometry(file, carrier)
+    flat = parameters(curves.spline(file, needed(file, curve.b_curve, "a curve on a surface has no parameters")))
+    knots = [flat.Knot(at) for at in range(1, flat.NbKnots() + 1)]
+    per_span = max(6, 48 // max(1, len(knots) - 1))
+    values = [a + (b - a) * step / per_span for a, b in zip(knots, knots[1:], strict=False) for step in range(per_span)]
+    points = distinct([_placed(carrier, surface, flat.Value(value)) for value in [*values, knots[-1]]])
+    if len(points) < 2:
+        raise Refused("unsupported_geometry", "a curve on a surface has no length")
+    return interpolated(points, bool(np.linalg.norm(points[0] - points[-1]) < CLOSE))
+
+
+def _placed(carrier: Node, surface: Geom_Surface, at: gp_Pnt2d) -> Points:
+    u_length, v_length = LENGTHS.get(carrier.kind, (False, False))
+    u, v = at.X() * (MM if u_length else 1.0), at.Y() * (MM if v_length else 1.0)
+    if carrier.kind == "CONE":
+        v /= carrier.cos_half_angle  # the kernel measures along the side of the cone, not along its axis
+    if carrier.kind == "SPUN_SURF":
+        u, v = v, u
+    return np.array(xyz(surface.Value(u, v)))
+
+
+def parameters(made: curves.Spline) -> Geom2d_BSplineCurve:
+    poles = Array1_gp_Pnt2d(1, len(made.poles))
+    for at, pole in enumerate(made.poles, 1):
+        poles.SetValue(at, gp_Pnt2d(pole[0], pole[1]))
+    knots, multiplicities = curves.reals(made.knots), curves.integers(made.multiplicities)
+    periodic = made.periodic and sum(made.multiplicities) != len(made.poles) + made.degree + 1
+    if made.weights is None:
+        return Geom2d_BSplineCurve(poles, knots, multiplicities, made.degree, periodic)
+    return Geom2d_BSplineCurve(poles, curves.reals(made.weights), knots, multiplicities, made.degree, periodic)
+
+
+def distinct(points: list[Points]) -> list[Points]:
+    """Without a point that follows its equal."""
+    kept = points[:1]
+    for each in points[1:]:
+        if np.linalg.norm(each - kept[-1]) > CLOSE:
+            kept.append(each)
+    return kept
+
+
+def interpolated(points: list[Points], closed: bool) -> Geom_BSplineCurve:
+    """Through every point; smooth also where a closed one begins."""
+    through = points[:-1] if closed else points
+    if len(through) < 2 or (closed and len(through) < 3):
+        raise Refused("unsupported_geometry", "a curve has too few points")
+    row = HArray1_gp_Pnt(1, len(through))
+    for at, each in enumerate(through, 1):
+        row.SetValue(at, gp_Pnt(*each))
+    fitting = GeomAPI_Interpolate(row, closed, CLOSE)
+    fitting.Perform()
+    if not fitting.IsDone():
+        raise Refused("unsupported_geometry", "a curve cannot be fitted through its points")
+    return fitting.Curve()
