@@ -119,8 +119,12 @@ def _checked(connection: sqlite3.Connection) -> Workspace:
     if missing or blocks is None:
         schema = workspace.schema
         if schema is not None and schema > NEWEST:
-            raise Refused("unsupported_geometry", f"it was made by a newer Shapr3D (schema {schema}) than is known here")
-        raise Refused("unsupported_geometry", f"its Shapr3D version (schema {schema}) keeps bodies in a way not known here")
+            raise Refused(
+                "unsupported_geometry", f"it was made by a newer Shapr3D (schema {schema}) than is known here"
+            )
+        raise Refused(
+            "unsupported_geometry", f"its Shapr3D version (schema {schema}) keeps bodies in a way not known here"
+        )
     return workspace
 
 

@@ -29,7 +29,9 @@ def replay(workspace: Workspace) -> Replay:
     made = Replay()
     titles: dict[int, str] = {}
     roots: list[Any] = []
-    for id, kind, properties in workspace.rows("HistoryTreeNodes", "HistoryTreeNodeID", "HistoryTreeNodeType", "Properties"):
+    for id, kind, properties in workspace.rows(
+        "HistoryTreeNodes", "HistoryTreeNodeID", "HistoryTreeNodeType", "Properties"
+    ):
         if kind in (0, 2):
             value = packed(properties)
             if kind == 0:
@@ -42,7 +44,9 @@ def replay(workspace: Workspace) -> Replay:
         for data in calls(workspace, made):
             apply(made.alive, data)
     except (TypeError, IndexError, KeyError, ValueError) as error:
-        raise Refused("unsupported_geometry", "the history of the .shapr file is written in a way not known here") from error
+        raise Refused(
+            "unsupported_geometry", "the history of the .shapr file is written in a way not known here"
+        ) from error
     return made
 
 
@@ -88,9 +92,7 @@ def apply(alive: dict[int, dict[int, Names]], data: Any) -> None:
         alive[partition] = names
 
 
-def _derived(
-    row: Any, before: dict[int, dict[int, Names]], partition: int, partitions: list[int]
-) -> Names:
+def _derived(row: Any, before: dict[int, dict[int, Names]], partition: int, partitions: list[int]) -> Names:
     """The names of an entity that comes from others: its own before the call, and those of the bodies it was made with."""
     own = before.get(partition, {})
     names: set[int] = set()

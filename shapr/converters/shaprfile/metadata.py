@@ -10,7 +10,7 @@ from shapr.converters.shaprfile.history import BODY, Names, Replay
 
 TITLE, HIDDEN, MATERIAL, IDENTITY = range(4)  # Metadata.MetadataTypeID
 CREATED, BY_PREFIX, BODY_DERIVED, FACE_DERIVED, ASSIGNMENT, APPEARANCE = 0, 1, 5, 6, 18, 19  # HistoryNames.Type
-WHOLE_BODY = 4  # a created name's qualifier
+CONSTRUCTION = "CreateCG"  # what operations that make planes and axes begin with
 FOLDER, ITEM = 0, 6  # kinds of a folder's elements
 
 Rgba = tuple[int, int, int, int]
@@ -24,6 +24,7 @@ class Body:
     name: str
     hidden: bool = False
     folder: str = ""
+    construction: bool = False  # a plane or an axis
     colour: Rgba | None = None
     faces: dict[int, Rgba] = field(default_factory=dict)
 
@@ -56,12 +57,15 @@ class Labels:
         found = self._bodies.get(self._known(names[BODY])) or self._partly(names[BODY])
         latest = {kind: max(values)[2] for kind, values in found.items()}
         identity = {str(value[1]) for value in found.get(IDENTITY, ())}
-        folder, hidden_by_folder = next((self._folders[each] for each in identity if each in self._folders), ("", False))
+        folder, hidden_by_folder = next(
+            (self._folders[each] for each in identity if each in self._folders), ("", False)
+        )
         body = Body(
             partition,
             latest.get(TITLE) or f"Body {number}",
             hidden=latest.get(HIDDEN) == "1" or hidden_by_folder,
             folder=folder,
+            construction=self._construction(names[BODY]),
             colour=self._colours.get(latest.get(MATERIAL, "")),
         )
         whole = max(found.get(MATERIAL, ()), default=None)
@@ -72,6 +76,10 @@ class Labels:
                 if colour:
                     body.faces[entity] = colour
         return body
+
+    def _construction(self, names: Names) -> bool:
+        made = [(self._names.get(name, (None, {}))[1].get("callKey") or {}).get("nodeID") for name in names]
+        return bool(made) and all(self._replay.features.get(node, "").startswith(CONSTRUCTION) for node in made)
 
     def _assign(self, id: int, metadata: int) -> None:
         kind, assignment = self._names.get(id, (None, {}))
@@ -112,7 +120,11 @@ class Labels:
         start = prefix.get("entropyPrefix") or []
         for other, (theirs, created) in self._names.items():
             key = created.get("callKey") or {}
-            alike = theirs == CREATED and created.get("qualifier") == qualifier and key.get("nodeID") == prefix.get("nodeID")
+            alike = (
+                theirs == CREATED
+                and created.get("qualifier") == qualifier
+                and key.get("nodeID") == prefix.get("nodeID")
+            )
             if alike and (key.get("entropy") or [])[: len(start)] == start and self._alive(other):
                 yield other
 

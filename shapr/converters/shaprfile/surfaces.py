@@ -35,13 +35,17 @@ def geometry(file: File, surface: Node, depth: int = 0) -> Geom_Surface:
         case "PLANE":
             return Geom_Plane(gp_Ax3(axes(surface.pvec, surface.normal, surface.x_axis)))
         case "CYLINDER":
-            return Geom_CylindricalSurface(gp_Ax3(axes(surface.pvec, surface.axis, surface.x_axis)), MM * surface.radius)
+            return Geom_CylindricalSurface(
+                gp_Ax3(axes(surface.pvec, surface.axis, surface.x_axis)), MM * surface.radius
+            )
         case "CONE":
             angle = math.atan2(surface.sin_half_angle, surface.cos_half_angle)
             place = gp_Ax3(axes(surface.pvec, surface.axis, surface.x_axis))
             return Geom_ConicalSurface(place, angle, MM * surface.radius)
         case "SPHERE":
-            return Geom_SphericalSurface(gp_Ax3(axes(surface.centre, surface.axis, surface.x_axis)), MM * surface.radius)
+            return Geom_SphericalSurface(
+                gp_Ax3(axes(surface.centre, surface.axis, surface.x_axis)), MM * surface.radius
+            )
         case "TORUS":
             return _torus(surface)
         case "B_SURFACE":

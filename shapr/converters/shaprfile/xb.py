@@ -17,7 +17,20 @@ from shapr.errors import Refused
 KEY = re.compile(r"SCH_(\d{5,7})_(\d{5})_13006")
 UNCHANGED = 255
 END = 1  # the type that closes the stream
-BYTES = {"u": "B", "c": "s", "l": "?", "n": "h", "w": "H", "d": "i", "t": "i", "f": "d", "i": "2d", "v": "3d", "h": "3d", "b": "6d"}
+BYTES = {
+    "u": "B",
+    "c": "s",
+    "l": "?",
+    "n": "h",
+    "w": "H",
+    "d": "i",
+    "t": "i",
+    "f": "d",
+    "i": "2d",
+    "v": "3d",
+    "h": "3d",
+    "b": "6d",
+}
 NULL_INT, NULL_REAL = -32764, -3.14158e13
 
 
