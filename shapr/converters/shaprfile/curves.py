@@ -81,7 +81,7 @@ def bspline(made: Spline) -> Geom_BSplineCurve:
     for at, pole in enumerate(made.poles, 1):
         poles.SetValue(at, point(pole))
     knots, multiplicities = reals(made.knots), integers(made.multiplicities)
-    # A periodic one repeats no pole; one that is closed, but written with all its knots, is no periodic one to the kernel.
+    # A periodic one repeats no pole; one that is written with all its knots is closed, not periodic, to the kernel.
     periodic = made.periodic and sum(made.multiplicities) != len(made.poles) + made.degree + 1
     if made.weights is None:
         return Geom_BSplineCurve(poles, knots, multiplicities, made.degree, periodic)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from shapr.converters.shaprfile.container import Workspace, packed
+from shapr.converters.shaprfile.container import Workspace, packed, spoken
 from shapr.errors import Refused
 
 BODY = 2147483647
@@ -64,15 +64,13 @@ def calls(workspace: Workspace, made: Replay) -> Iterable[Any]:
 
 
 def suppressed_nodes(workspace: Workspace) -> list[int]:
-    from shapr.converters.shaprfile.container import spoken
-
     nodes = spoken(workspace.settings.get("HistorySuppressedNodes", "")).get("nodes", [])
     return [int(each) for each in nodes if isinstance(each, int | str) and str(each).isdigit()]
 
 
 def apply(alive: dict[int, dict[int, Names]], data: Any) -> None:
     """What one call did: bodies made, changed, consumed."""
-    geometry = data[2] if len(data) > 2 else [False]
+    geometry: Any = data[2] if len(data) > 2 else [False]
     if not geometry or not geometry[0]:
         return
     outputs, _, entries = geometry[1][:3]
@@ -93,7 +91,7 @@ def apply(alive: dict[int, dict[int, Names]], data: Any) -> None:
 
 
 def _derived(row: Any, before: dict[int, dict[int, Names]], partition: int, partitions: list[int]) -> Names:
-    """The names of an entity that comes from others: its own before the call, and those of the bodies it was made with."""
+    """The names of an entity that comes from others: its own, and those of the bodies it was made with."""
     own = before.get(partition, {})
     names: set[int] = set()
     for entity in row[1]:

@@ -78,18 +78,18 @@ class Labels:
         return body
 
     def _construction(self, names: Names) -> bool:
-        made = [(self._names.get(name, (None, {}))[1].get("callKey") or {}).get("nodeID") for name in names]
+        made = [(self._names.get(name, (None, {}))[1].get("callKey") or {}).get("nodeID", -1) for name in names]
         return bool(made) and all(self._replay.features.get(node, "").startswith(CONSTRUCTION) for node in made)
 
     def _assign(self, id: int, metadata: int) -> None:
         kind, assignment = self._names.get(id, (None, {}))
         key = assignment.get("callKey") or {}
-        place = self._replay.order.get(key.get("nodeID"))
+        place = self._replay.order.get(key.get("nodeID", -1))
         if kind != ASSIGNMENT or place is None or metadata not in self._metadata:
             return
-        anchor, slot = assignment.get("nameToAnchor"), False
+        anchor, slot = assignment.get("nameToAnchor", -1), False
         if self._kind(anchor) == APPEARANCE:
-            anchor, slot = self._names[anchor][1].get("wrappedName"), True
+            anchor, slot = self._names[anchor][1].get("wrappedName", -1), True
         about, value = self._metadata[metadata]
         entry = ((place, key.get("entropy") or []), metadata, value)
         if self._kind(anchor) == FACE_DERIVED or (about == MATERIAL and not slot):

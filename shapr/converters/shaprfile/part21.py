@@ -1,7 +1,7 @@
 """A STEP file as text, entity by entity: the bridge over which a Parasolid body reaches the kernel.
 
-The kernel's STEP reader builds what a Parasolid file leaves out (curves in parameter space, seams, degenerate edges), so
-bodies are handed to it as AP214 text. Lengths are millimetres.
+The kernel's STEP reader builds what a Parasolid file leaves out (curves in parameter space, seams, degenerate edges),
+so bodies are handed to it as AP214 text. Lengths are millimetres.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """A `.shapr` file as a document of the kernel, its mesh bodies, and what there is to say about it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class Project:
 def read(path: Path, scratch: Path, hidden: bool, partial: bool, reach: Callable[[float], None]) -> Project:
     """The living bodies, the hidden ones too if asked for.
 
-    `unsupported_geometry` names bodies that cannot be converted; with `partial` they are losses, as long as one is left.
+    `unsupported_geometry` names bodies that cannot be converted; with `partial` they are losses, if one is left.
     """
     with container.opened(path, scratch) as workspace:
         replayed = history.replay(workspace)
@@ -90,8 +90,11 @@ def _add(project: Project, body: Body, block: Any, scratch: Path, folders: dict[
     if body.construction:
         return "construction"
     if (mesh := meshes.part(file, body.name)) is not None:
-        colour = None if body.colour is None else tuple(value / 255 for value in body.colour)
-        project.meshes.append(Part(mesh.name, mesh.vertices, mesh.corners, colour=colour))
+        colour = None
+        if body.colour:
+            red, green, blue, alpha = (value / 255 for value in body.colour)
+            colour = red, green, blue, alpha
+        project.meshes.append(replace(mesh, colour=colour))
         return "mesh"
     converted = solids.converted(file, scratch)
     _label(project.document, body, converted, folders)

@@ -1,8 +1,7 @@
 """The node types of Parasolid's XT format at schema 13006, which every newer file is written against.
 
 Facts of the published "Parasolid XT Format Reference": names and order of the fields, and their kinds:
-`u c l` a byte, `n w` two, `d t` four, `p` a pointer, `f` a double, `i` two, `v h` three, `b` six. A number after the kind is
-a fixed count, `*` a count that each node states. A newer file says at the first node of each type what it changed.
+`u c l` a byte, `n w` two, `d t` four, `p` a pointer, `f` a double, `i` two, `v h` three, `b` six. A number after it is a fixed count, `*` a count that each node states. A newer file says at the first node of each type what it changed.
 """
 
 from dataclasses import dataclass
@@ -59,9 +58,9 @@ current_id:d
 original_u_end:c original_v_start:c original_v_end:c extended_u_start:c extended_u_end:c extended_v_start:c \
 extended_v_end:c analytic_form_type:c swept_form_type:c spun_form_type:c blend_form_type:c analytic_form:p \
 swept_form:p spun_form:p blend_form:p
-126 NURBS_SURF u_periodic:l v_periodic:l u_degree:n v_degree:n n_u_vertices:d n_v_vertices:d u_knot_type:u v_knot_type:u \
-n_u_knots:d n_v_knots:d rational:l u_closed:l v_closed:l surface_form:u vertex_dim:n bspline_vertices:p u_knot_mult:p \
-v_knot_mult:p u_knots:p v_knots:p
+126 NURBS_SURF u_periodic:l v_periodic:l u_degree:n v_degree:n n_u_vertices:d n_v_vertices:d u_knot_type:u \
+v_knot_type:u n_u_knots:d n_v_knots:d rational:l u_closed:l v_closed:l surface_form:u vertex_dim:n bspline_vertices:p \
+u_knot_mult:p v_knot_mult:p u_knots:p v_knots:p
 127 KNOT_MULT mult:n*
 128 KNOT_SET knots:f*
 133 TRIMMED_CURVE {_CURVE} basis_curve:p point_1:v point_2:v parm_1:f parm_2:f

@@ -54,7 +54,7 @@ def converted(file: File, scratch: Path) -> Body:
         raise Refused(
             "unsupported_geometry", f"{len(written.faces) - len(faces)} of {len(written.faces)} faces were lost"
         )
-    # The kernel keeps the order in which a shell lists its faces. One that it has split shifts them: then none is known.
+    # The kernel keeps the order in which a shell lists its faces. One that it split shifts them: then none is known.
     known = zip(written.faces, faces, strict=True) if len(faces) == len(written.faces) else ()
     return Body(shape, dict(known), written.solid)
 

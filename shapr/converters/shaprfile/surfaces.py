@@ -5,6 +5,7 @@ import math
 from OCP.collections import Array2_double, Array2_gp_Pnt
 from OCP.Geom import (
     Geom_BSplineSurface,
+    Geom_Circle,
     Geom_ConicalSurface,
     Geom_CylindricalSurface,
     Geom_OffsetSurface,
@@ -17,7 +18,7 @@ from OCP.Geom import (
 )
 from OCP.GeomConvert import GeomConvert
 from OCP.GeomFill import GeomFill_Pipe
-from OCP.gp import gp_Ax1, gp_Ax3, gp_Dir
+from OCP.gp import gp_Ax1, gp_Ax3, gp_Circ, gp_Dir
 
 from shapr.converters.shaprfile import curves
 from shapr.converters.shaprfile.curves import axes, integers, needed, point, reals, xyz
@@ -26,28 +27,15 @@ from shapr.converters.shaprfile.xb import File, Node
 from shapr.errors import Refused
 
 DEEPEST = 8  # surfaces that are made of others
+ANALYTIC = frozenset({"PLANE", "CYLINDER", "CONE", "SPHERE", "TORUS"})
 
 
 def geometry(file: File, surface: Node, depth: int = 0) -> Geom_Surface:
     if depth > DEEPEST:
         raise Refused("corrupt_file", "a surface is made of itself")
+    if surface.kind in ANALYTIC:
+        return _analytic(surface)
     match surface.kind:
-        case "PLANE":
-            return Geom_Plane(gp_Ax3(axes(surface.pvec, surface.normal, surface.x_axis)))
-        case "CYLINDER":
-            return Geom_CylindricalSurface(
-                gp_Ax3(axes(surface.pvec, surface.axis, surface.x_axis)), MM * surface.radius
-            )
-        case "CONE":
-            angle = math.atan2(surface.sin_half_angle, surface.cos_half_angle)
-            place = gp_Ax3(axes(surface.pvec, surface.axis, surface.x_axis))
-            return Geom_ConicalSurface(place, angle, MM * surface.radius)
-        case "SPHERE":
-            return Geom_SphericalSurface(
-                gp_Ax3(axes(surface.centre, surface.axis, surface.x_axis)), MM * surface.radius
-            )
-        case "TORUS":
-            return _torus(surface)
         case "B_SURFACE":
             return _bspline(file, surface)
         case "SWEPT_SURF":
@@ -63,6 +51,22 @@ def geometry(file: File, surface: Node, depth: int = 0) -> Geom_Surface:
     raise Refused("unsupported_geometry", f"surfaces of type {surface.kind} are not converted")
 
 
+def _analytic(surface: Node) -> Geom_Surface:
+    match surface.kind:
+        case "PLANE":
+            return Geom_Plane(gp_Ax3(axes(surface.pvec, surface.normal, surface.x_axis)))
+        case "SPHERE":
+            place = gp_Ax3(axes(surface.centre, surface.axis, surface.x_axis))
+            return Geom_SphericalSurface(place, MM * surface.radius)
+        case "TORUS":
+            return _torus(surface)
+    place = gp_Ax3(axes(surface.pvec, surface.axis, surface.x_axis))
+    if surface.kind == "CYLINDER":
+        return Geom_CylindricalSurface(place, MM * surface.radius)
+    angle = math.atan2(surface.sin_half_angle, surface.cos_half_angle)
+    return Geom_ConicalSurface(place, angle, MM * surface.radius)
+
+
 def _torus(surface: Node) -> Geom_Surface:
     place, major, minor = axes(surface.centre, surface.axis, surface.x_axis), surface.major_radius, surface.minor_radius
     if major > minor:
@@ -71,7 +75,7 @@ def _torus(surface: Node) -> Geom_Surface:
     centre = tuple(c + major * x for c, x in zip(surface.centre, surface.x_axis, strict=True))
     a, x = surface.axis, surface.x_axis
     normal = (x[1] * a[2] - x[2] * a[1], x[2] * a[0] - x[0] * a[2], x[0] * a[1] - x[1] * a[0])
-    circle = curves.Geom_Circle(curves.gp_Circ(axes(centre, normal, surface.x_axis), MM * minor))
+    circle = Geom_Circle(gp_Circ(axes(centre, normal, surface.x_axis), MM * minor))
     return Geom_SurfaceOfRevolution(circle, gp_Ax1(point(surface.centre), gp_Dir(*surface.axis)))
 
 

@@ -191,4 +191,4 @@ class BodyWriter:
 def _runs_from(curve: Geom_Curve, start: gp_Pnt, end: gp_Pnt) -> bool:
     """Whether a curve runs from the one to the other, by its own ends."""
     first, last = curve.Value(curve.FirstParameter()), curve.Value(curve.LastParameter())
-    return first.Distance(start) + last.Distance(end) <= first.Distance(end) + last.Distance(start)
+    return bool(first.Distance(start) + last.Distance(end) <= first.Distance(end) + last.Distance(start))

@@ -1,8 +1,10 @@
 """Curves that Parasolid gives by the surfaces they lie on, fitted as splines: intersections, and curves on a surface.
 
-An intersection's chart is a row of exact points. Between them, points of a first spline are pulled onto both surfaces by
-Newton's method, and all of them are interpolated.
+An intersection's chart is a row of exact points. Between them, points of a first spline are pulled onto both surfaces
+by Newton's method, and all of them are interpolated.
 """
+
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +66,7 @@ def refined(first: Geom_BSplineCurve, points: list[Points], both: list[ShapeAnal
         raise Refused("unsupported_geometry", "an intersection curve cannot be fitted")
     between = FEW if len(points) == 2 else PER_SPAN
     made, at, tangent = [], gp_Pnt(), gp_Vec()
-    for here, (start, end) in enumerate(zip(knots, knots[1:], strict=False)):
+    for here, (start, end) in enumerate(pairwise(knots)):
         made.append(points[here])
         for step in range(1, between + 1):
             first.D1(start + (end - start) * step / (between + 1), at, tangent)
@@ -107,7 +109,7 @@ def on_surface(file: File, curve: Node) -> Geom_BSplineCurve:
     flat = parameters(curves.spline(file, needed(file, curve.b_curve, "a curve on a surface has no parameters")))
     knots = [flat.Knot(at) for at in range(1, flat.NbKnots() + 1)]
     per_span = max(6, 48 // max(1, len(knots) - 1))
-    values = [a + (b - a) * step / per_span for a, b in zip(knots, knots[1:], strict=False) for step in range(per_span)]
+    values = [a + (b - a) * step / per_span for a, b in pairwise(knots) for step in range(per_span)]
     points = distinct([_placed(carrier, surface, flat.Value(value)) for value in [*values, knots[-1]]])
     if len(points) < 2:
         raise Refused("unsupported_geometry", "a curve on a surface has no length")

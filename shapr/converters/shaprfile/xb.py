@@ -1,8 +1,8 @@
 """Parasolid's neutral binary transmit file (X_B): a stream of nodes, which point at each other by index.
 
 Published "Parasolid XT Format Reference": big-endian; each node is its type, its length where the type has a field of
-variable length, its index, and its fields. The first node of a type is preceded by what the file's schema changed against
-the base (`schema.py`). Nothing here knows what a body is.
+variable length, its index, and its fields. The first node of a type is preceded by what the file's schema changed
+against the base (`schema.py`). Nothing here knows what a body is.
 """
 
 import re
@@ -36,7 +36,7 @@ NULL_INT, NULL_REAL = -32764, -3.14158e13
 
 @dataclass
 class Node:
-    """One node: the name of its type (`kind`), its index, and its fields by name. A null is None, a pointer an index or None."""
+    """One node: the name of its type (`kind`), its index, its fields by name. A null is None, a pointer an index."""
 
     kind: str
     index: int
@@ -165,7 +165,7 @@ class _Stream:
         return self.text(self.byte())
 
     def number(self) -> int:
-        """An index or a count: one less than what is written, in base 32767 with a negative lower digit if it is large."""
+        """An index or a count: one less than what is written; a large one in base 32767, its lower digit negative."""
         low = self.int16()
         value = low - 1 if low >= 0 else self.int16() * 32767 - low - 1
         if value < 0:
