@@ -5,7 +5,7 @@ region of kind `S` bound material, the first from outside; a face's back shell i
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from OCP.Geom import Geom_Curve
@@ -18,6 +18,7 @@ from shapr.converters.shaprfile.xb import File, Node
 from shapr.errors import Refused
 
 SOLID, WIRE, SHEET, GENERAL = 1, 2, 3, 6  # BODY.body_type
+DOUBTS = {"CONE": 1, "OFFSET_SURF": 2, "BLENDED_EDGE": 3}  # surfaces whose parameters nobody has seen used
 MOST = 1_000_000  # faces, loops, edges of a body: a chain that is longer is a ring
 
 
@@ -129,19 +130,47 @@ class BodyWriter:
 
     def _carrier(self, edge: Node) -> tuple[Geom_Curve, bool]:
         """The edge's curve, and whether the edge runs along it."""
-        index = edge.curve
-        if index is None:  # a tolerant edge: its fins have the curves, each on its face's surface
-            fins = self._fins(edge)
-            index = next((fin.curve for fin in fins if fin.curve is not None), None)
-        curve = needed(self.file, index, "an edge has no curve")
-        along = curve.sense == "+"
-        basis = curve
-        while basis.kind == "TRIMMED_CURVE":
+        curve, fin = self.file.nodes.get(edge.curve or 0), None
+        if curve is None:  # a tolerant edge: its fins have the curves, each on its face's surface
+            fins = [fin for fin in self._fins(edge) if fin.curve is not None]
+            fin = min(fins, key=self._doubt, default=None)
+            curve = needed(self.file, fin.curve if fin else None, "an edge has no curve")
+        basis, along = self._basis(curve)
+        if basis.kind in ("INTERSECTION", "SP_CURVE"):
+            made: Geom_Curve = traced.geometry(self.file, basis, self._meets(edge, fin))
+        else:
+            made = curves.geometry(self.file, basis)
+        # The curve of a fin runs as the fin does.
+        return made, along if fin is None else along == (fin.sense == "+")
+
+    def _basis(self, curve: Node) -> tuple[Node, bool]:
+        """What a curve lies on, and whether it runs along it."""
+        along, basis = curve.sense == "+", curve
+        for _ in range(surfaces.DEEPEST):
+            if basis.kind != "TRIMMED_CURVE":
+                return basis, along
+            if basis.parm_1 is None or basis.parm_2 is None:
+                raise Refused("corrupt_file", "a trimmed curve has no ends")
             along = (basis.sense == "+") == (basis.parm_1 <= basis.parm_2)
             basis = needed(self.file, basis.basis_curve, "a trimmed curve has no basis")
-        if basis.kind in ("INTERSECTION", "SP_CURVE"):
-            return traced.geometry(self.file, basis), along
-        return curves.geometry(self.file, basis), along
+        raise Refused("corrupt_file", "a curve is trimmed by itself")
+
+    def _doubt(self, fin: Node) -> int:
+        """How little is known of the parameters that a fin's curve is given in."""
+        basis, _ = self._basis(needed(self.file, fin.curve, "a fin has no curve"))
+        carrier = self.file.nodes.get(basis.fields.get("surface") or 0) if basis.kind == "SP_CURVE" else None
+        return 0 if carrier is None else DOUBTS.get(carrier.kind, 0)
+
+    def _meets(self, edge: Node, fin: Node | None) -> Callable[[traced.Points], float] | None:
+        """How far a point is from the other face of an edge."""
+        for other in self._fins(edge):
+            loop = self.file.nodes.get(other.loop or 0)
+            face = self.file.nodes.get(loop.face or 0) if loop is not None else None
+            if other is not fin and face is not None and face.surface:
+                found = self.file.nodes.get(face.surface)
+                if found is not None:
+                    return traced.apart(surfaces.geometry(self.file, found))
+        return None
 
     def _ends(self, edge: Node, curve: Geom_Curve) -> tuple[tuple[str, gp_Pnt], tuple[str, gp_Pnt]]:
         """Start and end vertex. A ring has none: one is put where its curve begins."""

@@ -4,6 +4,7 @@ An intersection's chart is a row of exact points. Between them, points of a firs
 by Newton's method, and all of them are interpolated.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -32,11 +33,21 @@ MOST = 20_000  # points of a chart
 LENGTHS = {"PLANE": (True, True), "CYLINDER": (False, True), "CONE": (False, True), "SWEPT_SURF": (False, True)}
 
 
-def geometry(file: File, curve: Node) -> Geom_BSplineCurve:
-    """Of an INTERSECTION or an SP_CURVE, trimmed or not."""
-    while curve.kind == "TRIMMED_CURVE":
-        curve = needed(file, curve.basis_curve, "a trimmed curve has no basis")
-    return intersection(file, curve) if curve.kind == "INTERSECTION" else on_surface(file, curve)
+def geometry(file: File, curve: Node, meets: Callable[[Points], float] | None = None) -> Geom_BSplineCurve:
+    """Of an INTERSECTION or an SP_CURVE. `meets` tells how far a point is from what such an edge has to meet."""
+    if curve.kind == "INTERSECTION":
+        return intersection(file, curve)
+    carrier = needed(file, curve.surface, "a curve on a surface lacks the surface")
+    if carrier.kind != "CONE" or meets is None:
+        return on_surface(file, curve, carrier)
+    # Readers disagree whether a cone is measured along its axis or against it: what fits tells.
+    both = [on_surface(file, curve, carrier, flip) for flip in (1.0, -1.0)]
+    return min(both, key=lambda made: sum(meets(np.array(xyz(each))) for each in _middle(made)))
+
+
+def _middle(curve: Geom_BSplineCurve) -> list[gp_Pnt]:
+    first, last = curve.FirstParameter(), curve.LastParameter()
+    return [curve.Value(first + (last - first) * part) for part in (0.0, 0.3, 0.6)]
 
 
 def intersection(file: File, curve: Node) -> Geom_BSplineCurve:
@@ -95,6 +106,17 @@ def touching(surface: ShapeAnalysis_Surface, near: Points) -> tuple[Points, Poin
     return normal_at(surface.Surface(), parameters.X(), parameters.Y())
 
 
+def apart(surface: Geom_Surface) -> Callable[[Points], float]:
+    """How far points are from a surface."""
+    analysed = ShapeAnalysis_Surface(surface)
+
+    def far(point: Points) -> float:
+        foot, _ = touching(analysed, point)
+        return float(np.linalg.norm(foot - point))
+
+    return far
+
+
 def normal_at(surface: Geom_Surface, u: float, v: float) -> tuple[Points, Points]:
     at, along_u, along_v = gp_Pnt(), gp_Vec(), gp_Vec()
     surface.D1(u, v, at, along_u, along_v)
@@ -102,25 +124,24 @@ def normal_at(surface: Geom_Surface, u: float, v: float) -> tuple[Points, Points
     return np.array(xyz(at)), normal / (np.linalg.norm(normal) or 1.0)
 
 
-def on_surface(file: File, curve: Node) -> Geom_BSplineCurve:
+def on_surface(file: File, curve: Node, carrier: Node, flip: float = 1.0) -> Geom_BSplineCurve:
     """A curve in the parameters of its surface, by points of it: six a span, at least 48."""
-    carrier = needed(file, curve.surface, "a curve on a surface lacks the surface")
     surface = surfaces.geometry(file, carrier)
     flat = parameters(curves.spline(file, needed(file, curve.b_curve, "a curve on a surface has no parameters")))
     knots = [flat.Knot(at) for at in range(1, flat.NbKnots() + 1)]
     per_span = max(6, 48 // max(1, len(knots) - 1))
     values = [a + (b - a) * step / per_span for a, b in pairwise(knots) for step in range(per_span)]
-    points = distinct([_placed(carrier, surface, flat.Value(value)) for value in [*values, knots[-1]]])
+    points = distinct([_placed(carrier, surface, flat.Value(value), flip) for value in [*values, knots[-1]]])
     if len(points) < 2:
         raise Refused("unsupported_geometry", "a curve on a surface has no length")
     return interpolated(points, bool(np.linalg.norm(points[0] - points[-1]) < CLOSE))
 
 
-def _placed(carrier: Node, surface: Geom_Surface, at: gp_Pnt2d) -> Points:
+def _placed(carrier: Node, surface: Geom_Surface, at: gp_Pnt2d, flip: float) -> Points:
     u_length, v_length = LENGTHS.get(carrier.kind, (False, False))
     u, v = at.X() * (MM if u_length else 1.0), at.Y() * (MM if v_length else 1.0)
     if carrier.kind == "CONE":
-        v /= carrier.cos_half_angle  # the kernel measures along the side of the cone, not along its axis
+        v *= flip / carrier.cos_half_angle  # the kernel measures along the side of the cone, not along its axis
     if carrier.kind == "SPUN_SURF":
         u, v = v, u
     return np.array(xyz(surface.Value(u, v)))
