@@ -4,11 +4,16 @@ Facts of the XT format: fins run around a face with the face on their left; a fi
 region of kind `S` bound material, the first from outside; a face's back shell is behind its normal.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from OCP.Geom import Geom_Curve
+from OCP.Geom import (
+    Geom_BSplineSurface,
+    Geom_Curve,
+    Geom_SphericalSurface,
+    Geom_SurfaceOfRevolution,
+    Geom_ToroidalSurface,
+)
 from OCP.gp import gp_Pnt
 
 from shapr.converters.shaprfile import curves, surfaces, traced
@@ -19,6 +24,7 @@ from shapr.errors import Refused
 
 SOLID, WIRE, SHEET, GENERAL = 1, 2, 3, 6  # BODY.body_type
 DOUBTS = {"CONE": 1, "OFFSET_SURF": 2, "BLENDED_EDGE": 3}  # surfaces whose parameters nobody has seen used
+CLOSED = (Geom_SphericalSurface, Geom_ToroidalSurface, Geom_BSplineSurface, Geom_SurfaceOfRevolution)
 MOST = 1_000_000  # faces, loops, edges of a body: a chain that is longer is a ring
 
 
@@ -95,11 +101,12 @@ class BodyWriter:
         return written
 
     def _unbounded(self, surface: Node) -> str:
-        """A whole sphere or torus: STEP wants a vertex somewhere on it."""
-        if surface.kind not in ("SPHERE", "TORUS"):
-            raise Refused("unsupported_geometry", "a face without an edge is not converted")
+        """A whole sphere, torus or the like: STEP wants a vertex somewhere on it."""
         made = surfaces.geometry(self.file, surface)
-        at = made.Value(0.0, math.pi / 2 if surface.kind == "SPHERE" else 0.0)
+        if not isinstance(made, CLOSED):
+            raise Refused("unsupported_geometry", "a face without an edge is not converted")
+        bounds = made.Bounds()
+        at = made.Value(bounds[0], bounds[2])
         vertex = self.part.new(f"VERTEX_POINT('',{self.part.point(xyz(at))})")
         return self.part.new(f"FACE_BOUND('',{self.part.new(f'VERTEX_LOOP({curves.quoted()},{vertex})')},.T.)")
 

@@ -128,7 +128,7 @@ def _solids(built: Built, body: int, solids: list[TopoDS_Shape], outside: int, a
 def _face(built: Built, face: Any, back: int, front: int) -> int:
     face = TopoDS.Face(face)
     nodes, kernel = built.nodes, BRep_Tool.Surface_s(face)
-    looks_out = (face.Orientation() != REVERSED) != geometry.spun(geometry.basis(kernel))
+    looks_out = (face.Orientation() != REVERSED) != geometry.opposite(kernel)
     sense = built.style.surface_sense
     surface = _surface(built, kernel, sense)
     made = nodes.add(

@@ -11,32 +11,22 @@ from tests.converters.shaprkit.nodes import Nodes
 
 def curve(nodes: Nodes, edge: Any, style: Any, ring: bool) -> int:
     """Of an edge that is run forward."""
-    kernel, first, last = _curve(edge)
-    along = style.curve_sense == "+"
-    if not along:
-        # The edge runs against its curve: the same point set the other way round.
-        kernel, first, last = kernel.Reversed(), kernel.ReversedParameter(last), kernel.ReversedParameter(first)
-    if not style.trimmed or ring:
-        return geometry.curve(nodes, kernel, style.curve_sense)
-    return trimmed(nodes, kernel, first, last, along, style.trimmed)
-
-
-def _curve(edge: Any) -> tuple[Any, float, float]:
     first, last = BRep_Tool.Range_s(edge)
-    return BRep_Tool.Curve_s(edge, first, last), first, last
+    kernel = BRep_Tool.Curve_s(edge, first, last)
+    if style.trimmed and not ring:
+        return trimmed(nodes, kernel, first, last, style.trimmed)
+    if style.curve_sense == "-":  # the edge runs against its curve: the same points the other way round
+        kernel = kernel.Reversed()
+    return geometry.curve(nodes, kernel, style.curve_sense)
 
 
-def trimmed(nodes: Nodes, kernel: Any, first: float, last: float, along: bool, basis_sense: str) -> int:
-    """Runs from point_1 to point_2; the parameters fall when the basis has a negative sense.
-
-    `along`: the trimmed curve has a positive sense, and runs as the edge does.
-    """
+def trimmed(nodes: Nodes, kernel: Any, first: float, last: float, basis_sense: str) -> int:
+    """Runs from point_1 to point_2, as the edge does; the parameters fall when the basis has a negative sense."""
     if basis_sense == "-":
         kernel, first, last = kernel.Reversed(), kernel.ReversedParameter(first), kernel.ReversedParameter(last)
     points = {"point_1": xyz(kernel.Value(first), MM), "point_2": xyz(kernel.Value(last), MM)}
     basis = geometry.curve(nodes, kernel, basis_sense)
     scale = MM if nodes.kind(basis) == "LINE" else 1.0
-    sense = "+" if along else "-"
     return nodes.add(
-        "TRIMMED_CURVE", sense=sense, basis_curve=basis, **points, parm_1=first / scale, parm_2=last / scale
+        "TRIMMED_CURVE", sense="+", basis_curve=basis, **points, parm_1=first / scale, parm_2=last / scale
     )

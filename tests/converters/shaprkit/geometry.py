@@ -39,7 +39,25 @@ def xyz(of: Any, scale: float = 1.0) -> tuple[float, float, float]:
 
 
 def place(position: Any, at: str, up: str) -> dict[str, Any]:
-    return {at: xyz(position.Location(), MM), up: xyz(position.Direction()), "x_axis": xyz(position.XDirection())}
+    """Parasolid's frames are right-handed. A plane keeps its normal so, others keep their axis."""
+    normal = position.Direction()
+    if up == "normal" and hasattr(position, "Direct") and not position.Direct():
+        normal = normal.Reversed()
+    return {at: xyz(position.Location(), MM), up: xyz(normal), "x_axis": xyz(position.XDirection())}
+
+
+def mirrored(surface: Geom_Surface) -> bool:
+    """Whether the kernel's frame is left-handed where Parasolid's cannot be: the first parameter runs backwards."""
+    surface = basis(surface)
+    round = isinstance(
+        surface, Geom_CylindricalSurface | Geom_ConicalSurface | Geom_SphericalSurface | Geom_ToroidalSurface
+    )
+    return round and not surface.Position().Direct()
+
+
+def opposite(surface: Geom_Surface) -> bool:
+    """Whether Parasolid's natural normal is the opposite of the kernel's."""
+    return spun(surface) != mirrored(surface)
 
 
 def curve(nodes: Nodes, geometry: Geom_Curve, sense: str = "+", **more: Any) -> int:
@@ -58,6 +76,9 @@ def curve(nodes: Nodes, geometry: Geom_Curve, sense: str = "+", **more: Any) -> 
             radii = {"major_radius": geometry.MajorRadius() / MM, "minor_radius": geometry.MinorRadius() / MM}
             return nodes.add("ELLIPSE", sense=sense, **told, **radii, **more)
         case Geom_BSplineCurve():
+            if geometry.IsPeriodic():
+                geometry = geometry.Copy()
+                geometry.SetNotPeriodic()
             poles = [xyz(geometry.Pole(at), MM) for at in range(1, geometry.NbPoles() + 1)]
             return bcurve(nodes, geometry, poles, sense, **more)
     return curve(nodes, GeomConvert.CurveToBSplineCurve_s(geometry), sense, **more)
@@ -185,6 +206,11 @@ def _spun(nodes: Nodes, geometry: Geom_SurfaceOfRevolution, sense: str, more: di
 
 
 def _bsurface(nodes: Nodes, spline: Geom_BSplineSurface, sense: str, more: dict[str, Any]) -> int:
+    spline = spline.Copy()
+    if spline.IsUPeriodic():
+        spline.SetUNotPeriodic()
+    if spline.IsVPeriodic():
+        spline.SetVNotPeriodic()
     rows, columns = range(1, spline.NbUPoles() + 1), range(1, spline.NbVPoles() + 1)
     rational = spline.IsURational() or spline.IsVRational()
     poles = [xyz(spline.Pole(u, v), MM) for u in rows for v in columns]  # v runs fastest

@@ -24,25 +24,30 @@ def on_surface(nodes: Nodes, edge: Any, face: Any, surface: int) -> int:
     flat = BRep_Tool.CurveOnSurface_s(edge, face, first, last)
     spline = Geom2dConvert.CurveToBSplineCurve_s(Geom2d_TrimmedCurve(flat, first, last))
     kernel = geometry.basis(BRep_Tool.Surface_s(face))
+    if spline.IsPeriodic():
+        spline.SetNotPeriodic()
     poles = [_parameters(kernel, nodes.kind(surface), spline.Pole(at)) for at in range(1, spline.NbPoles() + 1)]
-    flat_curve = geometry.bcurve(nodes, spline, poles)
-    curve = nodes.add("SP_CURVE", sense="+", surface=surface, b_curve=flat_curve)
-    ends = [xyz(kernel.Value(at.X(), at.Y()), MM) for at in (spline.Value(first), spline.Value(last))]
     runs = edge.Orientation() != TopAbs_Orientation.TopAbs_REVERSED
+    flat_curve = geometry.bcurve(nodes, spline, poles)
+    curve = nodes.add("SP_CURVE", sense="+" if runs else "-", surface=surface, b_curve=flat_curve)
+    values = (first, last) if runs else (last, first)
+    points = [xyz(kernel.Value(at.X(), at.Y()), MM) for at in map(spline.Value, values)]
     return nodes.add(
         "TRIMMED_CURVE",
-        sense="+" if runs else "-",
+        sense="+",
         basis_curve=curve,
-        point_1=ends[0],
-        point_2=ends[1],
-        parm_1=first,
-        parm_2=last,
+        point_1=points[0],
+        point_2=points[1],
+        parm_1=values[0],
+        parm_2=values[1],
     )
 
 
 def _parameters(kernel: Any, kind: str, at: Any) -> tuple[float, float]:
     """Parasolid's parameters of the kernel's."""
     u, v = at.X(), at.Y()
+    if geometry.mirrored(kernel):
+        u = -u
     match kind:
         case "PLANE":
             return u / MM, v / MM
