@@ -84,8 +84,12 @@ def bspline(made: Spline) -> Geom_BSplineCurve:
     # A periodic one repeats no pole; one that is written with all its knots is closed, not periodic, to the kernel.
     periodic = made.periodic and sum(made.multiplicities) != len(made.poles) + made.degree + 1
     if made.weights is None:
-        return Geom_BSplineCurve(poles, knots, multiplicities, made.degree, periodic)
-    return Geom_BSplineCurve(poles, reals(made.weights), knots, multiplicities, made.degree, periodic)
+        curve = Geom_BSplineCurve(poles, knots, multiplicities, made.degree, periodic)
+    else:
+        curve = Geom_BSplineCurve(poles, reals(made.weights), knots, multiplicities, made.degree, periodic)
+    if not periodic and min(made.multiplicities[0], made.multiplicities[-1]) <= made.degree:
+        curve.Segment(curve.FirstParameter(), curve.LastParameter())  # knots beyond its ends: a periodic one
+    return curve
 
 
 def reals(values: list[float]) -> Array1_double:

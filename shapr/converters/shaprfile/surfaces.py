@@ -15,12 +15,12 @@ from OCP.Geom import (
     Geom_SurfaceOfLinearExtrusion,
     Geom_SurfaceOfRevolution,
     Geom_ToroidalSurface,
+    Geom_TrimmedCurve,
 )
 from OCP.GeomConvert import GeomConvert
-from OCP.GeomFill import GeomFill_Pipe
 from OCP.gp import gp_Ax1, gp_Ax3, gp_Circ, gp_Dir
 
-from shapr.converters.shaprfile import curves
+from shapr.converters.shaprfile import blends, curves
 from shapr.converters.shaprfile.curves import axes, integers, needed, point, reals, xyz
 from shapr.converters.shaprfile.part21 import MM, Part21, logical, numbers, real
 from shapr.converters.shaprfile.xb import File, Node
@@ -47,7 +47,7 @@ def geometry(file: File, surface: Node, depth: int = 0) -> Geom_Surface:
         case "OFFSET_SURF":
             return _offset(file, surface, depth)
         case "BLENDED_EDGE":
-            return _blend(file, surface)
+            return blends.geometry(file, surface)
     raise Refused("unsupported_geometry", f"surfaces of type {surface.kind} are not converted")
 
 
@@ -71,33 +71,37 @@ def _torus(surface: Node) -> Geom_Surface:
     place, major, minor = axes(surface.centre, surface.axis, surface.x_axis), surface.major_radius, surface.minor_radius
     if major > minor:
         return Geom_ToroidalSurface(gp_Ax3(place), MM * major, MM * minor)
-    # A lemon or an apple: a circle that meets the axis it is turned about.
+    # A lemon (its major radius is negative) or an apple: an arc that ends on the axis it is turned about.
     centre = tuple(c + major * x for c, x in zip(surface.centre, surface.x_axis, strict=True))
     a, x = surface.axis, surface.x_axis
     normal = (x[1] * a[2] - x[2] * a[1], x[2] * a[0] - x[0] * a[2], x[0] * a[1] - x[1] * a[0])
     circle = Geom_Circle(gp_Circ(axes(centre, normal, surface.x_axis), MM * minor))
-    return Geom_SurfaceOfRevolution(circle, gp_Ax1(point(surface.centre), gp_Dir(*surface.axis)))
+    half = math.acos(max(-1.0, min(1.0, -major / minor)))
+    return Geom_SurfaceOfRevolution(
+        Geom_TrimmedCurve(circle, -half, half), gp_Ax1(point(surface.centre), gp_Dir(*surface.axis))
+    )
+
+
+def inverted(file: File, surface: Node) -> bool:
+    """Whether Parasolid's normal is the opposite of the kernel's: a spun surface has its parameters the other way."""
+    for _ in range(DEEPEST):
+        if surface.kind != "OFFSET_SURF":
+            break
+        surface = needed(file, surface.surface, "an offset surface has no basis")
+    return surface.kind == "SPUN_SURF"
 
 
 def _offset(file: File, surface: Node, depth: int) -> Geom_Surface:
+    """The distance is along the normal of the surface below, with its sense."""
     below = needed(file, surface.surface, "an offset surface has no basis")
     basis = geometry(file, below, depth + 1)
-    distance = MM * surface.offset * (-1 if below.sense == "-" else 1)
+    against = (below.sense == "-") != inverted(file, below)
+    distance = MM * surface.offset * (-1 if against else 1)
     if isinstance(basis, Geom_BSplineSurface) and basis.Continuity().value < 2:  # GeomAbs_C1 is 2
         raise Refused("unsupported_geometry", "an offset of a surface that is not smooth is not converted")
-    return Geom_OffsetSurface(basis, distance)
-
-
-def _blend(file: File, surface: Node) -> Geom_Surface:
-    """A rolling ball: a tube of the blend's radius around its spine."""
-    radii = {abs(value) for value in surface.range}
-    if surface.blend_type != "R" or len(radii) != 1:
-        raise Refused("unsupported_geometry", "cliff-edge blends are not converted")
-    spine = needed(file, surface.spine, "a blend has no spine")
-    (radius,) = radii
-    pipe = GeomFill_Pipe(curves.geometry(file, spine), MM * radius)
-    pipe.Perform(True)
-    return pipe.Surface()
+    made = Geom_OffsetSurface(basis, distance)
+    plain = made.Surface()  # of a plane, a cylinder or the like
+    return made if plain is None else plain
 
 
 def _bspline(file: File, surface: Node) -> Geom_BSplineSurface:
@@ -125,9 +129,11 @@ def _bspline(file: File, surface: Node) -> Geom_BSplineSurface:
     v_periodic = bool(nurbs.v_periodic) and sum(knots[3]) != columns + nurbs.v_degree + 1
     shape = (reals(knots[0]), reals(knots[2]), integers(knots[1]), integers(knots[3]))
     degrees = (nurbs.u_degree, nurbs.v_degree, u_periodic, v_periodic)
-    if weights:
-        return Geom_BSplineSurface(net, heavy, *shape, *degrees)
-    return Geom_BSplineSurface(net, *shape, *degrees)
+    made = Geom_BSplineSurface(net, heavy, *shape, *degrees) if weights else Geom_BSplineSurface(net, *shape, *degrees)
+    ends = (knots[1][0], knots[1][-1]), (knots[3][0], knots[3][-1])
+    if any(min(pair) <= degree for pair, degree in zip(ends, degrees, strict=False)) and not (u_periodic or v_periodic):
+        made.Segment(*made.Bounds())  # a periodic one is written with knots beyond its ends
+    return made
 
 
 def written(part: Part21, surface: Geom_Surface) -> str:

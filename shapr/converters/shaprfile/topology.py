@@ -25,6 +25,7 @@ from shapr.errors import Refused
 SOLID, WIRE, SHEET, GENERAL = 1, 2, 3, 6  # BODY.body_type
 DOUBTS = {"CONE": 1, "OFFSET_SURF": 2, "BLENDED_EDGE": 3}  # surfaces whose parameters nobody has seen used
 CLOSED = (Geom_SphericalSurface, Geom_ToroidalSurface, Geom_BSplineSurface, Geom_SurfaceOfRevolution)
+SMOOTH = 0.99  # cosine between normals
 MOST = 1_000_000  # faces, loops, edges of a body: a chain that is longer is a ring
 
 
@@ -87,7 +88,7 @@ class BodyWriter:
         surface = needed(self.file, face.surface, "a face has no surface")
         if surface.index not in self._surfaces:
             self._surfaces[surface.index] = surfaces.written(self.part, surfaces.geometry(self.file, surface))
-        along = (face.sense == surface.sense) != (surface.kind == "SPUN_SURF")
+        along = self._looks_along(face, surface)
         bounds = []
         for loop in self._chain(face.loop):
             edges = self._loop(loop)
@@ -100,6 +101,31 @@ class BodyWriter:
         self.made.faces[face.node_id] = written = self.part.new(f"ADVANCED_FACE('',{bounded})")
         return written
 
+    def _looks_along(self, face: Node, surface: Node) -> bool:
+        """Whether a face looks the way the kernel's surface does."""
+        if surface.kind == "BLENDED_EDGE":
+            for loop in self._chain(face.loop):
+                for fin in self._ring(loop):
+                    smooth = self._continues(fin, surface)
+                    if smooth is not None:
+                        return smooth
+        return bool((face.sense == surface.sense) != surfaces.inverted(self.file, surface))
+
+    def _continues(self, fin: Node, blend: Node) -> bool | None:
+        """A blend runs on smoothly: whether its face looks away from its spine as the next face has it, if that is so."""
+        other = self.file.nodes.get(fin.other or 0)
+        loop = self.file.nodes.get(other.loop or 0) if other is not None else None
+        face = self.file.nodes.get(loop.face or 0) if loop is not None else None
+        next = self.file.nodes.get(face.surface or 0) if face is not None else None
+        vertex = self.file.nodes.get(fin.vertex or 0)
+        if face is None or next is None or vertex is None or next.kind == "BLENDED_EDGE":
+            return None
+        at = traced.metres(needed(self.file, vertex.point, "a vertex has no point").pvec)
+        _, away = traced.touching(traced.analysed(surfaces.geometry(self.file, blend)), at)
+        _, out = traced.touching(traced.analysed(surfaces.geometry(self.file, next)), at)
+        same = float(away @ out) * (1 if self._looks_along(face, next) else -1)
+        return same > 0 if abs(same) > SMOOTH else None
+
     def _unbounded(self, surface: Node) -> str:
         """A whole sphere, torus or the like: STEP wants a vertex somewhere on it."""
         made = surfaces.geometry(self.file, surface)
@@ -111,15 +137,21 @@ class BodyWriter:
         return self.part.new(f"FACE_BOUND('',{self.part.new(f'VERTEX_LOOP({curves.quoted()},{vertex})')},.T.)")
 
     def _loop(self, loop: Node) -> list[str]:
-        first = needed(self.file, loop.fin, "a loop has no fin")
-        fin, found = first, []
-        for _ in range(MOST):
+        found = []
+        for fin in self._ring(loop):
             if fin.edge is not None:  # else it is a vertex alone
                 edge = self._edge(needed(self.file, fin.edge, "a fin has no edge"))
                 found.append(self.part.new(f"ORIENTED_EDGE('',*,*,{edge},{logical(fin.sense == '+')})"))
+        return found
+
+    def _ring(self, loop: Node) -> Iterator[Node]:
+        """The fins of a loop, in the order in which it runs."""
+        fin = first = needed(self.file, loop.fin, "a loop has no fin")
+        for _ in range(MOST):
+            yield fin
             fin = needed(self.file, fin.forward, "a loop is not closed") if fin.forward else first
             if fin is first:
-                return found
+                return
         raise Refused("corrupt_file", "a loop does not end")
 
     def _edge(self, edge: Node) -> str:

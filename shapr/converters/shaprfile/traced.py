@@ -4,7 +4,7 @@ An intersection's chart is a row of exact points. Between them, points of a firs
 by Newton's method, and all of them are interpolated.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -16,7 +16,7 @@ from OCP.GeomAPI import GeomAPI_Interpolate
 from OCP.gp import gp_Pnt, gp_Pnt2d, gp_Vec
 from OCP.ShapeAnalysis import ShapeAnalysis_Surface
 
-from shapr.converters.shaprfile import curves, surfaces
+from shapr.converters.shaprfile import blends, curves, surfaces
 from shapr.converters.shaprfile.curves import needed, xyz
 from shapr.converters.shaprfile.part21 import MM
 from shapr.converters.shaprfile.xb import File, Node
@@ -29,8 +29,6 @@ FEW = 8
 ROUNDS = 6
 CLOSE = 1e-7  # mm: pulled onto both surfaces
 MOST = 20_000  # points of a chart
-# What one step of a surface's parameters is in metres: lengths have to become millimetres, angles not.
-LENGTHS = {"PLANE": (True, True), "CYLINDER": (False, True), "CONE": (False, True), "SWEPT_SURF": (False, True)}
 
 
 def geometry(file: File, curve: Node, meets: Callable[[Points], float] | None = None) -> Geom_BSplineCurve:
@@ -61,17 +59,32 @@ def intersection(file: File, curve: Node) -> Geom_BSplineCurve:
     points = distinct(points)
     if not 2 <= len(points) <= MOST:
         raise Refused("unsupported_geometry", f"an intersection curve of {len(points)} points is not converted")
-    both = [
-        ShapeAnalysis_Surface(surfaces.geometry(file, needed(file, index, "an intersection lacks a surface")))
-        for index in curve.surface
-    ]
     closed = bool(np.linalg.norm(points[0] - points[-1]) < CLOSE)
     first = interpolated(points, closed)
-    return interpolated(refined(first, points, both), closed)
+    return interpolated(refined(first, points, _onto(file, curve)), closed)
 
 
-def refined(first: Geom_BSplineCurve, points: list[Points], both: list[ShapeAnalysis_Surface]) -> list[Points]:
-    """The points of the chart, and between two of them points of the first spline pulled onto both surfaces."""
+def _onto(file: File, curve: Node) -> Callable[[Points, Points], Points]:
+    """What pulls a point, near which the curve runs in some direction, onto the curve."""
+    two = [needed(file, index, "an intersection lacks a surface") for index in curve.surface]
+    for bound, support in (two, two[::-1]):
+        if bound.kind == "BLEND_BOUND":  # it stands across its blend: the ball of the blend tells instead
+            return blends.contact(file, bound, support)
+    both = [analysed(surfaces.geometry(file, each)) for each in two]
+    return lambda at, tangent: pulled(at, tangent, both)
+
+
+def analysed(surface: Geom_Surface) -> ShapeAnalysis_Surface:
+    return ShapeAnalysis_Surface(surface)
+
+
+def metres(at: Sequence[float]) -> Points:
+    """A position in metres, in millimetres."""
+    return np.array(at, dtype=np.float64) * MM
+
+
+def refined(first: Geom_BSplineCurve, points: list[Points], onto: Callable[[Points, Points], Points]) -> list[Points]:
+    """The points of the chart, and between two of them points of the first spline pulled onto the curve."""
     knots = [first.Knot(at) for at in range(1, first.NbKnots() + 1)]
     if len(knots) != len(points):
         raise Refused("unsupported_geometry", "an intersection curve cannot be fitted")
@@ -81,7 +94,7 @@ def refined(first: Geom_BSplineCurve, points: list[Points], both: list[ShapeAnal
         made.append(points[here])
         for step in range(1, between + 1):
             first.D1(start + (end - start) * step / (between + 1), at, tangent)
-            made.append(pulled(np.array(xyz(at)), np.array(xyz(tangent)), both))
+            made.append(onto(np.array(xyz(at)), np.array(xyz(tangent))))
     return [*made, points[-1]]
 
 
@@ -108,10 +121,10 @@ def touching(surface: ShapeAnalysis_Surface, near: Points) -> tuple[Points, Poin
 
 def apart(surface: Geom_Surface) -> Callable[[Points], float]:
     """How far points are from a surface."""
-    analysed = ShapeAnalysis_Surface(surface)
+    ready = analysed(surface)
 
     def far(point: Points) -> float:
-        foot, _ = touching(analysed, point)
+        foot, _ = touching(ready, point)
         return float(np.linalg.norm(foot - point))
 
     return far
@@ -131,20 +144,36 @@ def on_surface(file: File, curve: Node, carrier: Node, flip: float = 1.0) -> Geo
     knots = [flat.Knot(at) for at in range(1, flat.NbKnots() + 1)]
     per_span = max(6, 48 // max(1, len(knots) - 1))
     values = [a + (b - a) * step / per_span for a, b in pairwise(knots) for step in range(per_span)]
-    points = distinct([_placed(carrier, surface, flat.Value(value), flip) for value in [*values, knots[-1]]])
+    points = distinct([_placed(file, carrier, surface, flat.Value(value), flip) for value in [*values, knots[-1]]])
     if len(points) < 2:
         raise Refused("unsupported_geometry", "a curve on a surface has no length")
     return interpolated(points, bool(np.linalg.norm(points[0] - points[-1]) < CLOSE))
 
 
-def _placed(carrier: Node, surface: Geom_Surface, at: gp_Pnt2d, flip: float) -> Points:
-    u_length, v_length = LENGTHS.get(carrier.kind, (False, False))
-    u, v = at.X() * (MM if u_length else 1.0), at.Y() * (MM if v_length else 1.0)
-    if carrier.kind == "CONE":
-        v *= flip / carrier.cos_half_angle  # the kernel measures along the side of the cone, not along its axis
-    if carrier.kind == "SPUN_SURF":
-        u, v = v, u
+def _placed(file: File, carrier: Node, surface: Geom_Surface, at: gp_Pnt2d, flip: float) -> Points:
+    """The point of a surface at Parasolid's parameters of it."""
+    u, v = at.X(), at.Y()
+    match carrier.kind:
+        case "PLANE":
+            u, v = u * MM, v * MM
+        case "CYLINDER":
+            v *= MM
+        case "CONE":  # the kernel measures along its side, not along its axis
+            v *= MM * flip / carrier.cos_half_angle
+        case "SWEPT_SURF":
+            u, v = u * _along(file, carrier.section), v * MM
+        case "SPUN_SURF":
+            u, v = v, u * _along(file, carrier.profile)
+        case "OFFSET_SURF":
+            return _placed(file, needed(file, carrier.surface, "an offset surface has no basis"), surface, at, flip)
+        case "BLENDED_EDGE" | "BLEND_BOUND":
+            raise Refused("unsupported_geometry", "a curve in the parameters of a blend is not converted")
     return np.array(xyz(surface.Value(u, v)))
+
+
+def _along(file: File, index: int | None) -> float:
+    """What one step of a curve's parameter is for the kernel: only lines are measured in lengths."""
+    return MM if needed(file, index, "a surface has no curve").kind == "LINE" else 1.0
 
 
 def parameters(made: curves.Spline) -> Geom2d_BSplineCurve:

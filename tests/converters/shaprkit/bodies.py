@@ -108,7 +108,9 @@ def _solids(built: Built, body: int, solids: list[TopoDS_Shape], outside: int, a
                 void = nodes.add("REGION", node_id=built.id(), body=body, type="V")
                 front = nodes.add("SHELL", node_id=built.id(), region=void)
                 nodes.set(void, shell=front)
-            faces = [_face(built, face, back=shell, front=front) for face in explore(each, TopAbs_ShapeEnum.TopAbs_FACE)]
+            faces = [
+                _face(built, face, back=shell, front=front) for face in explore(each, TopAbs_ShapeEnum.TopAbs_FACE)
+            ]
             nodes.set(shell, face=nodes.chain(faces))
             if void:
                 nodes.set(front, front_face=nodes.chain(faces, "previous_front", "next_front"))
@@ -162,9 +164,7 @@ def rings(face: Any) -> list[list[Any]]:
         edges, each = [], TopoDS_Iterator(wire)
         while each.More():
             edge = TopoDS.Edge(each.Value())
-            seam = any(
-                edge.IsSame(other) and edge.Orientation() != other.Orientation() for other in wire_edges(wire)
-            )
+            seam = any(edge.IsSame(other) and edge.Orientation() != other.Orientation() for other in wire_edges(wire))
             if not seam and not BRep_Tool.Degenerated_s(edge):
                 edges.append(edge)
             each.Next()

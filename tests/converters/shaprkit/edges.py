@@ -27,6 +27,4 @@ def trimmed(nodes: Nodes, kernel: Any, first: float, last: float, basis_sense: s
     points = {"point_1": xyz(kernel.Value(first), MM), "point_2": xyz(kernel.Value(last), MM)}
     basis = geometry.curve(nodes, kernel, basis_sense)
     scale = MM if nodes.kind(basis) == "LINE" else 1.0
-    return nodes.add(
-        "TRIMMED_CURVE", sense="+", basis_curve=basis, **points, parm_1=first / scale, parm_2=last / scale
-    )
+    return nodes.add("TRIMMED_CURVE", sense="+", basis_curve=basis, **points, parm_1=first / scale, parm_2=last / scale)

@@ -124,4 +124,3 @@ def exact(point: Any, surfaces: list[Any]) -> Any:
         if np.linalg.norm(point - before) < 1e-11:
             break
     return point
-
