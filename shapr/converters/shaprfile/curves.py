@@ -6,11 +6,14 @@ from typing import Any
 
 from OCP.collections import Array1_double, Array1_gp_Pnt, Array1_int
 from OCP.Geom import Geom_BSplineCurve, Geom_Circle, Geom_Curve, Geom_Ellipse, Geom_Line
+from OCP.GeomAPI import GeomAPI_ProjectPointOnCurve
 from OCP.gp import gp_Ax2, gp_Circ, gp_Dir, gp_Elips, gp_Pnt
 
 from shapr.converters.shaprfile.part21 import MM, Part21, Vector, logical, numbers, real
 from shapr.converters.shaprfile.xb import File, Node
 from shapr.errors import Refused
+
+CONFUSED = 1e-7  # mm: points that are one
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,27 @@ def bspline(made: Spline) -> Geom_BSplineCurve:
         curve = Geom_BSplineCurve(poles, reals(made.weights), knots, multiplicities, made.degree, periodic)
     if not periodic and min(made.multiplicities[0], made.multiplicities[-1]) <= made.degree:
         curve.Segment(curve.FirstParameter(), curve.LastParameter())  # knots beyond its ends: a periodic one
+    return curve
+
+
+def between(curve: Geom_BSplineCurve, start: gp_Pnt, end: gp_Pnt) -> Geom_BSplineCurve:
+    """Of a closed curve, the part from one point of it to another: it need not begin where the curve does."""
+    if not curve.IsClosed() or start.Distance(end) < CONFUSED:
+        return curve
+    parameters = []
+    for at in (start, end):
+        found = GeomAPI_ProjectPointOnCurve(at, curve)
+        ends = curve.Value(curve.FirstParameter())
+        if ends.Distance(at) < CONFUSED or not found.NbPoints():
+            parameters.append(curve.FirstParameter())
+        else:
+            parameters.append(found.LowerDistanceParameter())
+    first, last = parameters
+    if not curve.IsPeriodic():
+        curve.SetPeriodic()
+    if last <= first:
+        last += curve.Period()
+    curve.Segment(first, last)
     return curve
 
 

@@ -1,7 +1,8 @@
 """The node types of Parasolid's XT format at schema 13006, which every newer file is written against.
 
 Facts of the published "Parasolid XT Format Reference": names and order of the fields, and their kinds:
-`u c l` a byte, `n w` two, `d t` four, `p` a pointer, `f` a double, `i` two, `v h` three, `b` six. A number after it is a fixed count, `*` a count that each node states. A newer file says at the first node of each type what it changed.
+`u c l` a byte, `n w` two, `d t` four, `p` a pointer, `f` a double, `i` two, `v h` three, `b` six. A number after it is
+a fixed count, `*` a count that each node states. A newer file says at the first node of each type what it changed.
 """
 
 from dataclasses import dataclass

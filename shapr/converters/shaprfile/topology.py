@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from OCP.Geom import (
+    Geom_BSplineCurve,
     Geom_BSplineSurface,
     Geom_Curve,
     Geom_SphericalSurface,
@@ -39,11 +40,16 @@ class Written:
 
 
 class BodyWriter:
-    """Writes one body of a file into a STEP text."""
+    """Writes one body of a file into a STEP text.
 
-    def __init__(self, file: File, part: Part21) -> None:
+    `outer`: which shell of a region is around the others. `along_edge`: curves of fins run as the edge does.
+    """
+
+    def __init__(self, file: File, part: Part21, outer: int = 0, along_edge: bool = False) -> None:
         self.file = file
         self.part = part
+        self.outer = outer
+        self.along_edge = along_edge
         self.made = Written()
         self._vertices: dict[int, tuple[str, gp_Pnt]] = {}
         self._edges: dict[int, str] = {}
@@ -58,6 +64,8 @@ class BodyWriter:
         self.made.solid = bool(solid)
         for region in solid:
             self.made.items.append(self._solid(list(self._chain(region.shell))))
+        if solid and self._loose(regions):
+            raise Refused("unsupported_geometry", "the body has faces or edges beside its solids")
         if not solid:
             shells = [shell for region in regions for shell in self._chain(region.shell)]
             faces = list({face.index: face for shell in shells for face in self._chain(shell.face)}.values())
@@ -67,9 +75,20 @@ class BodyWriter:
             self.made.items.append(self.part.new(f"SHELL_BASED_SURFACE_MODEL('',({shell}))"))
         return self.made
 
+    def _loose(self, regions: list[Node]) -> bool:
+        """Whether something has no material on either side: the solids of a body would be only a part of it."""
+        for shell in (shell for region in regions for shell in self._chain(region.shell)):
+            if shell.edge or shell.vertex:
+                return True
+            faces = [*self._chain(shell.face), *self._chain(shell.front_face, "next_front")]
+            if any(face.node_id not in self.made.faces for face in faces):
+                return True
+        return False
+
     def _solid(self, shells: list[Node]) -> str:
         if not shells:
             raise Refused("corrupt_file", "a solid has no shell")
+        shells.insert(0, shells.pop(self.outer % len(shells)))
         outer, *inner = [self._shell(shell) for shell in shells]
         if not inner:
             return self.part.new(f"MANIFOLD_SOLID_BREP('',{outer})")
@@ -112,7 +131,7 @@ class BodyWriter:
         return bool((face.sense == surface.sense) != surfaces.inverted(self.file, surface))
 
     def _continues(self, fin: Node, blend: Node) -> bool | None:
-        """A blend runs on smoothly: whether its face looks away from its spine as the next face has it, if that is so."""
+        """A blend runs on smoothly: whether the next face says that this one looks away from the spine, if it does."""
         other = self.file.nodes.get(fin.other or 0)
         loop = self.file.nodes.get(other.loop or 0) if other is not None else None
         face = self.file.nodes.get(loop.face or 0) if loop is not None else None
@@ -164,6 +183,8 @@ class BodyWriter:
         start, end = self._ends(edge, curve)
         if edge.curve is None and start[1].Distance(end[1]) > 0:
             along = _runs_from(curve, start[1], end[1])
+        if isinstance(curve, Geom_BSplineCurve):
+            curve = curves.between(curve, *((start[1], end[1]) if along else (end[1], start[1])))
         written = curves.written(self.part, curve)
         return self.part.new(f"EDGE_CURVE('',{start[0]},{end[0]},{written},{logical(along)})")
 
@@ -179,8 +200,9 @@ class BodyWriter:
             made: Geom_Curve = traced.geometry(self.file, basis, self._meets(edge, fin))
         else:
             made = curves.geometry(self.file, basis)
-        # The curve of a fin runs as the fin does.
-        return made, along if fin is None else along == (fin.sense == "+")
+        if fin is not None and not self.along_edge:  # the curve of a fin runs as the fin does
+            along = along == (fin.sense == "+")
+        return made, along
 
     def _basis(self, curve: Node) -> tuple[Node, bool]:
         """What a curve lies on, and whether it runs along it."""
