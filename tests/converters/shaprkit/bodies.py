@@ -132,7 +132,7 @@ def _face(built: Built, face: Any, back: int, front: int) -> int:
     nodes, kernel = built.nodes, BRep_Tool.Surface_s(face)
     looks_out = (face.Orientation() != REVERSED) != geometry.opposite(kernel)
     sense = built.style.surface_sense
-    surface = _surface(built, kernel, sense)
+    surface = _surface(built, face, kernel, sense)
     made = nodes.add(
         "FACE",
         node_id=built.id(),
@@ -149,11 +149,11 @@ def _face(built: Built, face: Any, back: int, front: int) -> int:
     return made
 
 
-def _surface(built: Built, kernel: Any, sense: str) -> int:
+def _surface(built: Built, face: Any, kernel: Any, sense: str) -> int:
     from tests.converters.shaprkit import blends
 
     if built.style.surfaces == "blend" and blends.rolls(kernel):
-        return blends.surface(built.nodes, kernel, sense)
+        return blends.surface(built.nodes, face, kernel, sense)
     return geometry.surface(built.nodes, kernel, sense, below=built.style.surface_sense)
 
 
