@@ -87,7 +87,7 @@ class Compress:
         if conversion.preview and pictures is None:
             there = {}  # nobody has made them yet: only the converter does
         made = {format: output for format, (output, _) in there.items()}
-        report = next((alike.report for _, alike in there.values()), None)
+        report = None
         if rest := tuple(output for output in conversion.outputs if output.format not in made):
             # Pictures that are there already are not drawn again.
             asked = {"outputs": rest, "preview": conversion.preview and pictures is None}
@@ -97,7 +97,8 @@ class Compress:
                 # A program that was replaced in the meantime has made something else than was foreseen.
                 known = recipes[output.format] if version_then == version else None
                 made[output.format] = output.model_copy(update={"recipe": known})
-        return Made(tuple(made[output.format] for output in conversion.outputs), report, pictures)
+        outputs = tuple(made[output.format] for output in conversion.outputs)
+        return Made(outputs, reuse.report(there, report), pictures)
 
     async def converted(
         self, conversion: Conversion, source: Source, progress: Callable[[int], None]

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from shapr import keys
 from shapr.conversion import Alike, Conversion, Output, Pictures, Source, Stored
@@ -63,3 +63,13 @@ async def pictures(shelf: Shelf, conversion: Conversion, there: dict[str, tuple[
     except LookupError:
         return None  # deleted just now
     return alike.pictures
+
+
+def report(there: dict[str, tuple[Output, Alike]], converted: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What was measured of what was converted now, and of each output that is reused when it was converted."""
+    known = {format: alike.report for format, (_, alike) in there.items() if alike.report is not None}
+    whole = converted or next(iter(known.values()), None)
+    if whole is None or "outputs" not in whole:
+        return whole
+    sections = {format: told["outputs"][format] for format, told in known.items() if format in told.get("outputs", {})}
+    return whole | {"outputs": sections | (converted or {}).get("outputs", {})}

@@ -62,7 +62,7 @@ async def one(converter: Converter, scratch: Path) -> float:
     """Seconds of one job."""
     asked = job(scratch, SAMPLES / "bracket.stl", "obj")
     begun[scratch] = time.monotonic()
-    written = await converter.convert(asked, lambda _: None)
+    written = (await converter.convert(asked, lambda _: None)).written
     assert written[0].path, written
     return time.monotonic() - begun[scratch]
 

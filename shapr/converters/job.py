@@ -30,7 +30,15 @@ def run(job: Job, page: Page) -> tuple[Answer, Model | None]:
     options = job.outputs[0][1]  # those that concern the source are the same for every output
     try:
         path = archive.unpacked(job.source, job.source_format, job.source_name, job.scratch / "unpacked")
-        file = File(path, job.source_format, job.source_name, unit=options.get("source_units", "mm"))
+        file = File(
+            path,
+            job.source_format,
+            job.source_name,
+            unit=options.get("source_units", "mm"),
+            hidden=options.get("include_hidden", False),
+            partial=options.get("partial", False),
+            scratch=job.scratch,
+        )
         detect.check(job.source_format, path)
         lost = preflight.check(job.source_format, path)
         page.phase(0.0, READ)
@@ -127,7 +135,7 @@ class Measuring:
 
 
 def opened(format: str, model: Model, lost: tuple[str, ...] = ()) -> report.Opened:
-    return report.Opened(format, model.measured(), model.assembly, (*lost, *model.losses))
+    return report.Opened(format, model.measured(), model.assembly, (*lost, *model.losses), model.meshes, model.about)
 
 
 def main(scratch: Path) -> None:

@@ -44,5 +44,5 @@ async def convert(
     folder: Path, source: Path, outputs: str, progress: Callable[[int], None] = lambda _: None, **more: Any
 ) -> dict[str, Written]:
     """The outputs by format."""
-    written = await converter().convert(job(folder, source, outputs, **more), progress)
-    return {each.format: each for each in written}
+    answer = await converter().convert(job(folder, source, outputs, **more), progress)
+    return {each.format: each for each in answer.written}

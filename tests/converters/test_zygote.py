@@ -27,7 +27,7 @@ def converter() -> Iterator[Converter]:
 
 async def run(converter: Converter, folder: Path, source: Path = BRACKET, outputs: str = "stl") -> list[bytes]:
     folder.mkdir()
-    written = await converter.convert(job(folder, source, outputs), lambda _: None)
+    written = (await converter.convert(job(folder, source, outputs), lambda _: None)).written
     return [each.path.read_bytes() for each in written if each.path]
 
 
