@@ -17,6 +17,7 @@ from pathlib import Path
 
 from shapr.converters import formats
 from shapr.converters.run.process import Converter
+from shapr.errors import Refused
 from shapr.settings import Settings
 from tests.converters.kit import SAMPLES, job
 
@@ -39,7 +40,12 @@ async def one(converter: Converter, source: Path, found: Variants) -> None:
             running.cancel()
             await asyncio.wait((running,))
             return
-        for each in (await running).written:
+        try:
+            written = (await running).written
+        except Refused as refused:
+            found[source.name, "refusal"][str(refused)] += 1
+            return
+        for each in written:
             digest = sha256(each.path.read_bytes()).hexdigest() if each.path else each.error
             found[source.name, each.format][str(digest)] += 1
 
