@@ -67,7 +67,8 @@ class Converters:
             scratch=folder,
             limits=self.limits,
         )
-        async with self.admission.admitted(need(format, job.source.stat().st_size, self.limits.memory)):
+        asked = [output for output, _ in job.outputs]
+        async with self.admission.admitted(need(format, job.source.stat().st_size, asked, self.limits)):
             return await self.run(job, progress)
 
     async def run(self, job: Job, progress: Callable[[int], None]) -> Converted:
