@@ -59,7 +59,7 @@ async def main(asked: list[str]) -> None:
             formats.source_format(source.name, formats.BUILT_IN),
             size,
             outputs.split(","),
-            converter.settings.converter_memory,
+            Limits.of(converter.settings),
         )
         beyond = max(0, most - BASE) / size
         said = f"{outputs} {failed}".strip()
