@@ -75,13 +75,19 @@ def _shape(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[
         )
     if _kind(source) == "mesh" and _kind(output) == "brep":
         yield "every triangle became a flat face"
-        if not before.watertight:
+        if before.triangles and after.faces is not None and after.faces < before.triangles:
+            left = before.triangles - after.faces
+            yield f"{left} of {before.triangles} triangles have no area or repeat another one: they were left out"
+        if not after.watertight:
             yield "the mesh is not closed: open surfaces instead of solids"
     if before.solids and after.solids is not None and after.solids < before.solids:
         yield f"{before.solids - after.solids} of {before.solids} solids came out as open surfaces"
-    change = deltas(before, after).get("volume", 0.0)
-    if abs(change) > NOTABLE:
-        yield f"the volume differs by {100 * change:.1f} %"
+    if before.watertight and not after.watertight:
+        yield f"the surface does not close any more: bodies that touch cannot be told apart in {output.format.upper()}"
+    for what in ("volume", "area"):
+        change = deltas(before, after).get(what, 0.0)
+        if abs(change) > NOTABLE:
+            yield f"the {what} differs by {100 * change:.1f} %"
 
 
 def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[str]:

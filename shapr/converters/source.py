@@ -1,6 +1,6 @@
 """A file once it is parsed, as a B-Rep or as a mesh: what it measures, and what can be written of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,6 +12,8 @@ from shapr.converters.mesh import files, packing
 from shapr.converters.mesh.model import Y_UP, Mesh
 from shapr.converters.progress import Page
 from shapr.errors import Refused
+
+UNNAMED = ""  # a name that the file does not say is not counted; what is written is called after the file
 
 if TYPE_CHECKING:
     from OCP.TDocStd import TDocStd_Document
@@ -56,7 +58,7 @@ def read(file: File, page: Page, limit: int) -> Model:
     """Parse a file. `limit` is in triangles: a larger mesh becomes no B-Rep."""
     if FORMATS[file.format].kind == "brep":
         return BrepModel(file, page)
-    mesh = files.read(file.format, file.path, Path(file.name).stem, page.reach)
+    mesh = files.read(file.format, file.path, UNNAMED, page.reach)
     if FORMATS[file.format].unitless:
         mesh = mesh.scaled(UNIT_MM[file.unit])
     if file.up_axis == "y":
@@ -78,7 +80,10 @@ class MeshModel:
         self.limit = limit
 
     def mesh(self) -> Mesh:
-        return self._mesh
+        """Parts without a name are called after the file."""
+        stem = Path(self.file.name).stem
+        parts = (part if part.name else replace(part, name=stem) for part in self._mesh.parts)
+        return replace(self._mesh, parts=tuple(parts))
 
     def measured(self) -> Measured:
         from shapr.converters.mesh import measure
@@ -97,12 +102,12 @@ class MeshModel:
         from shapr.converters.brep.indicator import Indicator
 
         indicator = Indicator(self.page)
-        model = facet.faceted(self._mesh, self.limit, Path(self.file.name).stem, indicator)
+        model = facet.faceted(self.mesh(), self.limit, Path(self.file.name).stem, indicator)
         return BrepWriter(model, self.file.name, indicator)
 
     def write(self, format: str, path: Path, options: dict[str, Any]) -> dict[str, Any]:
         if FORMATS[format].kind == "mesh":
-            files.write(self._mesh, format, path, options, self.page.reach)
+            files.write(self.mesh(), format, path, options, self.page.reach)
         else:
             self.brep.write(format, path, options)
         return packing.packed(path, options)
@@ -123,6 +128,7 @@ class BrepModel:
                 raise
             reason = f"the kernel gave up reading it ({type(failure).__name__})"
             raise Refused("corrupt_file", reason) from failure
+        self.nameless = file.format == "brep"  # the format has none: what its one part is called is ours
         self.writer = BrepWriter(self.document, file.name, self.indicator)
         self.triangulated: tuple[float, float] | None = None
         self.losses: tuple[str, ...] = ()
@@ -148,7 +154,8 @@ class BrepModel:
     def measured(self) -> Measured:
         from shapr.converters.brep import measure
 
-        return measure.measured(self.document, self.indicator.step())
+        found = measure.measured(self.document, self.indicator.step())
+        return replace(found, names=0) if self.nameless else found
 
     def heal(self) -> dict[str, Any]:
         from shapr.converters.brep import heal
