@@ -190,6 +190,8 @@ class BrepModel:
         wanted = tessellate.deflections(shape, options)
         if wanted != self.triangulated:
             tessellate.triangulate(shape, *wanted, self.indicator)
+            bare = len(tessellate.bare(shape))
+            self.losses = (f"{bare} faces could not be triangulated: meshes lack them",) if bare else ()
             self.triangulated = wanted
         return dict(zip(("linear_deflection", "angular_deflection"), wanted, strict=True))
 
