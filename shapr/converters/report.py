@@ -12,6 +12,7 @@ from shapr.converters.formats import FORMATS
 from shapr.converters.measure import Measured
 
 TREES = frozenset({"step", "glb"})  # formats that can hold an assembly as we write it
+COLOURED = frozenset({"step", "iges"})  # B-Rep formats that can hold colours
 NOTABLE = 0.01  # a relative difference of volume that is worth a sentence
 DIGITS = 10  # significant ones of a measure
 
@@ -79,19 +80,27 @@ def _shape(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[
         yield f"bodies that are meshes cannot be stored in {output.format.upper()}: {', '.join(source.meshes)}"
     if _kind(source) == "mesh" and _kind(output) == "brep":
         yield "every triangle became a flat face"
-        if not before.watertight:
+        if before.triangles and after.faces is not None and after.faces < before.triangles:
+            left = before.triangles - after.faces
+            yield f"{left} of {before.triangles} triangles have no area or repeat another one: they were left out"
+        if not after.watertight:
             yield "the mesh is not closed: open surfaces instead of solids"
     if before.solids and after.solids is not None and after.solids < before.solids:
         yield f"{before.solids - after.solids} of {before.solids} solids came out as open surfaces"
-    change = deltas(before, after).get("volume", 0.0)
-    if abs(change) > NOTABLE:
-        yield f"the volume differs by {100 * change:.1f} %"
+    if before.watertight and not after.watertight:
+        yield f"it does not close any more: {output.format.upper()} has edges that are not of two triangles"
+    for what in ("volume", "area"):
+        change = deltas(before, after).get(what, 0.0)
+        if abs(change) > NOTABLE:
+            yield f"the {what} differs by {100 * change:.1f} %"
 
 
 def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[str]:
     before, after, title = source.measured, output.measured, output.format.upper()
     for what, count, kept in (("names", before.names, after.names), ("colours", before.colours, after.colours)):
-        if count and not kept:
+        if count and not kept and what == "colours" and output.format in COLOURED:
+            yield f"colours of single triangles or corners are not carried over to {title}"
+        elif count and not kept:
             yield f"{what} cannot be stored in {title}"
         elif kept < count:
             yield f"{count - kept} of {count} {what} could not be stored in {title}"

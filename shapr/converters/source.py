@@ -1,6 +1,6 @@
 """A file once it is parsed, as a B-Rep or as a mesh: what it measures, and what can be written of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,6 +12,8 @@ from shapr.converters.mesh import files, packing
 from shapr.converters.mesh.model import Y_UP, Mesh
 from shapr.converters.progress import Page
 from shapr.errors import Refused
+
+UNNAMED = ""  # a name that the file does not say is not counted; what is written is called after the file
 
 if TYPE_CHECKING:
     from OCP.TDocStd import TDocStd_Document
@@ -68,7 +70,7 @@ def read(file: File, page: Page, limit: int) -> Model:
         return ProjectModel(file, page)
     if FORMATS[file.format].kind == "brep":
         return BrepModel(file, page)
-    mesh = files.read(file.format, file.path, Path(file.name).stem, page.reach)
+    mesh = files.read(file.format, file.path, UNNAMED, page.reach)
     if FORMATS[file.format].unitless:
         mesh = mesh.scaled(UNIT_MM[file.unit])
     if file.up_axis == "y":
@@ -91,11 +93,14 @@ class MeshModel:
         self.page = page
         self.limit = limit
 
-    def mesh(self, most: int) -> Mesh:  # noqa: ARG002 - a mesh is what it is
-        return self._mesh
+    def mesh(self, most: int = 0) -> Mesh:  # noqa: ARG002 - a mesh is what it is
+        """Parts without a name are called after the file."""
+        stem = Path(self.file.name).stem
+        parts = (part if part.name else replace(part, name=stem) for part in self._mesh.parts)
+        return replace(self._mesh, parts=tuple(parts))
 
     def show(self, path: Path) -> None:
-        files.write(self._mesh, "glb", path, {}, self.page.reach)
+        files.write(self.mesh(), "glb", path, {}, self.page.reach)
 
     def measured(self) -> Measured:
         from shapr.converters.mesh import measure
@@ -114,12 +119,12 @@ class MeshModel:
         from shapr.converters.brep.indicator import Indicator
 
         indicator = Indicator(self.page)
-        model = facet.faceted(self._mesh, self.limit, Path(self.file.name).stem, indicator)
+        model = facet.faceted(self.mesh(), self.limit, Path(self.file.name).stem, indicator)
         return BrepWriter(model, self.file.name, indicator)
 
     def write(self, format: str, path: Path, options: dict[str, Any]) -> dict[str, Any]:
         if FORMATS[format].kind == "mesh":
-            files.write(self._mesh, format, path, options, self.page.reach)
+            files.write(self.mesh(), format, path, options, self.page.reach)
         else:
             self.brep.write(format, path, options)
         return packing.packed(path, options)
@@ -144,6 +149,8 @@ class BrepModel:
                 raise
             reason = f"the kernel gave up reading it ({type(failure).__name__})"
             raise Refused("corrupt_file", reason) from failure
+        self.given = self.losses  # by the reader
+        self.nameless = file.format == "brep"  # the format has none: what its one part is called is ours
         self.writer = BrepWriter(self.document, file.name, self.indicator)
         self.triangulated: tuple[float, float] | None = None
 
@@ -168,7 +175,8 @@ class BrepModel:
     def measured(self) -> Measured:
         from shapr.converters.brep import measure
 
-        return measure.measured(self.document, self.indicator.step())
+        found = measure.measured(self.document, self.indicator.step())
+        return replace(found, names=0) if self.nameless else found
 
     def heal(self) -> dict[str, Any]:
         from shapr.converters.brep import heal
@@ -212,6 +220,9 @@ class BrepModel:
         wanted = tessellate.deflections(shape, options)
         if wanted != self.triangulated:
             tessellate.triangulate(shape, *wanted, self.indicator)
+            bare = len(tessellate.bare(shape))
+            missing = (f"{bare} faces could not be triangulated: meshes lack them",) if bare else ()
+            self.losses = (*self.given, *missing)
             self.triangulated = wanted
         return dict(zip(("linear_deflection", "angular_deflection"), wanted, strict=True))
 

@@ -19,6 +19,7 @@ from shapr.converters.brep import document, tessellate
 from shapr.converters.brep.bodies import Body, Look, held
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.sew import compound
+from shapr.converters.mesh import colour
 from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices
 from shapr.converters.mesh.topology import Component, cleaned, components, welded
 from shapr.errors import Refused
@@ -169,7 +170,7 @@ def _shells(surfaces: Surfaces, progress: Indicator, share: float) -> tuple[list
     made = list(document.explore(making.Shape(), TopAbs_ShapeEnum.TopAbs_FACE))
     if len(made) != len(surfaces.triangles):
         raise Refused("invalid_geometry", "the kernel dropped triangles of the mesh")
-    known = [Look(part.name, part.colour) for part in surfaces.parts]
+    known = [Look(part.name, colour.of_all(part)) for part in surfaces.parts]
     reach = progress.step(share / 2)
     for number, (face, at, part) in enumerate(zip(made, owner.tolist(), surfaces.looks.tolist(), strict=True)):
         reach(number / len(made))

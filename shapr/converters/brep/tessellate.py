@@ -7,15 +7,19 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from OCP.BRep import BRep_Tool
+from OCP.BRep import BRep_Builder, BRep_Tool
+from OCP.BRepBuilderAPI import BRepBuilderAPI_NurbsConvert
+from OCP.BRepLib import BRepLib_ToolTriangulatedShape
 from OCP.BRepMesh import BRepMesh_IncrementalMesh
 from OCP.BRepTools import BRepTools
+from OCP.collections import IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher
 from OCP.IMeshTools import IMeshTools_Parameters
 from OCP.Poly import Poly_Triangulation
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_Orientation, TopAbs_ShapeEnum
+from OCP.TopExp import TopExp
 from OCP.TopLoc import TopLoc_Location
-from OCP.TopoDS import TopoDS, TopoDS_Shape
+from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
 from shapr.converters.brep import colours, document, tree
@@ -45,9 +49,37 @@ def deflections(shape: TopoDS_Shape, options: dict[str, Any]) -> tuple[float, fl
 def triangulate(shape: TopoDS_Shape, linear: float, angular: float, progress: Indicator = SILENT) -> None:
     """Attach triangles to the shape's faces. One thread: jobs share the cores, and the order must repeat."""
     BRepTools.Clean_s(shape)
-    parameters = IMeshTools_Parameters()
-    parameters.Deflection, parameters.Angle, parameters.InParallel = linear, math.radians(angular), False
-    BRepMesh_IncrementalMesh(shape, parameters, progress.range(TRIANGULATION))
+    given = parameters(linear, angular)
+    BRepMesh_IncrementalMesh(shape, given, progress.range(TRIANGULATION))
+    for face in bare(shape):
+        again(face, given)
+
+
+def parameters(linear: float, angular: float) -> IMeshTools_Parameters:
+    made = IMeshTools_Parameters()
+    made.Deflection, made.Angle, made.InParallel = linear, math.radians(angular), False
+    return made
+
+
+def bare(shape: TopoDS_Shape) -> list[TopoDS_Face]:
+    """The faces without triangles, each once."""
+    known = IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher()
+    TopExp.MapShapes_s(shape, TopAbs_ShapeEnum.TopAbs_FACE, known)
+    faces = (TopoDS.Face(known.FindKey(at)) for at in range(1, known.Extent() + 1))
+    return [face for face in faces if BRep_Tool.Triangulation_s(face, TopLoc_Location()) is None]
+
+
+def again(face: TopoDS_Face, given: IMeshTools_Parameters) -> None:
+    """The kernel gives up on some sound cones around their apex, whatever the deflection, and not on the same surface
+    as a NURBS. Its normals are computed here: those of the cone would be taken at the parameters of the other."""
+    alone = TopoDS.Face(face.Located(TopLoc_Location()).Oriented(TopAbs_Orientation.TopAbs_FORWARD))
+    for made in document.explore(BRepBuilderAPI_NurbsConvert(alone, True).Shape(), TopAbs_ShapeEnum.TopAbs_FACE):
+        other, where = TopoDS.Face(made), TopLoc_Location()
+        BRepMesh_IncrementalMesh(other, given)
+        triangulation = BRep_Tool.Triangulation_s(other, where)
+        if triangulation is not None and where.IsIdentity():
+            BRepLib_ToolTriangulatedShape.ComputeNormals_s(other, triangulation)
+            BRep_Builder().UpdateFace(face, triangulation)
 
 
 def mesh(model: TDocStd_Document, progress: Indicator = SILENT) -> Mesh:

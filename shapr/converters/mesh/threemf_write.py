@@ -6,6 +6,7 @@ The library gives everything a random UUID unless told one, and no date: counted
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
 UNITS = {"mm": "MilliMeter", "cm": "CentiMeter", "m": "Meter", "in": "Inch", "ft": "Foot"}
+LARGEST = 1e9  # the library writes no coordinate beyond it
 DIGITS = 8  # of the largest coordinate that are written: what a float32 holds
 WHITE = (1.0, 1.0, 1.0, 1.0)
 
@@ -34,8 +36,8 @@ def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None
     if not parts:
         raise Refused("no_geometry", "there is no triangle to write")
     largest = max(float(np.abs(part.vertices).max()) for part in parts)
-    if not largest < np.finfo(np.float32).max:
-        raise Refused("invalid_geometry", "a coordinate is too large for 3MF")
+    if not largest < LARGEST:
+        raise Refused("invalid_geometry", f"a coordinate is too large for 3MF: {LARGEST:g} {units} is its end here")
     writer = _Writer(units)
     whole = objects(parts)
     for done, each in enumerate(whole, 1):
@@ -91,6 +93,9 @@ class _Writer:
             set_properties(each, self._colour_group(np.concatenate(filled)[solid]))
             return
         materials = [self._material(part) for part in parts]
+        if None in materials and any(materials):  # a triangle of no material would take that of the object
+            bare = self._material(replace(parts[0], material="", colour=WHITE))
+            materials = [bare if at is None else at for at in materials]
         if (first := next((at for at in materials if at is not None), None)) is None:
             return
         each.SetObjectLevelProperty(self.materials.GetResourceID(), first)

@@ -1,0 +1,113 @@
+"""The report says what a file holds, not what we call it; and what was lost, in words that are true."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from OCP.BRepPrimAPI import BRepPrimAPI_MakeCone
+
+from shapr.converters.brep import document, tessellate
+from shapr.converters.job import run
+from shapr.converters.measure import Measured
+from shapr.converters.mesh import colour, threemf, threemf_write
+from shapr.converters.mesh.model import Mesh, Part
+from shapr.converters.progress import Page, Reading
+from shapr.converters.report import Opened, lost
+from shapr.converters.run.job import Answer
+from shapr.errors import Refused
+from tests.converters import kit
+
+BOX = trimesh.creation.box((1, 2, 3))
+VERTICES, CORNERS = np.array(BOX.vertices), np.array(BOX.faces, "i4")
+RED = (1.0, 0.0, 0.0, 1.0)
+
+
+def quiet(_: float) -> None: ...
+
+
+def answered(folder: Path, source: Path, outputs: str) -> Answer:
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    reading = Reading(folder / "progress")
+    try:
+        return run(kit.job(scratch, source, outputs), Page(folder / "progress"))
+    finally:
+        reading.close()
+
+
+def test_names_that_no_file_says_are_not_counted(tmp_path: Path) -> None:
+    path = tmp_path / "two.off"
+    BOX.export(path)
+    told = answered(tmp_path, path, "stl,off,brep,glb").report
+    assert told["source"]["names"] == 0
+    assert {format: each["names"] for format, each in told["outputs"].items()} == {
+        "stl": 0,
+        "off": 0,
+        "brep": 0,
+        "glb": 1,
+    }
+
+
+def test_the_last_name_is_lost_too(tmp_path: Path) -> None:
+    told = answered(tmp_path, kit.SAMPLES / "bracket.step", "stl,brep").report
+    assert told["source"]["names"] == 1
+    for format in ("stl", "brep"):
+        assert f"names cannot be stored in {format.upper()}" in told["outputs"][format]["losses"]
+
+
+def test_triangles_that_become_no_face_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "twice.off"
+    trimesh.Trimesh(VERTICES, np.concatenate([CORNERS, CORNERS]), process=False).export(path)
+    losses = answered(tmp_path, path, "step").report["outputs"]["step"]["losses"]
+    assert "12 of 24 triangles have no area or repeat another one: they were left out" in losses
+    assert "the area differs by -50.0 %" in losses
+    assert not any("not closed" in loss for loss in losses), "what was written is a solid"
+
+
+def test_a_surface_that_closes_no_more_is_told() -> None:
+    whole = Measured(1, 1, 6, None, (0, 0, 0), (1, 1, 1), 1.0, 6.0, True, "mm", None, 0, 0)
+    torn = replace(whole, solids=None, faces=None, triangles=12, volume=None, watertight=False)
+    losses = lost(Opened("step", whole), Opened("stl", torn), {"linear_deflection": 0.1, "angular_deflection": 10.0})
+    assert any("does not close any more" in loss for loss in losses)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_3mf_keeps_what_has_no_colour_apart_from_what_has(tmp_path: Path, order: int) -> None:
+    path = tmp_path / "a.3mf"
+    parts = (Part("a", VERTICES, CORNERS[:5]), Part("a", VERTICES, CORNERS[5:], colour=RED))[::order]
+    threemf_write.write(Mesh(parts), path, {"units": "mm"}, quiet)
+    (found,) = threemf.read(path, "a", quiet).parts
+    assert found.face_colours is not None
+    assert (found.face_colours == [255, 0, 0, 255]).all(axis=1).sum() == 7
+
+
+def test_3mf_refuses_coordinates_beyond_its_library(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="invalid_geometry"):
+        threemf_write.write(Mesh((Part("a", VERTICES * 1e10, CORNERS),)), tmp_path / "a.3mf", {"units": "mm"}, quiet)
+
+
+def test_one_colour_said_of_every_vertex_is_the_parts_in_a_brep(tmp_path: Path) -> None:
+    path = tmp_path / "red.off"
+    rows = [f"{x} {y} {z} 255 0 0 255" for x, y, z in VERTICES] + [f"3 {a} {b} {c}" for a, b, c in CORNERS]
+    path.write_text("\n".join(["COFF", f"{len(VERTICES)} {len(CORNERS)} 0", *rows, ""]))
+    assert answered(tmp_path, path, "step").report["outputs"]["step"]["colours"] == 1
+
+
+def test_several_colours_are_not_one() -> None:
+    colours = np.tile(np.array([255, 0, 0, 255], "u1"), (len(CORNERS), 1))
+    assert colour.of_all(Part("a", VERTICES, CORNERS, face_colours=colours)) == RED
+    colours[3] = 0
+    assert colour.of_all(Part("a", VERTICES, CORNERS, face_colours=colours)) is None
+
+
+def test_a_face_that_the_kernel_gives_up_on_is_triangulated_as_a_nurbs() -> None:
+    cone = BRepPrimAPI_MakeCone(2, 0, 3).Shape()
+    parameters = tessellate.parameters(0.01, 10)
+    assert len(tessellate.bare(cone)) == 2
+    for face in tessellate.bare(cone):
+        tessellate.again(face, parameters)
+    assert not tessellate.bare(cone)
+    mesh = Part.joined(tessellate.mesh(document.holding(cone, "cone")).parts)
+    assert trimesh.Trimesh(mesh.vertices, mesh.corners).area == pytest.approx(np.pi * (4 + 2 * 13**0.5), rel=0.01)
