@@ -46,7 +46,7 @@ class Workspace:
         """Whether it has the layout that we know from hearsay only."""
         return self.blocks == "BodyRevisionBlocks"
 
-    def rows(self, table: str, *columns: str, where: str = "") -> Iterator[tuple[Any, ...]]:
+    def rows(self, table: str, *columns: str, where: str = "", given: tuple[Any, ...] = ()) -> Iterator[Any]:
         """Rows of a table that may be absent."""
         if not has(self.connection, table):
             return
@@ -54,9 +54,21 @@ class Workspace:
         self.connection.set_progress_handler(lambda: time.monotonic() > end, 100_000)
         names = ", ".join(f'"{column}"' for column in columns)
         try:
-            yield from self.connection.execute(f'SELECT {names} FROM "{table}" {where}')  # noqa: S608 - our own words
+            yield from self.connection.execute(f'SELECT {names} FROM "{table}" {where}', given)  # noqa: S608 - our own words
         except sqlite3.Error as error:
             raise Refused("corrupt_file", f"the workspace of the .shapr file cannot be read: {table}") from error
+
+    def block(self, partition: int) -> bytes:
+        """The Parasolid file of a partition."""
+        where = "WHERE PartitionID = ?" + (" AND IsDeleted = 0" if self.newer else "")
+        found = list(self.rows(self.blocks, "Block", where=where, given=(partition,)))
+        if len(found) > 1:
+            raise Refused(
+                "unsupported_geometry", f"its geometry is kept in {len(found)} pieces, which is not known here"
+            )
+        if not found or not isinstance(found[0][0], bytes) or not found[0][0]:
+            raise Refused("unsupported_geometry", "its geometry is not in the file")
+        return found[0][0]
 
 
 @contextmanager

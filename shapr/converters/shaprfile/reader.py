@@ -15,7 +15,7 @@ from OCP.XCAFDoc import XCAFDoc_ColorType, XCAFDoc_DocumentTool
 
 from shapr.converters.brep import document
 from shapr.converters.mesh.model import Part
-from shapr.converters.shaprfile import container, history, meshes, solids, xb
+from shapr.converters.shaprfile import container, history, meshes, newer, solids, xb
 from shapr.converters.shaprfile.container import Workspace
 from shapr.converters.shaprfile.metadata import Body, Labels, Rgba
 from shapr.errors import Refused
@@ -40,10 +40,10 @@ def read(path: Path, scratch: Path, hidden: bool, partial: bool, reach: Callable
     `unsupported_geometry` names bodies that cannot be converted; with `partial` they are losses, if one is left.
     """
     with container.opened(path, scratch) as workspace:
-        replayed = history.replay(workspace)
-        labels = Labels(workspace, replayed)
-        bodies = [labels.body(partition, at) for at, partition in enumerate(replayed.alive, 1)]
-        blocks = dict(workspace.rows(workspace.blocks, "PartitionID", "Block"))
+        replayed = newer.replay(workspace) if workspace.newer else history.replay(workspace)
+        with history.unknown():
+            labels = Labels(workspace, replayed)
+            bodies = [labels.body(partition, at) for at, partition in enumerate(replayed.alive, 1)]
         project = Project(document.new(), about=_about(workspace, replayed))
         folders: dict[str, TDF_Label] = {}
         failed: list[tuple[Body, str]] = []
@@ -53,7 +53,7 @@ def read(path: Path, scratch: Path, hidden: bool, partial: bool, reach: Callable
             kind = "hidden"
             if not body.hidden or hidden:
                 try:
-                    kind = _add(project, body, blocks.get(body.partition), scratch, folders)
+                    kind = _add(project, body, workspace, replayed.placed.get(body.partition), scratch, folders)
                 except Refused as refused:
                     kind = "not converted"
                     failed.append((body, refused.detail))
@@ -82,14 +82,20 @@ def _whole(project: Project, failed: list[tuple[Body, str]], partial: bool) -> P
     return project
 
 
-def _add(project: Project, body: Body, block: Any, scratch: Path, folders: dict[str, TDF_Label]) -> str:
+def _add(
+    project: Project,
+    body: Body,
+    workspace: Workspace,
+    placed: history.Placed | None,
+    scratch: Path,
+    folders: dict[str, TDF_Label],
+) -> str:
     """Put one body where it belongs; gives its kind."""
-    if not isinstance(block, bytes) or not block:
-        raise Refused("unsupported_geometry", "its geometry is not in the file")
-    file = xb.parse(block)
     if body.construction:
         return "construction"
-    if (mesh := meshes.part(file, body.name)) is not None:
+    placed = placed or history.Placed(body.partition)
+    file = xb.parse(workspace.block(placed.partition) if placed.block is None else placed.block)
+    if (mesh := meshes.part(file, body.name, placed.matrix)) is not None:
         colour = None
         if body.colour:
             red, green, blue, alpha = (value / 255 for value in body.colour)
@@ -97,6 +103,8 @@ def _add(project: Project, body: Body, block: Any, scratch: Path, folders: dict[
         project.meshes.append(replace(mesh, colour=colour))
         return "mesh"
     converted = solids.converted(file, scratch)
+    if placed.matrix is not None:
+        converted = solids.moved(converted, placed.matrix)
     _label(project.document, body, converted, folders)
     return "solid" if converted.solid else "sheet"
 

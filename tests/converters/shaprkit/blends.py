@@ -23,9 +23,7 @@ def surface(nodes: Nodes, face: Any, kernel: Any, sense: str) -> int:
     axis, place = kernel.Position().Axis(), kernel.Position()
     if isinstance(kernel, Geom_CylindricalSurface):
         radius, ends = kernel.Radius(), [(bounds[0], bounds[2]), (bounds[1], bounds[2])]
-        spine = nodes.add(
-            "LINE", sense="+", pvec=xyz(axis.Location(), MM), direction=xyz(axis.Direction())
-        )
+        spine = nodes.add("LINE", sense="+", pvec=xyz(axis.Location(), MM), direction=xyz(axis.Direction()))
     else:
         radius, ends = kernel.MinorRadius(), [(bounds[0], bounds[2]), (bounds[0], bounds[3])]
         told = geometry.place(place, "centre", "normal") | {"radius": kernel.MajorRadius() / MM}
