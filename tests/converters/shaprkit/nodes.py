@@ -5,6 +5,7 @@ The edits of the schema are those that modeller 37.0.173 writes. The layout was 
 """
 
 import struct
+from itertools import pairwise
 from typing import Any
 
 from shapr.converters.shaprfile.schema import BASE, VARIABLE, Field, Type
@@ -122,9 +123,24 @@ class Nodes:
     def kind(self, index: int) -> str:
         return self._nodes[index - 1][0]
 
+    def indices(self, kind: str) -> list[int]:
+        return [at for at, (each, _) in enumerate(self._nodes, 1) if each == kind]
+
+    def take(self, other: "Nodes") -> list[int]:
+        """The nodes of another file; gives their indices here."""
+        base = len(self._nodes)
+        for at in range(1, len(other._nodes) + 1):
+            kind, fields = other.kind(at), dict(other.get(at))
+            for field in _type(kind).fields:
+                value = fields.get(field.name)
+                if field.kind == "p" and value:
+                    fields[field.name] = [each and each + base for each in value] if field.count else value + base
+            self.add(kind, **fields)
+        return list(range(base + 1, len(self._nodes) + 1))
+
     def chain(self, indices: list[int], previous: str = "previous", next: str = "next") -> int | None:
         """Links nodes into a list; gives its head."""
-        for before, after in zip(indices, indices[1:], strict=False):
+        for before, after in pairwise(indices):
             self.set(before, **{next: after})
             if previous:
                 self.set(after, **{previous: before})
@@ -143,6 +159,10 @@ class Nodes:
             out.append(_node(seen[kind], index, fields))
         out.append(struct.pack(">h", 1) + count(0))
         return b"".join(out)
+
+
+def _type(kind: str) -> Type:
+    return _described(kind)[1]
 
 
 def _described(kind: str) -> tuple[bytes, Type]:
