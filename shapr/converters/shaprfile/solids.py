@@ -97,7 +97,7 @@ def _built(file: File, body: Node, reading: Reading, scratch: Path) -> Body:
             "unsupported_geometry", f"{len(written.faces) - len(faces)} of {len(written.faces)} faces were lost"
         )
     # The kernel keeps the order in which a shell lists its faces. One that it split shifts them: then none is known.
-    known = zip(written.faces, faces, strict=True) if len(faces) == len(written.faces) else ()
+    known = zip(written.faces, map(TopoDS.Face, faces), strict=True) if len(faces) == len(written.faces) else ()
     return Body(shape, dict(known), written.solid)
 
 

@@ -126,17 +126,18 @@ class Nodes:
     def indices(self, kind: str) -> list[int]:
         return [at for at, (each, _) in enumerate(self._nodes, 1) if each == kind]
 
-    def take(self, other: "Nodes") -> list[int]:
-        """The nodes of another file; gives their indices here."""
-        base = len(self._nodes)
-        for at in range(1, len(other._nodes) + 1):
+    def take(self, other: "Nodes", but: tuple[str, ...]) -> list[int]:
+        """The nodes of another file, but for some kinds; gives their indices here."""
+        left = [at for at in range(1, len(other._nodes) + 1) if other.kind(at) not in but]
+        new = {at: len(self._nodes) + place for place, at in enumerate(left, 1)}
+        for at in left:
             kind, fields = other.kind(at), dict(other.get(at))
-            for field in _type(kind).fields:
+            for field in _described(kind)[1].fields:
                 value = fields.get(field.name)
                 if field.kind == "p" and value:
-                    fields[field.name] = [each and each + base for each in value] if field.count else value + base
+                    fields[field.name] = [new.get(each) for each in value] if field.count else new.get(value)
             self.add(kind, **fields)
-        return list(range(base + 1, len(self._nodes) + 1))
+        return list(new.values())
 
     def chain(self, indices: list[int], previous: str = "previous", next: str = "next") -> int | None:
         """Links nodes into a list; gives its head."""
@@ -159,10 +160,6 @@ class Nodes:
             out.append(_node(seen[kind], index, fields))
         out.append(struct.pack(">h", 1) + count(0))
         return b"".join(out)
-
-
-def _type(kind: str) -> Type:
-    return _described(kind)[1]
 
 
 def _described(kind: str) -> tuple[bytes, Type]:

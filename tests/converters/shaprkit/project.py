@@ -89,7 +89,7 @@ class Project:
         number = self._calls[feature] = self._calls.get(feature, -1) + 1
         self.row("PersistedCalls", msgpack.packb([feature, [number]]), msgpack.packb(data))
 
-    def name(self, kind: int, **data: Any) -> int:
+    def name(self, kind: int, /, **data: Any) -> int:
         id = self.id()
         self.row("HistoryNames", id, kind, json.dumps(data).encode(), 46)
         return id
