@@ -290,7 +290,7 @@ def newer() -> tuple[Project, int]:
 def extents(read: Read) -> list[tuple[float, float]]:
     """In x, of each body."""
     boxes = [document.box(XCAFDoc_ShapeTool.GetShape_s(part)) for part in parts(read).values()]
-    return sorted((round(low[0], 3), round(high[0], 3)) for low, high in boxes)
+    return sorted((round(low.X(), 3), round(high.X(), 3)) for low, high in boxes)
 
 
 def test_the_newer_layout_is_read_and_called_best_effort(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import json
 import sqlite3
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ PATIENCE = 60.0  # seconds that one query may run
 NEEDED = ("Settings", "HistoryTreeNodes", "PersistedCalls", "HistoryNames", "Metadata", "MetadataAssignments")
 NEWEST = 223_000  # the newest schema that was ever looked at
 SQLITE = b"SQLite format 3\0"
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)  # of a damaged database; the second by its very message
 
 
 @dataclass
@@ -53,9 +55,11 @@ class Workspace:
         end = time.monotonic() + PATIENCE
         self.connection.set_progress_handler(lambda: time.monotonic() > end, 100_000)
         names = ", ".join(f'"{column}"' for column in columns)
+        query = f'SELECT {names} FROM "{table}" {where}'  # noqa: S608 - our own words
         try:
-            yield from self.connection.execute(f'SELECT {names} FROM "{table}" {where}', given)  # noqa: S608 - our own words
-        except sqlite3.Error as error:
+            for row in self.connection.execute(query, given):  # noqa: UP028 - a cursor must not be closed after the file
+                yield row
+        except UNREADABLE as error:
             raise Refused("corrupt_file", f"the workspace of the .shapr file cannot be read: {table}") from error
 
     def block(self, partition: int) -> bytes:
@@ -84,7 +88,7 @@ def opened(path: Path, scratch: Path) -> Iterator[Workspace]:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, CELL)
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         yield _checked(connection)
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise Refused("corrupt_file", "the workspace of the .shapr file is damaged") from error
     finally:
         connection.close()
@@ -104,7 +108,7 @@ def _database(path: Path, copy: Path) -> Path:
             if entry.file_size > LARGEST or entry.file_size > RATIO * max(entry.compress_size, 4096):
                 raise Refused("decompression_bomb", "the .shapr file unpacks to more than is believable")
             _unpacked(archive, entry, copy)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError) as error:
         raise Refused("corrupt_file", "the .shapr file is damaged: its ZIP container cannot be read") from error
     return copy
 
