@@ -6,7 +6,7 @@ from shapr.converters.mesh.model import Part
 from shapr.converters.shaprfile.curves import needed
 from shapr.converters.shaprfile.history import Matrix
 from shapr.converters.shaprfile.part21 import MM
-from shapr.converters.shaprfile.xb import File, Node
+from shapr.converters.shaprfile.xb import File, Node, contradictions
 from shapr.errors import Refused
 
 
@@ -15,6 +15,11 @@ def part(file: File, name: str, matrix: Matrix | None = None) -> Part | None:
     mesh = next(file.of("PSM_MESH"), None)
     if mesh is None:
         return None
+    with contradictions():
+        return _part(file, mesh, name, matrix)
+
+
+def _part(file: File, mesh: Node, name: str, matrix: Matrix | None) -> Part:
     flat = _pooled(file, needed(file, mesh.position_pool, "a mesh has no points"), "n_vectors", 3)
     corners = _pooled(file, needed(file, mesh.position_indices, "a mesh has no corners"), "n_integers", 1)
     if len(flat) % 3 or any(value is None for value in flat):

@@ -21,12 +21,10 @@ from shapr.converters.brep import document
 from shapr.converters.shaprfile.history import Matrix
 from shapr.converters.shaprfile.part21 import MM, Part21
 from shapr.converters.shaprfile.topology import BodyWriter
-from shapr.converters.shaprfile.xb import File, Node
+from shapr.converters.shaprfile.xb import File, Node, contradictions
 from shapr.errors import Refused
 
 SHELLS = 6  # of a region that are tried as the outer one
-# What wrong nodes, pointers and numbers lead to; a `StopIteration` is an edge without fins.
-DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, StopIteration, RecursionError)
 LOOSE = 0.1  # mm: a tolerance beyond it means that edges and faces do not meet
 
 
@@ -56,11 +54,10 @@ def converted(file: File, scratch: Path) -> Body:
     first: Refused | None = None
     for reading in _readings(file):
         try:
-            return _built(file, bodies[0], reading, scratch)
+            with contradictions():
+                return _built(file, bodies[0], reading, scratch)
         except Refused as refused:
             first = first or refused
-        except DAMAGE as damage:
-            raise Refused("corrupt_file", "its geometry contradicts itself") from damage
         except Exception as failure:
             if not type(failure).__module__.startswith("OCP"):  # its exceptions have no ancestor in common
                 raise
