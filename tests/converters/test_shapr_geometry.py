@@ -5,20 +5,23 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from OCP.Bnd import Bnd_Box
 from OCP.BRep import BRep_Tool
 from OCP.BRepBndLib import BRepBndLib
 from OCP.BRepCheck import BRepCheck_Analyzer
 from OCP.BRepMesh import BRepMesh_IncrementalMesh
-from OCP.gp import gp_Dir, gp_Pnt
+from OCP.Geom import Geom_Plane, Geom_SurfaceOfLinearExtrusion
+from OCP.gp import gp_Dir, gp_Pnt, gp_Vec
 from OCP.ShapeAnalysis import ShapeAnalysis_Surface
 from OCP.TopLoc import TopLoc_Location
 
-from shapr.converters.shaprfile import curves, solids, xb
+from shapr.converters.shaprfile import curves, solids, surfaces, xb
+from shapr.converters.shaprfile import traced as curves_traced
 from shapr.converters.shaprfile.solids import volume
 from shapr.errors import Refused
-from tests.converters.shaprkit import bodies, shapes
+from tests.converters.shaprkit import blends, bodies, geometry, shapes, traced
 from tests.converters.shaprkit.bodies import Style
 from tests.converters.shaprkit.nodes import Nodes
 
@@ -239,3 +242,36 @@ def test_large_indices_are_read(tmp_path: Path) -> None:
     for _ in range(33000):
         nodes.add("POINT", pvec=(0, 0, 0))
     assert len(list(xb.parse(nodes.data()).of("POINT"))) == 33008
+
+
+def test_a_ball_that_rolls_along_a_free_curve_leaves_a_tube(tmp_path: Path) -> None:
+    """The spine is where the two surfaces, moved in by the radius, meet; its edges are where the ball touches."""
+    radius, height = 1.0, 10.0
+    nodes = Nodes()
+    wave = shapes.spline([(0, 0, 0), (4, 3, 0), (8, -1, 0), (12, 0, 0)])
+    wall = geometry.surface(nodes, Geom_SurfaceOfLinearExtrusion(wave, gp_Dir(0, 0, 1)))
+    top = geometry.surface(nodes, Geom_Plane(gp_Pnt(0, 0, height), gp_Dir(0, 0, 1)))
+    moved = [
+        nodes.add("OFFSET_SURF", sense="+", check="U", true_offset=True, surface=of, offset=-radius / 1000, scale=1.0)
+        for of in (wall, top)
+    ]
+    at, along = gp_Pnt(), gp_Vec()
+    centres, walls = [], []
+    for step in range(60):
+        wave.D1(wave.FirstParameter() + (wave.LastParameter() - wave.FirstParameter()) * step / 59, at, along)
+        inward = np.array([-along.Y(), along.X(), 0.0]) / along.Magnitude()
+        walls.append((np.array([at.X(), at.Y(), height - radius])) / 1000)
+        centres.append(walls[-1] + inward * radius / 1000)
+    spine = traced.intersected(nodes, moved, centres, False, "+")
+    blend = blends.blend(nodes, [wall, top], spine, radius)
+    bound = nodes.add("BLEND_BOUND", sense="+", boundary=0, blend=blend)
+    edge = traced.intersected(nodes, [bound, wall], walls[::6], False, "+")
+    file = xb.parse(nodes.data())
+    tube = surfaces.geometry(file, file.nodes[blend])
+    ball = ShapeAnalysis_Surface(tube)
+    contact = curves_traced.geometry(file, file.nodes[edge])
+    for part in np.linspace(0.03, 0.97, 15):
+        point = contact.Value(contact.FirstParameter() + (contact.LastParameter() - contact.FirstParameter()) * part)
+        assert off(point, ShapeAnalysis_Surface(Geom_SurfaceOfLinearExtrusion(wave, gp_Dir(0, 0, 1)))) < 1e-4
+        assert point.Z() == pytest.approx(height - radius, abs=1e-4)
+        assert off(point, ball) < NEAR
