@@ -21,6 +21,7 @@ from shapr.converters.shaprfile.metadata import Body, Labels, Rgba
 from shapr.errors import Refused
 
 SKETCH = "MaterializeSketchPlane"
+LONGEST = 60  # letters of a name in a sentence
 NAMED = 5  # bodies that an error names, at most
 
 
@@ -68,7 +69,7 @@ def read(path: Path, scratch: Path, hidden: bool, partial: bool, reach: Callable
 
 def _whole(project: Project, failed: list[tuple[Body, str]], partial: bool) -> Project:
     """All, or what could be converted if that was asked for; never nothing."""
-    reasons = [f"{body.name}: {why}" for body, why in failed]
+    reasons = [f"{shown(body.name)}: {why}" for body, why in failed]
     if failed and not partial:
         more = f" and {len(reasons) - NAMED} more" if len(reasons) > NAMED else ""
         raise Refused("unsupported_geometry", f"{'; '.join(reasons[:NAMED])}{more}")
@@ -80,6 +81,11 @@ def _whole(project: Project, failed: list[tuple[Body, str]], partial: bool) -> P
         raise Refused("no_geometry", why)
     project.losses += [f"{reason} (left out)" for reason in reasons]
     return project
+
+
+def shown(name: str) -> str:
+    """A stranger's word in a sentence of ours."""
+    return "".join(char if char.isprintable() else " " for char in name[:LONGEST])
 
 
 def _add(
