@@ -71,7 +71,8 @@ def build(shape: TopoDS_Shape, style: Style) -> Nodes:
     air = nodes.add("SHELL", node_id=built.id(), region=outside)
     solids = list(explore(shape, TopAbs_ShapeEnum.TopAbs_SOLID))
     if solids:
-        kind = SOLID
+        every = [hash(face) for solid in solids for face in explore(solid, TopAbs_ShapeEnum.TopAbs_FACE)]
+        kind = SOLID if len(set(every)) == len(every) else GENERAL
         regions += _solids(built, body, solids, outside, air)
     elif faces := list(explore(shape, TopAbs_ShapeEnum.TopAbs_FACE)):
         kind = SHEET
