@@ -8,6 +8,7 @@ import json
 import sqlite3
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ PATIENCE = 60.0  # seconds that one query may run
 NEEDED = ("Settings", "HistoryTreeNodes", "PersistedCalls", "HistoryNames", "Metadata", "MetadataAssignments")
 NEWEST = 223_000  # the newest schema that was ever looked at
 SQLITE = b"SQLite format 3\0"
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)  # of a damaged database; the second by its very message
 
 
 @dataclass
@@ -46,17 +48,31 @@ class Workspace:
         """Whether it has the layout that we know from hearsay only."""
         return self.blocks == "BodyRevisionBlocks"
 
-    def rows(self, table: str, *columns: str, where: str = "") -> Iterator[tuple[Any, ...]]:
+    def rows(self, table: str, *columns: str, where: str = "", given: tuple[Any, ...] = ()) -> Iterator[Any]:
         """Rows of a table that may be absent."""
         if not has(self.connection, table):
             return
         end = time.monotonic() + PATIENCE
         self.connection.set_progress_handler(lambda: time.monotonic() > end, 100_000)
         names = ", ".join(f'"{column}"' for column in columns)
+        query = f'SELECT {names} FROM "{table}" {where}'  # noqa: S608 - our own words
         try:
-            yield from self.connection.execute(f'SELECT {names} FROM "{table}" {where}')  # noqa: S608 - our own words
-        except sqlite3.Error as error:
+            for row in self.connection.execute(query, given):  # noqa: UP028 - a cursor must not be closed after the file
+                yield row
+        except UNREADABLE as error:
             raise Refused("corrupt_file", f"the workspace of the .shapr file cannot be read: {table}") from error
+
+    def block(self, partition: int) -> bytes:
+        """The Parasolid file of a partition."""
+        where = "WHERE PartitionID = ?" + (" AND IsDeleted = 0" if self.newer else "")
+        found = list(self.rows(self.blocks, "Block", where=where, given=(partition,)))
+        if len(found) > 1:
+            raise Refused(
+                "unsupported_geometry", f"its geometry is kept in {len(found)} pieces, which is not known here"
+            )
+        if not found or not isinstance(found[0][0], bytes) or not found[0][0]:
+            raise Refused("unsupported_geometry", "its geometry is not in the file")
+        return found[0][0]
 
 
 @contextmanager
@@ -72,7 +88,7 @@ def opened(path: Path, scratch: Path) -> Iterator[Workspace]:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, CELL)
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         yield _checked(connection)
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise Refused("corrupt_file", "the workspace of the .shapr file is damaged") from error
     finally:
         connection.close()
@@ -92,7 +108,7 @@ def _database(path: Path, copy: Path) -> Path:
             if entry.file_size > LARGEST or entry.file_size > RATIO * max(entry.compress_size, 4096):
                 raise Refused("decompression_bomb", "the .shapr file unpacks to more than is believable")
             _unpacked(archive, entry, copy)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError) as error:
         raise Refused("corrupt_file", "the .shapr file is damaged: its ZIP container cannot be read") from error
     return copy
 

@@ -4,28 +4,67 @@ The call cache of the old layout (schema 173000 to 223000). A body lives in a pa
 the partition's Parasolid file, or `BODY` for the body itself. Names are rows of HistoryNames.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from shapr.converters.shaprfile.container import Workspace, packed, spoken
 from shapr.errors import Refused
 
 BODY = 2147483647
 Names = frozenset[int]
+Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Of a body in the newer layout: its partition, or a prototype, and a matrix (4, 4) in metres yet to be applied."""
+
+    partition: int
+    matrix: Matrix | None = None
+    block: bytes | None = None
 
 
 @dataclass
 class Replay:
-    """`alive`: names of each entity of each living body, by partition. `order`: the features' place in history."""
+    """`alive`: names of each entity of each living body. `order`: the features' place in history.
+
+    `placed`: where bodies are, if not in the partition of their own number as it is.
+    """
 
     alive: dict[int, dict[int, Names]] = field(default_factory=dict)
+    placed: dict[int, Placed] = field(default_factory=dict)
     order: dict[int, int] = field(default_factory=dict)
     features: dict[int, str] = field(default_factory=dict)  # operation by node id
     skipped: int = 0  # calls of suppressed features
 
 
 def replay(workspace: Workspace) -> Replay:
+    """`unsupported_geometry` when the calls are written in a way that is not known."""
+    with unknown():
+        made = tree(workspace)
+        for data in calls(workspace, made):
+            apply(made.alive, data)
+    return made
+
+
+@contextmanager
+def unknown() -> Iterator[None]:
+    """What does not look as all that we have seen."""
+    try:
+        yield
+    except (TypeError, LookupError, ValueError, AttributeError) as error:
+        raise Refused(
+            "unsupported_geometry", "the history of the .shapr file is written in a way not known here"
+        ) from error
+
+
+def tree(workspace: Workspace) -> Replay:
+    """The features in the order of history; nothing lives yet."""
     made = Replay()
     titles: dict[int, str] = {}
     roots: list[Any] = []
@@ -34,19 +73,12 @@ def replay(workspace: Workspace) -> Replay:
     ):
         if kind in (0, 2):
             value = packed(properties)
-            if kind == 0:
+            if kind == 0:  # `[ids]`, or `[name, ids]` in the newer layout
                 roots = value[-1] if isinstance(value, list) and value and isinstance(value[-1], list) else []
-            elif isinstance(value, list) and len(value) >= 3:
+            elif isinstance(value, list) and len(value) >= 3:  # `[.., title, operation, [parameters]]`
                 titles[id] = str(value[-2])
     made.order = {id: at for at, id in enumerate(roots) if isinstance(id, int)}
     made.features = {id: titles.get(id, "") for id in made.order}
-    try:
-        for data in calls(workspace, made):
-            apply(made.alive, data)
-    except (TypeError, IndexError, KeyError, ValueError) as error:
-        raise Refused(
-            "unsupported_geometry", "the history of the .shapr file is written in a way not known here"
-        ) from error
     return made
 
 
@@ -75,7 +107,7 @@ def apply(alive: dict[int, dict[int, Names]], data: Any) -> None:
         return
     outputs, _, entries = geometry[1][:3]
     partitions = [partition for partition, _ in outputs]
-    before = {partition: dict(names) for partition, names in alive.items()}
+    before = dict(alive)  # names of a body are replaced, never changed
     for entry in entries:
         partition, lives = partitions[entry[0]], bool(entry[2][0])
         if not lives:

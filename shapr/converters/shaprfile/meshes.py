@@ -4,24 +4,39 @@ import numpy as np
 
 from shapr.converters.mesh.model import Part
 from shapr.converters.shaprfile.curves import needed
+from shapr.converters.shaprfile.history import Matrix
 from shapr.converters.shaprfile.part21 import MM
-from shapr.converters.shaprfile.xb import File, Node
+from shapr.converters.shaprfile.xb import File, Node, contradictions
 from shapr.errors import Refused
 
 
-def part(file: File, name: str) -> Part | None:
-    """The mesh of a file, in millimetres; None when it holds none."""
+def part(file: File, name: str, matrix: Matrix | None = None) -> Part | None:
+    """The mesh of a file, in millimetres, moved by a matrix in metres; None when it holds none."""
     mesh = next(file.of("PSM_MESH"), None)
     if mesh is None:
         return None
+    with contradictions():
+        return _part(file, mesh, name, matrix)
+
+
+def _part(file: File, mesh: Node, name: str, matrix: Matrix | None) -> Part:
     flat = _pooled(file, needed(file, mesh.position_pool, "a mesh has no points"), "n_vectors", 3)
     corners = _pooled(file, needed(file, mesh.position_indices, "a mesh has no corners"), "n_integers", 1)
-    vertices = np.array(flat, dtype=np.float64).reshape(-1, 3) * MM
+    if len(flat) % 3 or any(value is None for value in flat):
+        raise Refused("corrupt_file", "a mesh body has points that are none")
+    vertices = np.array(flat, dtype=np.float64).reshape(-1, 3)
+    if matrix is not None:
+        vertices = vertices @ matrix[:3, :3].T + matrix[:3, 3]
+    vertices *= MM
+    if not np.isfinite(vertices).all():
+        raise Refused("corrupt_file", "a mesh body has points that are none")
     triangles = np.array(corners, dtype=np.int64)
     triangles = triangles[: 3 * (len(triangles) // 3)].reshape(-1, 3)
     triangles = triangles[(triangles > 0).all(axis=1)] - 1  # zeros pad the end
     if not len(triangles) or triangles.max(initial=0) >= len(vertices):
         raise Refused("corrupt_file", "a mesh body has corners without points")
+    if matrix is not None and np.linalg.det(matrix[:3, :3]) < 0:
+        triangles = triangles[:, ::-1]  # a mirror turns them inside out
     return Part(name, vertices, triangles.astype(np.int32))
 
 

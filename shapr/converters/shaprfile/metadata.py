@@ -48,8 +48,13 @@ class Labels:
         self._folders = _folders(workspace)
         self._bodies: dict[Names, dict[int, list[tuple[Any, int, str]]]] = defaultdict(lambda: defaultdict(list))
         self._faces: dict[Names, list[tuple[Any, int, str]]] = defaultdict(list)
+        self._created = self._living()
         for name, metadata in workspace.rows("MetadataAssignments", "NameID", "MetadataID"):
             self._assign(name, metadata)
+        self._anchors: dict[int, list[Names]] = defaultdict(list)
+        for anchor in self._bodies:
+            for each in anchor:
+                self._anchors[each].append(anchor)
 
     def body(self, partition: int, number: int) -> Body:
         """`number`: of a body that nobody named."""
@@ -116,29 +121,29 @@ class Labels:
         if kind != BY_PREFIX:
             yield id
             return
-        prefix, qualifier = data.get("callKeyPrefix") or {}, data.get("qualifier")
+        prefix = data.get("callKeyPrefix") or {}
         start = prefix.get("entropyPrefix") or []
-        for other, (theirs, created) in self._names.items():
-            key = created.get("callKey") or {}
-            alike = (
-                theirs == CREATED
-                and created.get("qualifier") == qualifier
-                and key.get("nodeID") == prefix.get("nodeID")
-            )
-            if alike and (key.get("entropy") or [])[: len(start)] == start and self._alive(other):
+        for other, entropy in self._created[prefix.get("nodeID"), data.get("qualifier")]:
+            if entropy[: len(start)] == start:
                 yield other
 
-    def _alive(self, name: int) -> bool:
-        return any(name in own for names in self._replay.alive.values() for own in names.values())
+    def _living(self) -> dict[tuple[Any, Any], list[tuple[int, list[Any]]]]:
+        """The created names of what lives, by feature and qualifier, with the rest of their keys."""
+        found: dict[tuple[Any, Any], list[tuple[int, list[Any]]]] = defaultdict(list)
+        alive = {name for names in self._replay.alive.values() for own in names.values() for name in own}
+        for id in sorted(alive):
+            kind, data = self._names.get(id, (None, {}))
+            key = data.get("callKey") or {}
+            if kind == CREATED:
+                found[key.get("nodeID"), data.get("qualifier")].append((id, key.get("entropy") or []))
+        return found
 
     def _partly(self, names: Names) -> dict[int, list[tuple[Any, int, str]]]:
         """For a body that no anchor names exactly, as after a split: the latest that names one of its origins."""
         found: dict[int, list[tuple[Any, int, str]]] = defaultdict(list)
-        mine = self._known(names)
-        for anchor, told in self._bodies.items():
-            if anchor & mine:
-                for kind, values in told.items():
-                    found[kind] += values
+        for anchor in sorted({each for name in self._known(names) for each in self._anchors[name]}, key=sorted):
+            for kind, values in self._bodies[anchor].items():
+                found[kind] += values
         return found
 
 

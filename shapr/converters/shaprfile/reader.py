@@ -15,12 +15,13 @@ from OCP.XCAFDoc import XCAFDoc_ColorType, XCAFDoc_DocumentTool
 
 from shapr.converters.brep import document
 from shapr.converters.mesh.model import Part
-from shapr.converters.shaprfile import container, history, meshes, solids, xb
+from shapr.converters.shaprfile import container, history, meshes, newer, solids, xb
 from shapr.converters.shaprfile.container import Workspace
 from shapr.converters.shaprfile.metadata import Body, Labels, Rgba
 from shapr.errors import Refused
 
 SKETCH = "MaterializeSketchPlane"
+LONGEST = 60  # letters of a name in a sentence
 NAMED = 5  # bodies that an error names, at most
 
 
@@ -40,10 +41,10 @@ def read(path: Path, scratch: Path, hidden: bool, partial: bool, reach: Callable
     `unsupported_geometry` names bodies that cannot be converted; with `partial` they are losses, if one is left.
     """
     with container.opened(path, scratch) as workspace:
-        replayed = history.replay(workspace)
-        labels = Labels(workspace, replayed)
-        bodies = [labels.body(partition, at) for at, partition in enumerate(replayed.alive, 1)]
-        blocks = dict(workspace.rows(workspace.blocks, "PartitionID", "Block"))
+        replayed = newer.replay(workspace) if workspace.newer else history.replay(workspace)
+        with history.unknown():
+            labels = Labels(workspace, replayed)
+            bodies = [labels.body(partition, at) for at, partition in enumerate(replayed.alive, 1)]
         project = Project(document.new(), about=_about(workspace, replayed))
         folders: dict[str, TDF_Label] = {}
         failed: list[tuple[Body, str]] = []
@@ -53,7 +54,7 @@ def read(path: Path, scratch: Path, hidden: bool, partial: bool, reach: Callable
             kind = "hidden"
             if not body.hidden or hidden:
                 try:
-                    kind = _add(project, body, blocks.get(body.partition), scratch, folders)
+                    kind = _add(project, body, workspace, replayed.placed.get(body.partition), scratch, folders)
                 except Refused as refused:
                     kind = "not converted"
                     failed.append((body, refused.detail))
@@ -68,7 +69,7 @@ def read(path: Path, scratch: Path, hidden: bool, partial: bool, reach: Callable
 
 def _whole(project: Project, failed: list[tuple[Body, str]], partial: bool) -> Project:
     """All, or what could be converted if that was asked for; never nothing."""
-    reasons = [f"{body.name}: {why}" for body, why in failed]
+    reasons = [f"{shown(body.name)}: {why}" for body, why in failed]
     if failed and not partial:
         more = f" and {len(reasons) - NAMED} more" if len(reasons) > NAMED else ""
         raise Refused("unsupported_geometry", f"{'; '.join(reasons[:NAMED])}{more}")
@@ -82,14 +83,25 @@ def _whole(project: Project, failed: list[tuple[Body, str]], partial: bool) -> P
     return project
 
 
-def _add(project: Project, body: Body, block: Any, scratch: Path, folders: dict[str, TDF_Label]) -> str:
+def shown(name: str) -> str:
+    """A stranger's word in a sentence of ours."""
+    return "".join(char if char.isprintable() else " " for char in name[:LONGEST])
+
+
+def _add(
+    project: Project,
+    body: Body,
+    workspace: Workspace,
+    placed: history.Placed | None,
+    scratch: Path,
+    folders: dict[str, TDF_Label],
+) -> str:
     """Put one body where it belongs; gives its kind."""
-    if not isinstance(block, bytes) or not block:
-        raise Refused("unsupported_geometry", "its geometry is not in the file")
-    file = xb.parse(block)
     if body.construction:
         return "construction"
-    if (mesh := meshes.part(file, body.name)) is not None:
+    placed = placed or history.Placed(body.partition)
+    file = xb.parse(workspace.block(placed.partition) if placed.block is None else placed.block)
+    if (mesh := meshes.part(file, body.name, placed.matrix)) is not None:
         colour = None
         if body.colour:
             red, green, blue, alpha = (value / 255 for value in body.colour)
@@ -97,6 +109,8 @@ def _add(project: Project, body: Body, block: Any, scratch: Path, folders: dict[
         project.meshes.append(replace(mesh, colour=colour))
         return "mesh"
     converted = solids.converted(file, scratch)
+    if placed.matrix is not None:
+        converted = solids.moved(converted, placed.matrix)
     _label(project.document, body, converted, folders)
     return "solid" if converted.solid else "sheet"
 

@@ -4,25 +4,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from OCP.BRep import BRep_Tool
+from OCP.BRepBuilderAPI import BRepBuilderAPI_GTransform, BRepBuilderAPI_ModifyShape, BRepBuilderAPI_Transform
 from OCP.BRepCheck import BRepCheck_Analyzer
 from OCP.BRepGProp import BRepGProp
+from OCP.gp import gp_GTrsf, gp_Trsf
 from OCP.GProp import GProp_GProps
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.ShapeAnalysis import ShapeAnalysis_ShapeTolerance
 from OCP.STEPControl import STEPControl_Reader
 from OCP.TopAbs import TopAbs_ShapeEnum
-from OCP.TopoDS import TopoDS_Face, TopoDS_Shape
+from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 
 from shapr.converters.brep import document
-from shapr.converters.shaprfile.part21 import Part21
+from shapr.converters.shaprfile.history import Matrix
+from shapr.converters.shaprfile.part21 import MM, Part21
 from shapr.converters.shaprfile.topology import BodyWriter
-from shapr.converters.shaprfile.xb import File, Node
+from shapr.converters.shaprfile.xb import File, Node, contradictions
 from shapr.errors import Refused
 
 SHELLS = 6  # of a region that are tried as the outer one
-# What wrong nodes, pointers and numbers lead to; a `StopIteration` is an edge without fins.
-DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, StopIteration, RecursionError)
 LOOSE = 0.1  # mm: a tolerance beyond it means that edges and faces do not meet
 
 
@@ -52,11 +54,10 @@ def converted(file: File, scratch: Path) -> Body:
     first: Refused | None = None
     for reading in _readings(file):
         try:
-            return _built(file, bodies[0], reading, scratch)
+            with contradictions():
+                return _built(file, bodies[0], reading, scratch)
         except Refused as refused:
             first = first or refused
-        except DAMAGE as damage:
-            raise Refused("corrupt_file", "its geometry contradicts itself") from damage
         except Exception as failure:
             if not type(failure).__module__.startswith("OCP"):  # its exceptions have no ancestor in common
                 raise
@@ -93,7 +94,7 @@ def _built(file: File, body: Node, reading: Reading, scratch: Path) -> Body:
             "unsupported_geometry", f"{len(written.faces) - len(faces)} of {len(written.faces)} faces were lost"
         )
     # The kernel keeps the order in which a shell lists its faces. One that it split shifts them: then none is known.
-    known = zip(written.faces, faces, strict=True) if len(faces) == len(written.faces) else ()
+    known = zip(written.faces, map(TopoDS.Face, faces), strict=True) if len(faces) == len(written.faces) else ()
     return Body(shape, dict(known), written.solid)
 
 
@@ -115,6 +116,28 @@ def sound(shape: TopoDS_Shape, solids: int) -> None:
     worst = ShapeAnalysis_ShapeTolerance().Tolerance(shape, 1)
     if worst > LOOSE:
         raise Refused("unsupported_geometry", f"edges and faces are {worst:.2g} mm apart")
+
+
+def moved(body: Body, matrix: Matrix) -> Body:
+    """By a matrix (4, 4) in metres. A mirror is no location to the kernel: the geometry itself is changed."""
+    if not np.allclose(matrix[3], (0, 0, 0, 1)) or abs(np.linalg.det(matrix[:3, :3])) < 1e-12:
+        raise Refused("unsupported_geometry", "it is placed in a way that is not known here")
+    rows = matrix[:3].copy()
+    rows[:, 3] *= MM
+    square = rows[:, :3] @ rows[:, :3].T
+    made: BRepBuilderAPI_ModifyShape
+    if np.allclose(square, square[0, 0] * np.eye(3), rtol=1e-9, atol=1e-12 * square[0, 0]):
+        rigid = gp_Trsf()
+        rigid.SetValues(*(float(value) for value in rows.ravel()))
+        made = BRepBuilderAPI_Transform(body.shape, rigid, True)
+    else:
+        general = gp_GTrsf()
+        for row in range(3):
+            for column in range(4):
+                general.SetValue(row + 1, column + 1, float(rows[row, column]))
+        made = BRepBuilderAPI_GTransform(body.shape, general, True)
+    faces = {id: TopoDS.Face(made.ModifiedShape(face)) for id, face in body.faces.items()}
+    return Body(made.Shape(), faces, body.solid)
 
 
 def volume(shape: TopoDS_Shape) -> float:

@@ -77,9 +77,8 @@ def _torus(surface: Node) -> Geom_Surface:
     normal = (x[1] * a[2] - x[2] * a[1], x[2] * a[0] - x[0] * a[2], x[0] * a[1] - x[1] * a[0])
     circle = Geom_Circle(gp_Circ(axes(centre, normal, surface.x_axis), MM * minor))
     half = math.acos(max(-1.0, min(1.0, -major / minor)))
-    return Geom_SurfaceOfRevolution(
-        Geom_TrimmedCurve(circle, -half, half), gp_Ax1(point(surface.centre), gp_Dir(*surface.axis))
-    )
+    arc = GeomConvert.CurveToBSplineCurve_s(Geom_TrimmedCurve(circle, -half, half))
+    return Geom_SurfaceOfRevolution(arc, gp_Ax1(point(surface.centre), gp_Dir(*surface.axis)))
 
 
 def inverted(file: File, surface: Node) -> bool:

@@ -27,7 +27,6 @@ SOLID, WIRE, SHEET, GENERAL = 1, 2, 3, 6  # BODY.body_type
 DOUBTS = {"CONE": 1, "OFFSET_SURF": 2, "BLENDED_EDGE": 3}  # surfaces whose parameters nobody has seen used
 CLOSED = (Geom_SphericalSurface, Geom_ToroidalSurface, Geom_BSplineSurface, Geom_SurfaceOfRevolution)
 SMOOTH = 0.99  # cosine between normals
-MOST = 1_000_000  # faces, loops, edges of a body: a chain that is longer is a ring
 
 
 @dataclass
@@ -166,12 +165,13 @@ class BodyWriter:
     def _ring(self, loop: Node) -> Iterator[Node]:
         """The fins of a loop, in the order in which it runs."""
         fin = first = needed(self.file, loop.fin, "a loop has no fin")
-        for _ in range(MOST):
+        seen: set[int] = set()
+        while fin.index not in seen:
+            seen.add(fin.index)
             yield fin
             fin = needed(self.file, fin.forward, "a loop is not closed") if fin.forward else first
-            if fin is first:
-                return
-        raise Refused("corrupt_file", "a loop does not end")
+        if fin is not first:
+            raise Refused("corrupt_file", "a loop does not end where it begins")
 
     def _edge(self, edge: Node) -> str:
         if edge.index not in self._edges:
@@ -197,7 +197,7 @@ class BodyWriter:
             curve = needed(self.file, fin.curve if fin else None, "an edge has no curve")
         basis, along = self._basis(curve)
         if basis.kind in ("INTERSECTION", "SP_CURVE"):
-            made: Geom_Curve = traced.geometry(self.file, basis, self._meets(edge, fin))
+            made: Geom_Curve = traced.geometry(self.file, basis, lambda: self._meets(edge, fin))
         else:
             made = curves.geometry(self.file, basis)
         if fin is not None and not self.along_edge:  # the curve of a fin runs as the fin does
@@ -253,11 +253,11 @@ class BodyWriter:
     def _fins(self, edge: Node) -> list[Node]:
         """All around the edge."""
         first = needed(self.file, edge.fin, "an edge has no fin")
-        found, fin = [first], self.file.nodes.get(first.other or 0)
-        while fin is not None and fin is not first and len(found) < MOST:
-            found.append(fin)
+        found, fin = {first.index: first}, self.file.nodes.get(first.other or 0)
+        while fin is not None and fin.index not in found:
+            found[fin.index] = fin
             fin = self.file.nodes.get(fin.other or 0)
-        return found
+        return list(found.values())
 
     def _vertex(self, index: int | None) -> tuple[str, gp_Pnt]:
         vertex = needed(self.file, index, "an edge ends in no vertex")
@@ -269,13 +269,14 @@ class BodyWriter:
 
     def _chain(self, index: int | None, link: str = "next") -> Iterator[Node]:
         """Nodes that follow each other; `corrupt_file` for a chain that runs in a ring."""
-        seen = 0
+        seen = set()
         while index:
+            if index in seen:
+                raise Refused("corrupt_file", "a list of the geometry of a body has no end")
+            seen.add(index)
             node = needed(self.file, index, "a list of the geometry of a body is broken")
             yield node
-            index, seen = node.fields.get(link), seen + 1
-            if seen > MOST:
-                raise Refused("corrupt_file", "a list of the geometry of a body has no end")
+            index = node.fields.get(link)
 
 
 def _runs_from(curve: Geom_Curve, start: gp_Pnt, end: gp_Pnt) -> bool:

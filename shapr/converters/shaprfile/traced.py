@@ -31,16 +31,19 @@ CLOSE = 1e-7  # mm: pulled onto both surfaces
 MOST = 20_000  # points of a chart
 
 
-def geometry(file: File, curve: Node, meets: Callable[[Points], float] | None = None) -> Geom_BSplineCurve:
-    """Of an INTERSECTION or an SP_CURVE. `meets` tells how far a point is from what such an edge has to meet."""
+def geometry(
+    file: File, curve: Node, meets: Callable[[], Callable[[Points], float] | None] = lambda: None
+) -> Geom_BSplineCurve:
+    """Of an INTERSECTION or an SP_CURVE. `meets` gives what tells how far a point is from what its edge has to meet."""
     if curve.kind == "INTERSECTION":
         return intersection(file, curve)
     carrier = needed(file, curve.surface, "a curve on a surface lacks the surface")
-    if carrier.kind != "CONE" or meets is None:
+    far = meets() if carrier.kind == "CONE" else None
+    if far is None:
         return on_surface(file, curve, carrier)
     # Readers disagree whether a cone is measured along its axis or against it: what fits tells.
     both = [on_surface(file, curve, carrier, flip) for flip in (1.0, -1.0)]
-    return min(both, key=lambda made: sum(meets(np.array(xyz(each))) for each in _middle(made)))
+    return min(both, key=lambda made: sum(far(np.array(xyz(each))) for each in _middle(made)))
 
 
 def _middle(curve: Geom_BSplineCurve) -> list[gp_Pnt]:

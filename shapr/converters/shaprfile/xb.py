@@ -8,6 +8,7 @@ against the base (`schema.py`). Nothing here knows what a body is.
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +58,15 @@ class File:
 
     def of(self, *types: str) -> Iterator[Node]:
         return (node for node in self.nodes.values() if node.kind in types)
+
+
+@contextmanager
+def contradictions() -> Iterator[None]:
+    """Wrong nodes, pointers and numbers lead anywhere: `corrupt_file`. A `StopIteration` is an edge without fins."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError, StopIteration) as error:
+        raise Refused("corrupt_file", "its geometry contradicts itself") from error
 
 
 def parse(data: bytes) -> File:

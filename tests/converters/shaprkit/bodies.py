@@ -15,7 +15,7 @@ from OCP.TopExp import TopExp
 from OCP.TopoDS import TopoDS, TopoDS_Iterator, TopoDS_Shape
 
 from shapr.converters.brep.document import explore
-from tests.converters.shaprkit import geometry
+from tests.converters.shaprkit import blends, edges, geometry, traced
 from tests.converters.shaprkit.geometry import MM, xyz
 from tests.converters.shaprkit.nodes import PARTITION, Nodes
 
@@ -71,7 +71,8 @@ def build(shape: TopoDS_Shape, style: Style) -> Nodes:
     air = nodes.add("SHELL", node_id=built.id(), region=outside)
     solids = list(explore(shape, TopAbs_ShapeEnum.TopAbs_SOLID))
     if solids:
-        kind = SOLID
+        every = [hash(face) for solid in solids for face in explore(solid, TopAbs_ShapeEnum.TopAbs_FACE)]
+        kind = SOLID if len(set(every)) == len(every) else GENERAL
         regions += _solids(built, body, solids, outside, air)
     elif faces := list(explore(shape, TopAbs_ShapeEnum.TopAbs_FACE)):
         kind = SHEET
@@ -85,44 +86,52 @@ def build(shape: TopoDS_Shape, style: Style) -> Nodes:
         nodes.set(air, body=body, edge=nodes.chain(list(built.edges.values())))
     nodes.chain(regions)
     _finish(built)
-    edges, vertices = list(built.edges.values()), list(built.vertices.values())
-    for index in (*edges, *vertices):
+    rims, vertices = list(built.edges.values()), list(built.vertices.values())
+    for index in (*rims, *vertices):
         nodes.set(index, owner=body)
-    nodes.set(body, region=outside, body_type=kind, edge=nodes.chain(edges), vertex=nodes.chain(vertices))
+    nodes.set(body, region=outside, body_type=kind, edge=nodes.chain(rims), vertex=nodes.chain(vertices))
     nodes.set(body, highest_node_id=built.ids)
     return nodes
 
 
 def _solids(built: Built, body: int, solids: list[TopoDS_Shape], outside: int, air: int) -> list[int]:
-    """The regions of material, and the voids inside them."""
-    nodes, regions, outer_faces = built.nodes, [], []
+    """The regions of material, and the voids inside them. A face between two of them has material on both sides."""
+    nodes, regions = built.nodes, []
+    behind: dict[int, list[int]] = {}  # faces by the shell behind them
+    before: dict[int, list[int]] = {air: []}
+    made: dict[int, int] = {}
     for solid in solids:
         region = nodes.add("REGION", node_id=built.id(), body=body, type="S")
         outer = BRepClass3d.OuterShell_s(TopoDS.Solid(solid))
         shells, found = [], list(explore(solid, TopAbs_ShapeEnum.TopAbs_SHELL))
-        found.sort(key=lambda each: not each.IsSame(outer))
+        found.sort(key=lambda each, outer=outer: not each.IsSame(outer))
         for at, each in enumerate(found):
             shell = nodes.add("SHELL", node_id=built.id(), body=body, region=region)
-            front, void = air, None
+            front = air
             if at:
                 void = nodes.add("REGION", node_id=built.id(), body=body, type="V")
                 front = nodes.add("SHELL", node_id=built.id(), region=void)
                 nodes.set(void, shell=front)
-            faces = [
-                _face(built, face, back=shell, front=front) for face in explore(each, TopAbs_ShapeEnum.TopAbs_FACE)
-            ]
-            nodes.set(shell, face=nodes.chain(faces))
-            if void:
-                nodes.set(front, front_face=nodes.chain(faces, "previous_front", "next_front"))
                 regions.append(void)
-            else:
-                outer_faces += faces
+            for face in explore(each, TopAbs_ShapeEnum.TopAbs_FACE):
+                if hash(face) in made:
+                    between = made[hash(face)]
+                    before[nodes.get(between)["front_shell"]].remove(between)
+                    before.setdefault(shell, []).append(between)
+                    nodes.set(between, front_shell=shell)
+                else:
+                    made[hash(face)] = _face(built, face, back=shell, front=front)
+                    behind.setdefault(shell, []).append(made[hash(face)])
+                    before.setdefault(front, []).append(made[hash(face)])
             shells.append(shell)
         nodes.set(region, shell=nodes.chain(shells, previous=""))
         if not nodes.get(body).get("shell"):
             nodes.set(body, shell=shells[0])
         regions.append(region)
-    nodes.set(air, front_face=nodes.chain(outer_faces, "previous_front", "next_front"))
+    for shell, backs in behind.items():
+        nodes.set(shell, face=nodes.chain(backs))
+    for shell, fronts in before.items():
+        nodes.set(shell, front_face=nodes.chain(fronts, "previous_front", "next_front"))
     nodes.set(outside, shell=air)
     return regions
 
@@ -150,7 +159,6 @@ def _face(built: Built, face: Any, back: int, front: int) -> int:
 
 
 def _surface(built: Built, face: Any, kernel: Any, sense: str) -> int:
-    from tests.converters.shaprkit import blends
 
     if built.style.surfaces == "blend" and blends.rolls(kernel):
         return blends.surface(built.nodes, face, kernel, sense)
@@ -161,18 +169,18 @@ def rings(face: Any) -> list[list[Any]]:
     """The loops of a face, in the order in which they are run: without seams, so a wire may fall into several."""
     found = []
     for wire in explore(face, TopAbs_ShapeEnum.TopAbs_WIRE):
-        edges, each = [], TopoDS_Iterator(wire)
+        left, each = [], TopoDS_Iterator(wire)
         while each.More():
             edge = TopoDS.Edge(each.Value())
             seam = any(edge.IsSame(other) and edge.Orientation() != other.Orientation() for other in wire_edges(wire))
             if not seam and not BRep_Tool.Degenerated_s(edge):
-                edges.append(edge)
+                left.append(edge)
             each.Next()
-        while edges:
-            ring = [edges.pop(0)]
+        while left:
+            ring = [left.pop(0)]
             while not ends(ring[-1])[1].IsSame(ends(ring[0])[0]):
-                at = next(i for i, e in enumerate(edges) if ends(e)[0].IsSame(ends(ring[-1])[1]))
-                ring.append(edges.pop(at))
+                at = next(i for i, e in enumerate(left) if ends(e)[0].IsSame(ends(ring[-1])[1]))
+                ring.append(left.pop(at))
             found.append(ring)
     return found
 
@@ -195,8 +203,6 @@ def _loop(built: Built, face: int, kernel_face: Any, surface: int, ring: list[An
         runs = edge.Orientation() != REVERSED
         fin = nodes.add("FIN", loop=loop, edge=made, sense="+" if runs else "-")
         if built.style.edges == "tolerant":
-            from tests.converters.shaprkit import traced
-
             nodes.set(fin, curve=traced.on_surface(nodes, edge, kernel_face, surface))
         last = ends(edge)[1]
         if not _ring_without_vertex(built, edge):
@@ -224,8 +230,6 @@ def _edge(built: Built, edge: Any) -> int:
         if built.style.edges == "tolerant":
             built.nodes.set(made, tolerance=1e-6)
         else:
-            from tests.converters.shaprkit import edges
-
             ring = _ring_without_vertex(built, edge)
             curve = edges.curve(built.nodes, forward, built.style, ring)
             built.nodes.set(made, curve=curve)
@@ -272,8 +276,6 @@ def _finish(built: Built) -> None:
                 nodes.set(before, other=after)
         nodes.set(edge, fin=fins[0])
         if built.style.edges == "intersection":
-            from tests.converters.shaprkit import traced
-
             traced.replace(built, edge, kernel, fins)
         for fin in fins:
             if vertex := nodes.get(fin).get("vertex"):

@@ -5,6 +5,7 @@ The edits of the schema are those that modeller 37.0.173 writes. The layout was 
 """
 
 import struct
+from itertools import pairwise
 from typing import Any
 
 from shapr.converters.shaprfile.schema import BASE, VARIABLE, Field, Type
@@ -122,9 +123,25 @@ class Nodes:
     def kind(self, index: int) -> str:
         return self._nodes[index - 1][0]
 
+    def indices(self, kind: str) -> list[int]:
+        return [at for at, (each, _) in enumerate(self._nodes, 1) if each == kind]
+
+    def take(self, other: "Nodes", but: tuple[str, ...]) -> list[int]:
+        """The nodes of another file, but for some kinds; gives their indices here."""
+        left = [at for at in range(1, len(other._nodes) + 1) if other.kind(at) not in but]
+        new = {at: len(self._nodes) + place for place, at in enumerate(left, 1)}
+        for at in left:
+            kind, fields = other.kind(at), dict(other.get(at))
+            for field in _described(kind)[1].fields:
+                value = fields.get(field.name)
+                if field.kind == "p" and value:
+                    fields[field.name] = [new.get(each) for each in value] if field.count else new.get(value)
+            self.add(kind, **fields)
+        return list(new.values())
+
     def chain(self, indices: list[int], previous: str = "previous", next: str = "next") -> int | None:
         """Links nodes into a list; gives its head."""
-        for before, after in zip(indices, indices[1:], strict=False):
+        for before, after in pairwise(indices):
             self.set(before, **{next: after})
             if previous:
                 self.set(after, **{previous: before})

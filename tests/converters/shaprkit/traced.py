@@ -1,6 +1,7 @@
 """Curves that are given by the surfaces they lie on: intersections, and curves in the parameters of a surface."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def replace(built: Any, edge: int, kernel: Any, fins: list[int]) -> None:
 
 def intersected(nodes: Nodes, surfaces: list[int], points: list[Any], closed: bool, sense: str) -> int:
     rows = [tuple(map(float, each)) for each in points]
-    steps = [float(np.linalg.norm(np.array(b) - np.array(a))) for a, b in zip(rows, rows[1:], strict=False)]
+    steps = [float(np.linalg.norm(np.array(b) - np.array(a))) for a, b in pairwise(rows)]
     chart = nodes.add(
         "CHART",
         base_parameter=0.0,

@@ -1,0 +1,40 @@
+"""Reads what the generator wrote, and tells what came out."""
+
+from pathlib import Path
+
+from OCP.TDF import TDF_Label
+from OCP.XCAFDoc import XCAFDoc_ShapeTool
+
+from shapr.converters.brep import document
+from shapr.converters.shaprfile import reader
+from shapr.converters.shaprfile.reader import Project as Read
+from shapr.converters.shaprfile.solids import volume
+from tests.converters.shaprkit import bodies, shapes
+from tests.converters.shaprkit.project import Project
+
+
+def cube(side: float) -> bytes:
+    return bodies.body(shapes.box(side, side, side))
+
+
+def wire() -> bytes:
+    return bodies.body(shapes.together(*shapes.edges(shapes.box())[:4]))
+
+
+def read(project: Project, folder: Path, hidden: bool = False, partial: bool = False) -> Read:
+    place = folder / "scratch"
+    place.mkdir()
+    return reader.read(project.save(folder / "source"), place, hidden, partial, lambda _: None)
+
+
+def found(read: Read) -> dict[str, float]:
+    """Volumes by name, wherever in the tree."""
+    return {name: round(volume(XCAFDoc_ShapeTool.GetShape_s(part)), 3) for name, part in parts(read).items()}
+
+
+def parts(read: Read) -> dict[str, TDF_Label]:
+    named = {}
+    for label in document.roots(read.document):
+        for each in document.components(label) or [label]:
+            named[document.name(each)] = document.referred(each)
+    return named
