@@ -11,6 +11,7 @@ from typing import Protocol
 
 from shapr.errors import Refused
 
+SETS = 8  # one, as we know it
 NESTED = 50  # a trimmed curve of an offset curve of...
 BINARY = b"Open CASCADE Topology"
 SECTIONS = (
@@ -69,6 +70,8 @@ def _heads(content: bytes) -> dict[bytes, list[tuple[int, int]]]:
         if not 0 <= count * 2 <= len(content):
             raise _lie()
         found.setdefault(head[1], []).append((head.end(), count))
+        if len(found[head[1]]) > SETS:
+            raise Refused("corrupt_file", "the BREP file has the same section again and again")
     return found
 
 
