@@ -42,13 +42,24 @@ TIES = (b"DOCUMENT_REFERENCE", b"PRODUCT_DEFINITION_WITH_ASSOCIATED_DOCUMENTS")
 LOSS = "References to other files were passed over."
 
 
-# The kernel takes the second for granted where it meets the first.
-NEEDED = (
-    (b"LINE", b"CARTESIAN_POINT"),
-    (b"LINE", b"VECTOR"),
-    (b"VECTOR", b"DIRECTION"),
-    (b"PCURVE", b"DEFINITIONAL_REPRESENTATION"),
+# The kernel takes one of the second for granted where it meets the first.
+NEEDED: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
+    (b"LINE", (b"CARTESIAN_POINT",)),
+    (b"LINE", (b"VECTOR",)),
+    (b"VECTOR", (b"DIRECTION",)),
+    (b"PCURVE", (b"DEFINITIONAL_REPRESENTATION",)),
+    (b"AXIS2_PLACEMENT_3D", (b"CARTESIAN_POINT",)),
+    (b"PLANE", (b"AXIS2_PLACEMENT_3D",)),
+    (b"CIRCLE", (b"AXIS2_PLACEMENT_3D", b"AXIS2_PLACEMENT_2D")),
+    (b"EDGE_CURVE", (b"VERTEX_POINT",)),
+    (b"FACE_BOUND", (b"EDGE_LOOP", b"VERTEX_LOOP", b"POLY_LOOP")),
+    (b"FACE_OUTER_BOUND", (b"EDGE_LOOP", b"VERTEX_LOOP", b"POLY_LOOP")),
 )
+# What follows the name of these: a list of numbers, or one of others.
+LISTS = {b"CARTESIAN_POINT": b"+-.0123456789", b"DIRECTION": b"+-.0123456789", b"EDGE_LOOP": b"#", b"POLY_LOOP": b"#"}
+# What these refer to must be there.
+WHOLE = (b"EDGE_CURVE", b"ORIENTED_EDGE", b"EDGE_LOOP", b"FACE_BOUND", b"FACE_OUTER_BOUND", b"ADVANCED_FACE", b"LINE")
+QUOTES = 200  # in one name
 
 
 class Graph(NamedTuple):
@@ -159,21 +170,44 @@ def _check(graph: Graph) -> None:
         names, anew = np.unique(np.concatenate([defined, targets]), return_inverse=True)
         highest, defined, targets = len(names), anew[: len(defined)], anew[len(defined) :]
     _needed(graph, defined, targets, highest)
+    _lists(graph)
     heights(highest + 1, defined[graph.owners], targets)
     _instances(graph)
 
 
 def _needed(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
-    for kind, other in NEEDED:
-        wanting = graph.are(kind)
-        if not wanting.any():
+    kinds = {kind: graph.are(kind) for kind in {*WHOLE, *(each for one, others in NEEDED for each in (one, *others))}}
+    complex_ = graph.are(b"")
+    there = np.zeros(highest + 1, bool)
+    there[defined] = True
+    lacking = graph.owners[~there[targets]]
+    if any(kinds[kind][lacking].any() for kind in WHOLE):
+        raise Refused("corrupt_file", "an edge or a face of the STEP file refers to what is not there")
+    for kind, others in NEEDED:
+        if not kinds[kind].any():
             continue
         fitting = np.zeros(highest + 1, bool)
-        fitting[defined[graph.are(other) | graph.are(b"")]] = True  # or a complex one
+        fitting[defined[np.logical_or.reduce([complex_, *(kinds[other] for other in others)])]] = True
         has = np.zeros(len(defined), bool)
         has[graph.owners[fitting[targets]]] = True
-        if not has[wanting].all():
-            raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file has no {other.decode()}")
+        if not has[kinds[kind]].all():
+            raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file has no {others[0].decode()}")
+
+
+def _lists(graph: Graph) -> None:
+    content = np.frombuffer(graph.text + bytes(4), np.uint8)
+    for kind, first in LISTS.items():
+        at = graph.words[graph.are(kind)] + len(kind) + 1
+        at[np.isin(content[at], list(b"$*"))] += 1
+        for _ in range(QUOTES):  # a string is a quote here, two more for each within it
+            quoted = content[at] == ord("'")
+            if not quoted.any():
+                break
+            at[quoted] += 1
+        letters = np.zeros(256, bool)
+        letters[list(first)] = True
+        if not ((content[at] == ord(",")) & (content[at + 1] == ord("(")) & letters[content[at + 2]]).all():
+            raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file has no list of what it is made of")
 
 
 def _instances(graph: Graph) -> None:
