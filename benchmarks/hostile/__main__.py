@@ -38,7 +38,8 @@ async def main(word: str, at_once: int, shuffled: bool) -> int:
         if shuffled:
             chosen = iter(random.Random(1).sample(both := list(chosen), len(both)))
         before = held(serving)
-        await asyncio.gather(*(one_by_one(serving, chosen, watched, room, ended) for _ in range(at_once)))
+        queue = Queue(chosen)
+        await asyncio.gather(*(one_by_one(serving, queue, watched, room, ended) for _ in range(at_once)))
         ended.append(await ordinary(serving, room))
         show(ended[-1])
         ended[-1].wrong += [f"touched: {what}" for what in watched.touched()]
@@ -51,10 +52,19 @@ async def main(word: str, at_once: int, shuffled: bool) -> int:
     return told(ended, left)
 
 
-async def one_by_one(
-    serving: Converters, chosen: Iterator[Hostile], watched: Watch, room: Path, ended: list[Ended]
-) -> None:
-    for hostile in chosen:
+class Queue:
+    """Files as they are made, elsewhere: a bomb is packed for seconds, in which nobody would watch the converters."""
+
+    def __init__(self, chosen: Iterator[Hostile]) -> None:
+        self.chosen, self.lock = chosen, asyncio.Lock()
+
+    async def take(self) -> Hostile | None:
+        async with self.lock:
+            return await asyncio.to_thread(next, self.chosen, None)
+
+
+async def one_by_one(serving: Converters, queue: Queue, watched: Watch, room: Path, ended: list[Ended]) -> None:
+    while hostile := await queue.take():
         one = await attack(serving, hostile, room)
         one.wrong += [f"touched: {what}" for what in watched.touched()]  # by this one, or by one beside it
         ended.append(one)
