@@ -32,10 +32,10 @@ def files(_: Bait) -> Iterator[Hostile]:
     for name, data in sources.items():
         stem, _, extension = name.partition(".")
         for number in range(MUTANTS):
-            bad = mutant(data, random.Random(f"{name}{number}"))  # noqa: S311 - the same every time
+            bad = mutant(data, random.Random(f"{name}{number}"))
             yield either(f"mutant-{stem}-{number}.{extension}", bad, *CODES, *CRASH)
     for number in range(MUTANTS):
-        bad = patched(binary, random.Random(f"binary{number}"))  # noqa: S311
+        bad = patched(binary, random.Random(f"binary{number}"))
         yield either(f"mutant-binary-{number}.brep", bad, *CODES, *CRASH)
 
 

@@ -41,7 +41,9 @@ def named() -> Iterator[Hostile]:
     for way, name in NAMES.items():
         raw = name.encode("utf-8", "surrogatepass")
         line = raw.replace(b"\n", b"\x0b").replace(b"\r", b"\x0c")  # what a line can hold
-        yield either(f"name-{way}.obj", b"o %b\ng %b\nusemtl %b\n" % (line, line, line) + SOLID.encode(), "format_mismatch")
+        yield either(
+            f"name-{way}.obj", b"o %b\ng %b\nusemtl %b\n" % (line, line, line) + SOLID.encode(), "format_mismatch"
+        )
         facet = b"facet normal 0 0 1\nouter loop\nvertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\nendloop\nendfacet\n"
         yield either(f"name-{way}.stl", b"solid %b\n" % line + facet * 4 + b"endsolid\n", "corrupt_file")
         document = square(nodes=[{"mesh": 0, "name": name}], materials=[{"name": name}])
@@ -60,7 +62,14 @@ def named() -> Iterator[Hostile]:
 
 def called() -> Iterator[Hostile]:
     """The file's own name."""
-    for way, name in {"quote": "a'b", "lines": "a\nb", "turned": "\u202ea", "blank": " ", "dots": "..", "format": "%s{0}"}.items():
+    for way, name in {
+        "quote": "a'b",
+        "lines": "a\nb",
+        "turned": "\u202ea",
+        "blank": " ",
+        "dots": "..",
+        "format": "%s{0}",
+    }.items():
         for extension in ("step", "stl"):
             yield either(f"{name}-{way}.{extension}", (SAMPLES / f"bracket.{extension}").read_bytes())
     yield either("n" * 200 + ".obj", SOLID)
@@ -114,7 +123,9 @@ def masses() -> Iterator[Hostile]:
     points = struct.pack("<12f", 0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 1)
     both_ = struct.pack("<B3i", 3, 0, 1, 2) + struct.pack("<B4i", 4, 0, 1, 2, 3)
     yield either("mixed-1-000-000.ply", head.format(1_000_000).encode() + points + both_ * 500_000, *TOO_MANY)
-    yield refused("faces-of-nothing.ply", head.format(20_000_000).encode() + points + bytes(20_000_000), "no_geometry", *TOO_MANY)
+    yield refused(
+        "faces-of-nothing.ply", head.format(20_000_000).encode() + points + bytes(20_000_000), "no_geometry", *TOO_MANY
+    )
     yield refused("header-spaces.stl", b"# " * 32_000 + b"x" + bytes(100), "format_mismatch", "corrupt_file")
     yield refused("header-comments.step", b"/**/" * 100_000, "format_mismatch", "corrupt_file")
     yield refused("header-blanks.iges", b"a" * 72 + b"S" + b" " * 100_000, "format_mismatch", "corrupt_file")
@@ -124,7 +135,9 @@ def masses() -> Iterator[Hostile]:
     counts = b"#999999=B_SPLINE_CURVE_WITH_KNOTS('',3,(" + b"1000000.,1000000," * 400_000 + b"));"
     yield refused("counts-in-one.step", step[:at] + counts + step[at:], "corrupt_file")
     open_ = b"#9=NEXT_ASSEMBLY_USAGE_OCCURRENCE(#1,#2\n" * 100_000
-    yield either("records-open.step", step[:at] + open_ + step[at:], "corrupt_file", "invalid_geometry", "limit_exceeded")
+    yield either(
+        "records-open.step", step[:at] + open_ + step[at:], "corrupt_file", "invalid_geometry", "limit_exceeded"
+    )
     documents = b"#8=(" + b"DOCUMENT_FILE DOCUMENT_REFERENCE " * 100_000 + b");"
     yield either("documents-in-one.step", step[:at] + documents + step[at:], "corrupt_file", "external_reference")
     yield either("json-deep-names.gltf", json.dumps(square(extras={"x": ["y"] * 500_000})), "corrupt_file")

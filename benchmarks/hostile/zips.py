@@ -88,14 +88,17 @@ def references(bait: Bait) -> Iterator[Hostile]:
     for way, place in bait.places("secret.bin").items():
         document["buffers"][0]["uri"] = place
         yield refused(f"buffer-{way}.zip", archive({"part.gltf": json.dumps(document)}), "external_reference", *UNSAFE)
-    for way, place in {"inside": "part.bin", "dot": "./part.bin", "folder": "x/../part.bin", "host": "//h/part.bin"}.items():
+    for way, place in {
+        "inside": "part.bin",
+        "dot": "./part.bin",
+        "folder": "x/../part.bin",
+        "host": "//h/part.bin",
+    }.items():
         document["buffers"][0]["uri"] = place
         packed = archive({"part.gltf": json.dumps(document), "part.bin": POINTS + CORNERS})
         yield either(f"buffer-{way}.zip", packed, "external_reference", "corrupt_file")
     document["buffers"][0]["uri"] = "part.bin"
-    yield refused(
-        "buffer-short.zip", archive({"part.gltf": json.dumps(document), "part.bin": "x"}), "corrupt_file"
-    )
+    yield refused("buffer-short.zip", archive({"part.gltf": json.dumps(document), "part.bin": "x"}), "corrupt_file")
     step = (SAMPLES / "bracket.step").read_bytes()
     yield refused("two-models.zip", archive({"a.step": step, "b.step": step}), *UNSAFE)
     yield refused("model-of-another-kind.zip", archive({"part.obj": step}), *UNSAFE)
@@ -134,7 +137,7 @@ def containers(good: bytes) -> Iterator[Hostile]:
     for part in range(1, 5):
         yield refused(f"cut-{part}.zip", good[: len(good) * part // 5], *UNSAFE)
     for number in range(8):
-        chance = random.Random(f"zip{number}")  # noqa: S311
+        chance = random.Random(f"zip{number}")
         bad = bytearray(good)
         for _ in range(6):
             bad[chance.randrange(len(bad))] ^= 1 << chance.randrange(8)

@@ -45,7 +45,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
         solids = [(name, facets["corners"].reshape(-1, 3).astype(np.float64))]
         reach(0.3)
     else:
-        raise Refused("corrupt_file", "the STL file is cut short or damaged: it does not hold the triangles it announces")
+        raise Refused("corrupt_file", "the STL file is damaged: it does not hold the triangles it announces")
     parts = tuple(_part(each, points) for each, points in solids if len(points))
     if not parts:
         raise Refused("no_geometry", "the STL file holds no triangle")
