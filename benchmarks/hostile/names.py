@@ -42,7 +42,10 @@ def named() -> Iterator[Hostile]:
         raw = name.encode("utf-8", "surrogatepass")
         line = raw.replace(b"\n", b"\x0b").replace(b"\r", b"\x0c")  # what a line can hold
         yield either(
-            f"name-{way}.obj", b"o %b\ng %b\nusemtl %b\n" % (line, line, line) + SOLID.encode(), "format_mismatch"
+            f"name-{way}.obj",
+            b"o %b\ng %b\nusemtl %b\n" % (line, line, line) + SOLID.encode(),
+            "format_mismatch",
+            "corrupt_file",
         )
         facet = b"facet normal 0 0 1\nouter loop\nvertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\nendloop\nendfacet\n"
         yield either(f"name-{way}.stl", b"solid %b\n" % line + facet * 4 + b"endsolid\n", "corrupt_file")
@@ -100,7 +103,7 @@ def both(bait: Bait) -> Iterator[Hostile]:
             yield make(f"both-{what}.{extension}", head + body, *codes)
         yield either(f"tail-{what}.stl", bodies["stl"] + head * 20, *codes)
         yield refused(f"garbage-{what}.shapr", head * 500, "unsupported_format", *codes)
-    yield refused("zip-step.step", bodies["step"] + package(model()), *codes)
+    yield either("zip-step.step", bodies["step"] + package(model()), *codes)
     yield refused("step-zip.3mf", bodies["step"] + package(model()), "unsafe_archive", *codes)
 
 

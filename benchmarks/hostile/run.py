@@ -93,7 +93,7 @@ def _judged(converted: Converted) -> tuple[str, str, list[str]]:
     wrong = [f"{e.code}: {e.detail}" for e in failed if e.code not in OF_OUTPUTS]
     wrong += [f"nonsense in the {each.format}" for each in written if each.path and not _sound(each.format, each.path)]
     told = (converted.report or {}).get("outputs", {})
-    if not set(told) == {each.format for each in written if each.path}:
+    if set(told) != {each.format for each in written if each.path}:
         wrong.append("the report is not on what was written")
     wrong += [f"the {format} is reported as nonsense" for format, output in told.items() if not _plausible(output)]
     if len(failed) == len(written):
