@@ -44,6 +44,7 @@ async def main(word: str, at_once: int, shuffled: bool) -> int:
         show(ended[-1])
         ended[-1].wrong += [f"touched: {what}" for what in watched.touched()]
         left = [path.name for path in room.iterdir()]
+        await asyncio.sleep(1)  # the last child is reaped
         after = held(serving)
     print(f"the zygote before {before}, after {after}")
     if after.children or after.descriptors > before.descriptors:
