@@ -113,8 +113,8 @@ def masses() -> Iterator[Hostile]:
     yield either("mtllib-200-000.obj", "".join(f"mtllib {n}.mtl\n" for n in range(200_000)) + SOLID, *TOO_MANY)
     nodes: list[Any] = [{"mesh": 0, "children": list(range(1, 1_000_000))}, *[{}] * 999_999]
     yield either("nodes-1-000-000.glb", glb(square(nodes=nodes)), *TOO_MANY)
-    moved: list[Any] = [{"children": list(range(1, 60_000))}, *[{"mesh": 0, "translation": [1, 2, 3]}] * 59_999]
-    yield either("nodes-60-000.glb", glb(square(nodes=moved)), *TOO_MANY)
+    moved: list[Any] = [{"children": list(range(1, 20_000))}, *[{"mesh": 0, "translation": [1, 2, 3]}] * 19_999]
+    yield either("nodes-20-000.glb", glb(square(nodes=moved)), *TOO_MANY)
     objects = "".join(f'<object id="{n}" type="model">{mesh()}</object>' for n in range(1, 60_001))
     items = "".join(f'<item objectid="{n}"/>' for n in range(1, 60_001))
     yield refused("objects-60-000.3mf", package(model(objects, items)), *TOO_MANY)
@@ -125,7 +125,7 @@ def masses() -> Iterator[Hostile]:
     )
     points = struct.pack("<12f", 0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 1)
     both_ = struct.pack("<B3i", 3, 0, 1, 2) + struct.pack("<B4i", 4, 0, 1, 2, 3)
-    yield either("mixed-1-000-000.ply", head.format(1_000_000).encode() + points + both_ * 500_000, *TOO_MANY)
+    yield either("mixed-200-000.ply", head.format(200_000).encode() + points + both_ * 100_000, *TOO_MANY)
     yield refused(
         "faces-of-nothing.ply", head.format(20_000_000).encode() + points + bytes(20_000_000), "no_geometry", *TOO_MANY
     )
