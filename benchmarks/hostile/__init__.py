@@ -2,10 +2,20 @@
 
 from collections.abc import Iterator
 
-from benchmarks.hostile import brep, gltf, iges, meshes, step, threemf
+from benchmarks.hostile import brep, gltf, iges, meshes, mutants, names, step, threemf, zips
 from benchmarks.hostile.kit import Bait, Hostile
 
-ROOMS = {"step": step, "iges": iges, "brep": brep, "meshes": meshes, "gltf": gltf, "3mf": threemf}
+ROOMS = {
+    "step": step,
+    "iges": iges,
+    "brep": brep,
+    "meshes": meshes,
+    "gltf": gltf,
+    "3mf": threemf,
+    "zips": zips,
+    "names": names,
+    "mutants": mutants,
+}
 
 
 def files(bait: Bait, rooms: tuple[str, ...] = tuple(ROOMS)) -> Iterator[Hostile]:

@@ -87,7 +87,7 @@ def containers(good: bytes) -> Iterator[Hostile]:
     for name, length in {"huge": 2**32 - 1, "small": 20, "zero": 0}.items():
         yield either(f"whole-{name}.glb", good[:8] + struct.pack("<I", length) + good[12:], *PARSE)
         yield either(f"chunk-{name}.glb", good[:12] + struct.pack("<I", length) + good[16:], *PARSE)
-    yield either("version-1.glb", good[:4] + struct.pack("<I", 1) + good[8:], *PARSE, "format_mismatch")
+    yield either("version-1.glb", good[:4] + struct.pack("<I", 1) + good[8:], "unsupported_format")
     yield either("chunks-many.glb", good + struct.pack("<I4s", 0, b"JUNK") * 300_000, *PARSE)
     yield either(
         "json-deep.glb", glb(b'{"asset":{"version":"2.0"},"extras":' + b"[" * 200_000 + b"]" * 200_000 + b"}"), *PARSE

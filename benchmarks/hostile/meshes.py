@@ -184,7 +184,12 @@ def ply() -> Iterator[Hostile]:
     yield either("format-unknown.ply", text().replace("ascii 1.0", "binary_middle_endian 7.0"), *PARSE)
     yield refused("endian-wrong.ply", binary("little").replace(b"little", b"big"), *PARSE)
     yield either("faces-first.ply", text().replace("vertex 4", "vertx 4"), *PARSE)
-    yield either("line-10-mb.ply", text().replace("format", "comment " + "A" * 10_000_000 + "\nformat", 1), *PARSE)
+    yield either(
+        "line-10-mb.ply",
+        text().replace("format", "comment " + "A" * 10_000_000 + "\nformat", 1),
+        *PARSE,
+        "format_mismatch",
+    )
 
 
 def off() -> Iterator[Hostile]:

@@ -64,7 +64,7 @@ def files(bait: Bait) -> Iterator[Hostile]:
     good = package(model())
     yield from blobs("3mf")
     yield from cut("pyramid", "3mf", good, 4, *UNSAFE)
-    yield from flipped("pyramid", "3mf", good, 4, *UNSAFE, "xml_forbidden")
+    yield from flipped("pyramid", "3mf", good, 4, *UNSAFE, "xml_forbidden", "format_mismatch")
     yield from archives(good, bait)
     yield from xml(bait)
     yield from models()

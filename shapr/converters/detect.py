@@ -35,17 +35,18 @@ OWN = {
     "ply": ("a PLY file",),
     "3mf": ("a ZIP archive",),
 }
-STEP = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:/\*.*?\*/\s*)*ISO-10303-21\s*;", re.DOTALL)
-IGES = re.compile(rb"[^\r\n]{72}[SCB]\s*0*1?\s*[\r\n]")
+# What repeats gives nothing back (`*+`, `(?>`): a hostile head would be tried in more ways than there are atoms.
+STEP = re.compile(rb"(?:\xef\xbb\xbf)?\s*+(?>/\*.*?\*/\s*+)*+ISO-10303-21\s*;", re.DOTALL)
+IGES = re.compile(rb"[^\r\n]{72}[SCB][ \t]*+0*+1?[ \t]*+[\r\n]")
 BREP = re.compile(
     rb"(?:\s*DBRep_DrawableShape)?\s*(?:\x00{0,8})?.{0,64}?(?:CASCADE Topology V|Open CASCADE Topology)", re.DOTALL
 )
 JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
-SOLID = re.compile(rb"\s*(?:#[^\r\n]*\s+)*solid", re.IGNORECASE)
+SOLID = re.compile(rb"\s*+(?:#[^\r\n]*+\s++)*+solid", re.IGNORECASE)
 OBJ = re.compile(rb"(?:^|\r)[ \t]*(?:v|vt|vn|vp|f|l|p|o|g|s|mtllib|usemtl)[ \t]", re.MULTILINE)
 
 OFF = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?:\s|#[^\r\n]*[\r\n])*(?:(?:ST)?C?N?4?n?OFF(?![A-Z])|\d+\s+\d+(?:\s+\d+)?\s)", re.IGNORECASE
+    rb"(?:\xef\xbb\xbf)?(?:\s|#[^\r\n]*[\r\n])*+(?:(?:ST)?C?N?4?n?OFF(?![A-Z])|\d+\s+\d+(?:\s+\d+)?\s)", re.IGNORECASE
 )
 
 

@@ -9,7 +9,7 @@ from shapr.conversion import UNIT_MM, Unit
 from shapr.converters.formats import FORMATS
 from shapr.converters.measure import Measured
 from shapr.converters.mesh import files, packing
-from shapr.converters.mesh.model import Y_UP, Mesh
+from shapr.converters.mesh.model import Y_UP, Mesh, check
 from shapr.converters.progress import Page
 from shapr.errors import Refused
 
@@ -75,6 +75,7 @@ def read(file: File, page: Page, limit: int) -> Model:
         mesh = mesh.scaled(UNIT_MM[file.unit])
     if file.up_axis == "y":
         mesh = mesh.turned(Y_UP.T)
+    check(mesh)
     page.reach(1.0)
     return MeshModel(mesh, file, page, limit)
 

@@ -1,6 +1,7 @@
 """Content against extension: what a format's first bytes may be."""
 
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,13 @@ def test_an_empty_file_is_empty(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     with pytest.raises(Refused, match="empty_file"):
         detect.check("step", tmp_path / "a")
+
+
+def test_no_head_keeps_the_first_look_busy() -> None:
+    """Each of these took seconds, or for ever."""
+    size = detect.HEAD - 1
+    for head in (b"# " * size, b"/**/" * size, b"a" * 72 + b"S" + b" " * size, b"# \n" * size, b" " * size):
+        begun = time.process_time()
+        for format in READ:
+            detect.contradicts(format, head[:size] + b"x")
+        assert time.process_time() - begun < 1

@@ -78,3 +78,13 @@ def test_what_single_precision_cannot_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused) as caught:
         there_and_back(Mesh((cube(size=1e39),)), tmp_path / "a.stl", encoding="binary")
     assert caught.value.code == "invalid_geometry"
+
+
+def test_a_few_bytes_of_padding_are_passed_over_and_a_facet_too_many_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.stl"
+    facet = struct.pack("<12fH", *[0.0] * 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0)
+    path.write_bytes(bytes(80) + struct.pack("<I", 1) + facet + bytes(9))
+    assert len(read(path).parts[0].corners) == 1
+    path.write_bytes(bytes(80) + struct.pack("<I", 1) + facet + facet)
+    with pytest.raises(Refused, match="damaged"):
+        read(path)

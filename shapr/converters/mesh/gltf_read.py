@@ -23,13 +23,12 @@ from shapr.converters.mesh.accessors import (
 )
 from shapr.converters.mesh.colours import of_linear
 from shapr.converters.mesh.glb import Json, corrupt
-from shapr.converters.mesh.model import Y_UP, Colour, Mesh, Part, Triangles
+from shapr.converters.mesh.model import LONGEST_NAME, MAX_PARTS, MAX_TRIANGLES, Y_UP, Colour, Mesh, Part, Triangles
 from shapr.converters.mesh.primitive import DRACO, Draco, Plain, triangles, used
 from shapr.converters.mesh.scene import Placed, placed
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
-MAX_TRIANGLES = 20_000_000  # with every instance counted
 MILLIMETRES = 1000 * Y_UP.T
 SPECULAR = "KHR_materials_pbrSpecularGlossiness"
 
@@ -92,11 +91,15 @@ class Reader:
     def _count(self, places: list[Placed]) -> None:
         """How many triangles it is when every instance is drawn, before any is."""
         of_mesh: dict[int, int] = {}
-        total = 0
+        total = parts = 0
         for place in places:
+            primitives = self._primitives(place.mesh)
             if place.mesh not in of_mesh:
-                of_mesh[place.mesh] = sum(map(self._triangles, self._primitives(place.mesh)))
+                of_mesh[place.mesh] = sum(map(self._triangles, primitives))
             total += of_mesh[place.mesh]
+            parts += len(primitives)
+            if parts > MAX_PARTS:
+                raise Refused("limit_exceeded", f"it has more than {MAX_PARTS} primitives, with every instance counted")
         if sum(of_mesh.values()) > MAX_TRIANGLES:
             raise Refused("limit_exceeded", f"it has more than {MAX_TRIANGLES} triangles")
         if total > MAX_TRIANGLES:
@@ -120,7 +123,7 @@ class Reader:
     def _parts(self, place: Placed, name: str) -> Iterator[Part]:
         if place.mesh not in self.pieces:
             self.pieces[place.mesh] = [*self._read(place.mesh)]
-        named = place.name or shown(field(self.meshes[place.mesh], "name", str, ""), 200) or name
+        named = place.name or shown(field(self.meshes[place.mesh], "name", str, ""), LONGEST_NAME) or name
         with np.errstate(all="ignore"):
             matrix = MILLIMETRES @ place.matrix[:, :3]
             offset = MILLIMETRES @ place.matrix[:, 3]
@@ -184,7 +187,7 @@ class Reader:
             self._lose("textures are passed over")
         if field(material, "alphaMode", str, "OPAQUE") == "OPAQUE":
             factor = (*factor[:3], 1.0)
-        return factor, shown(field(material, "name", str, ""), 200)
+        return factor, shown(field(material, "name", str, ""), LONGEST_NAME)
 
     def _whole(self) -> None:
         """What else the file has that no mesh shows."""

@@ -14,6 +14,12 @@ Triangles = npt.NDArray[np.int32]  # (m, 3), rows of `Vertices`
 Colour = tuple[float, float, float, float]  # sRGB red, green, blue, and alpha: 0..1. glTF and the kernel are linear.
 Colours = npt.NDArray[np.uint8]  # (n, 4): the same per vertex or face, 0..255
 
+# What no model has, and a hostile file would: more would only cost time and memory, ours and that of who opens it.
+MAX_TRIANGLES = 20_000_000
+MAX_PARTS = 100_000
+LARGEST = 1e12  # millimetres from the origin: no drawing is as far away as the moon
+LONGEST_NAME = 200  # characters
+
 # z up to y up is a quarter turn about x.
 Y_UP = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], dtype=np.float64)
 
@@ -70,6 +76,36 @@ class Mesh:
         if factor == 1.0:
             return self
         return replace(self, parts=tuple(replace(part, vertices=part.vertices * factor) for part in self.parts))
+
+
+def check(mesh: Mesh) -> None:
+    """Refuses what is no model: a size that is not finite or beyond any, or nothing but points and lines.
+
+    Codes: `invalid_geometry`, `no_geometry`, `limit_exceeded`.
+    """
+    if len(mesh.parts) > MAX_PARTS:
+        raise Refused("limit_exceeded", f"it has {len(mesh.parts)} parts; {MAX_PARTS} are allowed")
+    check_triangles(mesh.triangles)
+    for part in mesh.parts:
+        if not np.abs(part.vertices).max(initial=0) < LARGEST:  # a NaN is not less either
+            raise Refused("invalid_geometry", "a coordinate is not a number, or beyond any size")
+    if mesh.triangles and not any(map(_spreads, mesh.parts)):
+        raise Refused("no_geometry", "no triangle of it has an area")
+
+
+def check_triangles(count: int) -> None:
+    """Before they are held in memory, where that is possible."""
+    if count > MAX_TRIANGLES:
+        raise Refused("limit_exceeded", f"it has {count} triangles; {MAX_TRIANGLES} are allowed")
+
+
+def _spreads(part: Part, block: int = 1 << 16) -> bool:
+    """Has a triangle of it an area? Nearly always the first."""
+    for at in range(0, len(part.corners), block):
+        a, b, c = np.moveaxis(part.vertices[part.corners[at : at + block]], 1, 0)
+        if np.cross(b - a, c - a).any():
+            return True
+    return False
 
 
 def in_float32(vertices: Vertices) -> npt.NDArray[np.float32]:

@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from shapr.converters.mesh.model import Colour
+from shapr.converters.mesh.model import LONGEST_NAME, Colour
+
+MOST = 100  # libraries of one file
 
 
 def read(folder: Path, libraries: Iterable[str]) -> tuple[dict[str, Colour | None], list[str]]:
@@ -14,14 +16,16 @@ def read(folder: Path, libraries: Iterable[str]) -> tuple[dict[str, Colour | Non
     """
     materials: dict[str, Colour | None] = {}
     losses: list[str] = []
+    known: set[Path] = set()  # the same file has many names
     for statement in libraries:
         found, lacking = _files(folder, statement)
         losses += [f"materials are in {name}, which was not part of the upload" for name in lacking]
-        for path in found:
+        for path in [each for each in found if each not in known]:
+            known.add(path)
             textured = _parse(path.read_bytes().decode("utf-8", "replace"), materials)
             if textured:
                 losses.append("textures are passed over")
-    return materials, list(dict.fromkeys(losses))
+    return materials, list(dict.fromkeys(losses))[:MOST]
 
 
 def _files(folder: Path, statement: str) -> tuple[list[Path], list[str]]:
@@ -29,7 +33,7 @@ def _files(folder: Path, statement: str) -> tuple[list[Path], list[str]]:
     if (whole := _beside(folder, statement)) is not None:
         return [whole], []
     found, lacking = [], []
-    names = statement.split() if statement.lower().count(".mtl") > 1 else [statement]
+    names = statement.split()[:MOST] if statement.lower().count(".mtl") > 1 else [statement]
     for name in names:
         path = _beside(folder, name)
         if path is not None:
@@ -64,7 +68,7 @@ def _parse(content: str, materials: dict[str, Colour | None]) -> bool:
         key, _, rest = line.strip().partition(" ")
         key, words = key.lower(), rest.split()
         if key == "newmtl":
-            name = rest.strip()
+            name = rest.strip()[:LONGEST_NAME]
             materials.setdefault(name, None)
         elif key.startswith(("map_", "bump", "disp", "decal", "refl", "norm")):
             textured = True

@@ -10,7 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters.mesh import colour, mtl, polygon, text
-from shapr.converters.mesh.model import Colour, Colours, Mesh, Part, Triangles, Vertices
+from shapr.converters.mesh.model import (
+    LONGEST_NAME,
+    MAX_PARTS,
+    Colour,
+    Colours,
+    Mesh,
+    Part,
+    Triangles,
+    Vertices,
+)
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
@@ -164,9 +173,9 @@ def _statements(content: _Content, chunk: bytes, rows: Rows, starts: Rows, ends:
     """From which line on which group is the current one."""
     states = [(-1, content.groups.setdefault(content.current, len(content.groups)))]
     for row, start, end in zip(rows.tolist(), starts[rows].tolist(), ends[rows].tolist(), strict=True):
-        key, _, said = chunk[start:end].replace(b"\t", b" ").partition(b" ")
+        key, _, said = chunk[start : min(end, start + 8 * LONGEST_NAME)].replace(b"\t", b" ").partition(b" ")
         if key in (b"o", b"g", b"usemtl"):
-            words = said.decode("utf-8", "replace").strip()
+            words = said.decode("utf-8", "replace").strip()[:LONGEST_NAME]
             object, group, material = content.current
             match key:
                 case b"o":
@@ -176,11 +185,14 @@ def _statements(content: _Content, chunk: bytes, rows: Rows, starts: Rows, ends:
                 case _:
                     material = words
             content.current = object, group, material
+            if len(content.groups) > MAX_PARTS:
+                raise Refused("limit_exceeded", f"it has more than {MAX_PARTS} groups")
             states.append((row, content.groups.setdefault(content.current, len(content.groups))))
         elif key == b"mtllib":
-            content.libraries[said.decode("utf-8", "replace").strip()] = None
-        else:
-            content.passed_over[key[:8].decode("ascii", "replace")] += 1
+            if len(content.libraries) < mtl.MOST:
+                content.libraries[said.decode("utf-8", "replace").strip()] = None
+        elif (word := key.decode("ascii", "replace")) in PASSED_OVER:
+            content.passed_over[word] += 1
     return states
 
 

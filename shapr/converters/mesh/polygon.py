@@ -13,7 +13,7 @@ TOGETHER = 16  # corners; up to so many, all polygons of one size are clipped at
 BLOCK = 50_000  # polygons
 CACHE = 1 << 16  # numbers that the innermost steps keep at hand
 
-TESTS = 1_500_000_000  # a quarter of a minute
+TESTS = 600_000_000  # some seconds
 
 
 class Budget:

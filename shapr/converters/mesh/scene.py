@@ -9,11 +9,15 @@ import numpy.typing as npt
 
 from shapr.converters.mesh.accessors import Buffers, extension, field, floats, listed, number, shown
 from shapr.converters.mesh.glb import Json, corrupt
+from shapr.converters.mesh.model import LONGEST_NAME
 from shapr.errors import Refused
 
 MAX_INSTANCES = 100_000
 MAX_DEPTH = 1000
+MAX_NODES = 500_000
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+UNMOVED = np.eye(4)
+MOVES = {"matrix", "translation", "rotation", "scale"}
 INSTANCING = "EXT_mesh_gpu_instancing"
 
 Matrix = npt.NDArray[np.float64]  # 4x4, or 3x4 without its last row
@@ -31,7 +35,9 @@ class Placed:
 def placed(content: Json, buffers: Buffers) -> Iterator[Placed]:
     """Depth first, in the order of the file. A node has one parent: a second one, or a cycle, is `corrupt_file`."""
     nodes = listed(content, "nodes")
-    waiting = [(at, np.eye(4), 0) for at in reversed(roots(content, nodes))]
+    if len(nodes) > MAX_NODES:
+        raise Refused("limit_exceeded", f"it has {len(nodes)} nodes; {MAX_NODES} are allowed")
+    waiting = [(at, UNMOVED, 0) for at in reversed(roots(content, nodes))]
     seen: set[int] = set()
     count = 0
     while waiting:
@@ -43,13 +49,13 @@ def placed(content: Json, buffers: Buffers) -> Iterator[Placed]:
         seen.add(at)
         node = nodes[at]
         with np.errstate(all="ignore"):
-            matrix = parent @ local(node)
+            matrix = parent @ local(node) if MOVES & node.keys() else parent
         if "mesh" in node:
             places = _instances(node, buffers)
             count += 1 if places is None else len(places)
             if count > MAX_INSTANCES:
                 raise Refused("decompression_bomb", f"it places more than {MAX_INSTANCES} instances")
-            mesh, name = number(node, "mesh"), shown(field(node, "name", str, ""), 200)
+            mesh, name = number(node, "mesh"), shown(field(node, "name", str, ""), LONGEST_NAME)
             for place in (np.eye(4),) if places is None else places:
                 with np.errstate(all="ignore"):
                     yield Placed(mesh, name, (matrix @ place)[:3])
@@ -63,7 +69,10 @@ def roots(content: Json, nodes: list[Any]) -> list[int]:
         at = number(content, "scene", 0)
         if at >= len(scenes):
             raise corrupt("its scene is not there")
-        return listed(scenes[at], "nodes", int)
+        found = listed(scenes[at], "nodes", int)
+        if len(found) > len(nodes):
+            raise corrupt("a scene has a node twice")
+        return found
     children = {child for node in nodes for child in listed(node, "children", int)}
     return [at for at in range(len(nodes)) if at not in children]
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from shapr.converters import detect
 from shapr.converters.mesh import text
-from shapr.converters.mesh.model import Mesh, Part, Vertices, in_float32
+from shapr.converters.mesh.model import LONGEST_NAME, Mesh, Part, Vertices, check_triangles, in_float32
 from shapr.converters.mesh.topology import welded
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
@@ -19,7 +19,8 @@ HEADER = 84  # bytes: 80 of comment, a count
 FACET = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attributes", "<u2")])  # 50 bytes
 VERTEX = re.compile(rb"vertex\s+(\S+\s+\S+\s+\S+)")  # of lower case: IGNORECASE takes three times as long
 # `solid NAME`, where the name may be left out, hold blanks, or run into the first facet.
-SOLID = re.compile(rb"solid\b[ \t]*(.*?)[ \t]*(?=$|\bfacet[ \t]+normal)", re.MULTILINE)
+SOLID = re.compile(rb"solid\b([^\n]*)")
+FACET_BEGINS = re.compile(rb"\bfacet[ \t]+normal")
 BLOCK = 1 << 18  # facets
 
 
@@ -38,12 +39,13 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
         if not ends:
             raise Refused("corrupt_file", "the STL file is cut short: its solid has no end")
         solids = _ascii(path, name, reach)
-    elif exact or (not solid and HEADER + FACET.itemsize * count <= size):
+    elif exact or (not solid and 0 <= size - HEADER - FACET.itemsize * count < FACET.itemsize):  # some pad the end
+        check_triangles(count)
         facets = np.fromfile(path, FACET, count, offset=HEADER)
         solids = [(name, facets["corners"].reshape(-1, 3).astype(np.float64))]
         reach(0.3)
     else:
-        raise Refused("corrupt_file", "the STL file is cut short: it announces more triangles than it holds")
+        raise Refused("corrupt_file", "the STL file is damaged: it does not hold the triangles it announces")
     parts = tuple(_part(each, points) for each, points in solids if len(points))
     if not parts:
         raise Refused("no_geometry", "the STL file holds no triangle")
@@ -69,8 +71,10 @@ def _ascii(path: Path, name: str, reach: Reach) -> list[tuple[str, Vertices]]:
             if before not in (b"", b"end"):
                 continue  # a word within a name
             solids[-1][1].append(_corners(lower[at:line]))
-            at = statement.end()
-            said = chunk[slice(*statement.span(1))].decode("utf-8", "replace").strip() or name
+            facet = FACET_BEGINS.search(statement[1])
+            at = statement.start(1) + (facet.start() if facet else len(statement[1]))
+            said = chunk[statement.start(1) : min(at, statement.start(1) + 4 * LONGEST_NAME)].decode("utf-8", "replace")
+            said = said.strip()[:LONGEST_NAME] or name
             if not before and said != solids[-1][0]:
                 solids.append((said, []))
         solids[-1][1].append(_corners(lower[at:]))

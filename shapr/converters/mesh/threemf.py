@@ -16,14 +16,13 @@ import numpy.typing as npt
 from shapr.converters import archive
 from shapr.converters.mesh import threemf_tree
 from shapr.converters.mesh.accessors import shown
-from shapr.converters.mesh.model import Colour, Colours, Mesh, Part
+from shapr.converters.mesh.model import LONGEST_NAME, MAX_TRIANGLES, Colour, Colours, Mesh, Part
 from shapr.converters.mesh.threemf_arrays import geometry, properties, told, wrapper
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
 # The units of the specification: their names here, and millimetres.
 UNITS = {0: ("um", 0.001), 1: ("mm", 1.0), 2: ("cm", 10.0), 3: ("in", 25.4), 4: ("ft", 304.8), 5: ("m", 1000.0)}
-MAX_TRIANGLES = 20_000_000
 LATTICES, IMPLICIT = "beam lattices are passed over", "implicit shapes are passed over"
 WHITE = (255, 255, 255, 255)
 
@@ -117,7 +116,7 @@ class Reader:
 
     def _placed(self, each: Any, place: Matrix, given: str) -> Iterator[Placed]:
         """The mesh objects of an object."""
-        named = shown(each.GetName() or given, 200)
+        named = shown(each.GetName() or given, LONGEST_NAME)
         if each.HasSlices(False):
             self._lose("slices are passed over")
         if each.IsMeshObject():
@@ -199,7 +198,7 @@ class Reader:
         if kind == lib3mf.PropertyType.BaseMaterial:
             group = self.model.GetBaseMaterialGroupByID(id)
             return {
-                each: (_rgba(group.GetDisplayColor(each)), shown(group.GetName(each), 200))
+                each: (_rgba(group.GetDisplayColor(each)), shown(group.GetName(each), LONGEST_NAME))
                 for each in group.GetAllPropertyIDs()
             }
         if kind == lib3mf.PropertyType.Colors:

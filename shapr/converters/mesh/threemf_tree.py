@@ -11,6 +11,10 @@ from pathlib import Path
 from shapr.errors import Refused
 
 MAX_INSTANCES = 100_000
+MAX_OBJECTS = 10_000  # the library's time grows with their square
+MAX_DEPTH = 100  # of components within components; the library walks each way down
+OBJECT = re.compile(rb"[<:]object[\s/>]")
+ITEM = re.compile(rb"[<:]item[\s/>]")
 TAG = re.compile(rb"<(?:[^\s<>/:\"'=]+:)?(object|component)(?=[\s/>])((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)>")
 ATTRIBUTE = re.compile(r"(?:^|[\s:])(id|objectid|path)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
@@ -20,12 +24,20 @@ Key = tuple[str, str]  # the part of the package, and the id within it
 def check(path: Path) -> None:
     """`decompression_bomb` if an object has too many others inside, `corrupt_file` if it has itself."""
     inside: dict[Key, list[Key]] = {}
+    objects = items = 0
     with zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
             text = archive.read(entry).replace(b"\0", b"") if not entry.is_dir() else b""
+            if text.count(b"object") > MAX_OBJECTS:
+                objects += len(OBJECT.findall(text))
+                items += len(ITEM.findall(text))
+            if objects > MAX_OBJECTS:
+                raise Refused("limit_exceeded", f"it has {objects} objects; {MAX_OBJECTS} are allowed")
+            if items > MAX_INSTANCES:
+                raise Refused("decompression_bomb", f"it builds {items} parts; {MAX_INSTANCES} are allowed")
             if b"component" in text:
                 _collect(text, entry.filename, inside)
-    counts: dict[Key, int] = {}
+    counts: dict[Key, tuple[int, int]] = {}
     try:
         for key in inside:
             _count(key, inside, counts)
@@ -50,13 +62,16 @@ def _number(id: str) -> str:
     return id.lstrip("+").lstrip("0")
 
 
-def _count(key: Key, inside: dict[Key, list[Key]], counts: dict[Key, int]) -> int:
-    """Instances in an object, itself among them."""
+def _count(key: Key, inside: dict[Key, list[Key]], counts: dict[Key, tuple[int, int]]) -> tuple[int, int]:
+    """Instances in an object, itself among them, and how deep they are nested."""
     if key not in counts:
-        counts[key] = -1
-        counts[key] = 1 + sum(_count(each, inside, counts) for each in inside.get(key, []))
-        if counts[key] > MAX_INSTANCES:
+        counts[key] = -1, 0
+        found = [_count(each, inside, counts) for each in inside.get(key, [])]
+        counts[key] = 1 + sum(one for one, _ in found), 1 + max((depth for _, depth in found), default=0)
+        if counts[key][0] > MAX_INSTANCES:
             raise Refused("decompression_bomb", f"an object expands to more than {MAX_INSTANCES} parts")
-    if counts[key] < 0:
+        if counts[key][1] > MAX_DEPTH:
+            raise Refused("limit_exceeded", f"components are nested more than {MAX_DEPTH} deep")
+    if counts[key][0] < 0:
         raise Refused("corrupt_file", "a component contains itself")
     return counts[key]

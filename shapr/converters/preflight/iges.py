@@ -217,12 +217,16 @@ def _parameters(entity: Entity) -> list[bytes]:
     text = entity.text
     if b"H" not in text:
         return text.partition(b";")[0].split(b",")[1:]
-    values, at = [], 0
+    values: list[bytes] = []
+    at = last = 0
     while at < len(text):
         string = STRING.match(text, at)
         end = string.end() + min(_number(string[1]), len(text)) if string else at
-        found = [place for place in (text.find(b",", end), text.find(b";", end)) if place >= 0]
-        stop = min(found, default=len(text))
+        if last <= end:  # not for every parameter: it may be far away
+            last = text.find(b";", end)
+            last = len(text) if last < 0 else last
+        stop = text.find(b",", end, last)
+        stop = last if stop < 0 else stop
         values.append(text[at:stop])
         if text[stop : stop + 1] == b";":
             break

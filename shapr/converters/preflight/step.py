@@ -15,13 +15,15 @@ MAX_ID = 2**31 - 1  # the kernel's
 NESTED = 100  # parentheses; real files need some five, the kernel's stack holds some ten thousand
 # Strings and comments. What is not closed goes to the end; NUL is white space to the kernel's scanner.
 ASIDE = re.compile(rb"'[^']*(?:'|\Z)|/\*(?:.*?\*/|.*)|\0+", re.DOTALL)
-DEFINED = re.compile(rb"#\d+\s*=\s*(\w*)")
-DATA = re.compile(rb"\bDATA\b\s*[;(]")
-END = re.compile(rb"\bENDSEC\s*;[^;]*END-ISO-10303-21\s*;")
+SPACE = b" \t\r\n\f\v"
+# Of text without strings, comments and white space:
+DATA = re.compile(rb"\bDATA[;(]")
+END = re.compile(rb"\bENDSEC;[^;]*END-ISO-10303-21;")
 BEYOND = re.compile(rb"E\+?[1-9]\d\d+")  # 1E100 and more: the kernel's infinity is 2E100
-COUNT = re.compile(rb"[(,]\s*[-+]?\d{7,}\s*[,)]")
+COUNT = re.compile(rb"[(,][-+]?\d{7,}[,)]")
 SPLINE = re.compile(rb"B_SPLINE|BEZIER|KNOTS")
 NOT_PARENTHESES = bytes(set(range(256)) - set(b"()"))
+DIGITS = 11  # of an entity's number that are looked at
 
 # By these a file names others. The kernel opens those of the first two, also by absolute path.
 NAMES = (b"DOCUMENT_FILE", b"APPLIED_EXTERNAL_IDENTIFICATION_ASSIGNMENT", b"EXTERNALLY_DEFINED_")
@@ -35,45 +37,78 @@ OCCURRENCE = re.compile(rb"NEXT_ASSEMBLY_USAGE_OCCURRENCE\b")
 MAPPED = re.compile(rb"MAPPED_ITEM\b")
 MAP = re.compile(rb"REPRESENTATION_MAP\b")
 REPRESENTATION = re.compile(rb"\b(?!DEFINITIONAL_|SHAPE_DEFINITION_)\w*REPRESENTATION\b")
-NUMBER = re.compile(rb"#(\d+)")
 # By these a product is said to be in a document.
 TIES = (b"DOCUMENT_REFERENCE", b"PRODUCT_DEFINITION_WITH_ASSOCIATED_DOCUMENTS")
 LOSS = "References to other files were passed over."
 
 
-# The kernel takes the second for granted where it meets the first.
-NEEDED = (
-    (b"LINE", b"CARTESIAN_POINT"),
-    (b"LINE", b"VECTOR"),
-    (b"VECTOR", b"DIRECTION"),
-    (b"PCURVE", b"DEFINITIONAL_REPRESENTATION"),
+# The kernel takes one of the second for granted where it meets the first.
+NEEDED: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
+    (b"LINE", (b"CARTESIAN_POINT",)),
+    (b"LINE", (b"VECTOR",)),
+    (b"VECTOR", (b"DIRECTION",)),
+    (b"PCURVE", (b"DEFINITIONAL_REPRESENTATION",)),
+    (b"AXIS2_PLACEMENT_3D", (b"CARTESIAN_POINT",)),
+    (b"PLANE", (b"AXIS2_PLACEMENT_3D",)),
+    (b"CIRCLE", (b"AXIS2_PLACEMENT_3D", b"AXIS2_PLACEMENT_2D")),
+    (b"EDGE_CURVE", (b"VERTEX_POINT",)),
+    (b"FACE_BOUND", (b"EDGE_LOOP", b"VERTEX_LOOP", b"POLY_LOOP")),
+    (b"FACE_OUTER_BOUND", (b"EDGE_LOOP", b"VERTEX_LOOP", b"POLY_LOOP")),
 )
+# What follows the name of these: a list of numbers, or one of others.
+LISTS = {b"CARTESIAN_POINT": b"+-.0123456789", b"DIRECTION": b"+-.0123456789", b"EDGE_LOOP": b"#", b"POLY_LOOP": b"#"}
+# What these refer to must be there.
+WHOLE = (b"EDGE_CURVE", b"ORIENTED_EDGE", b"EDGE_LOOP", b"FACE_BOUND", b"FACE_OUTER_BOUND", b"ADVANCED_FACE", b"LINE")
+QUOTES = 200  # in one name
 
 
-class References(NamedTuple):
-    """Every `#n` that stands in a definition: the number defined, the number referred to, in the file's order."""
+class Graph(NamedTuple):
+    """The definitions in the file's order, and every `#n` that stands in one."""
 
-    owners: Nodes
-    targets: Nodes
+    text: bytes
+    begins: Nodes  # where each definition begins
+    words: Nodes  # where what comes after its `=` does
+    defined: Nodes  # its number
+    owners: Nodes  # of each reference, the definition that it stands in: 0 for the first
+    targets: Nodes  # the number referred to
+
+    def ends(self, at: int) -> int:
+        return int(self.begins[at + 1]) if at + 1 < len(self.begins) else len(self.text)
+
+    def holder(self, place: int) -> int:
+        """The definition around a place of the text."""
+        return int(np.searchsorted(self.begins, place, "right")) - 1
+
+    def are(self, kind: bytes) -> npt.NDArray[np.bool_]:
+        """Which definitions are of this type."""
+        content, wanted = np.frombuffer(self.text, np.uint8), kind + b"("
+        found = np.flatnonzero(self.words + len(wanted) <= len(content))
+        for offset, letter in enumerate(wanted):
+            found = found[content[self.words[found] + offset] == letter]
+        result = np.zeros(len(self.words), bool)
+        result[found] = True
+        return result
 
 
 def check(path: Path) -> tuple[str, ...]:
     content = path.read_bytes()
     text = _words(content)
     _structure(text)
-    _numbers(text)
+    graph = _graph(text)
+    _numbers(graph)
     outside = any(name in text for name in NAMES)
     if outside and any(tie in text for tie in TIES):
         _refuse_models(content)
-    _graph(text)
+    if len(graph.begins):
+        _check(graph)
     return (LOSS,) if outside else ()
 
 
 def _words(content: bytes) -> bytes:
-    """The text without strings and comments."""
+    """The text without strings, of which a quote is left, comments and white space."""
     if b"/*" in content or b"\0" in content:
-        return ASIDE.sub(b" ", content)
-    return b" ".join(content.split(b"'")[::2])  # the same, in a third of the time
+        return ASIDE.sub(lambda aside: b"'" if aside[0][:1] == b"'" else b"", content).translate(None, SPACE)
+    return b"'".join(content.split(b"'")[::2]).translate(None, SPACE)  # the same, in a third of the time
 
 
 def _structure(text: bytes) -> None:
@@ -94,93 +129,119 @@ def _structure(text: bytes) -> None:
         raise Refused("corrupt_file", "a parenthesis of the STEP file is not closed")
 
 
-def _numbers(text: bytes) -> None:
+def _numbers(graph: Graph) -> None:
+    text = graph.text
     if any(text[found.start() - 1] in b"0123456789." for found in BEYOND.finditer(text)):
         raise Refused("invalid_geometry", "the STEP file holds a number beyond any size")
+    seen = -1
     for found in COUNT.finditer(text) if b"_KNOTS" in text else ():
-        begin = text.rfind(b";", 0, found.start())
-        if SPLINE.search(text, begin + 1, found.start()):
-            raise Refused("corrupt_file", "a spline of the STEP file announces more than it can hold")
+        at = graph.holder(found.start())
+        if at > seen:
+            seen = at
+            if SPLINE.search(text, int(graph.begins[at]), graph.ends(at)):
+                raise Refused("corrupt_file", "a spline of the STEP file announces more than it can hold")
 
 
-def _graph(text: bytes) -> None:
-    found = [(each.start(), each[1]) for each in DEFINED.finditer(text)]
-    if not found:
-        return
-    begins = np.array([begin for begin, _ in found], np.int64)
-    defined, references = _references(text, begins)
-    _needed(np.array([kind for _, kind in found], "S32"), defined, references)
-    highest = max(int(each.max(initial=0)) for each in references)
-    if highest > 8 * len(begins) + 1000:  # numbers with great gaps: count them anew
-        numbers, anew = np.unique(np.concatenate(references), return_inverse=True)
-        highest, references = len(numbers), References(*np.split(anew, 2))
-    heights(highest + 1, *references)
-    _instances(text, begins)
-
-
-def _references(text: bytes, begins: Nodes) -> tuple[Nodes, References]:
-    """The number of each definition, and the references in it."""
-    signs, numbers = _marked(text)
-    if (numbers > MAX_ID).any():
-        raise Refused("limit_exceeded", f"an entity of the STEP file has a number above {MAX_ID}")
-    defined = numbers[np.searchsorted(signs, begins)]
-    owner = np.searchsorted(begins, signs, "right") - 1
-    refers = (owner >= 0) & ~np.isin(signs, begins, assume_unique=True)
-    return defined, References(defined[owner[refers]], numbers[refers])
-
-
-def _needed(kinds: npt.NDArray[np.bytes_], defined: Nodes, references: References) -> None:
-    for kind, other in NEEDED:
-        wanting = defined[kinds == kind]
-        there = np.isin(references.targets, defined[(kinds == other) | (kinds == b"")])  # or a complex one
-        if not np.isin(wanting, references.owners[there]).all():
-            raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file has no {other.decode()}")
-
-
-def _marked(text: bytes) -> tuple[Nodes, Nodes]:
-    """Where each `#` with a number stands, and its number."""
-    content = np.frombuffer(text + bytes(12), np.uint8)
+def _graph(text: bytes) -> Graph:
+    """Of every `#` with a number: a definition if `=` follows, else a reference."""
+    content = np.frombuffer(text + bytes(DIGITS + 2), np.uint8)
     signs = np.flatnonzero(content == ord("#"))
-    numbers = np.zeros(len(signs), np.int64)
-    going: npt.NDArray[np.bool_] = np.ones(len(signs), bool)
-    for at in range(1, 12):
-        digits = content[np.minimum(signs + at, len(content) - 1)].astype(np.int64) - ord("0")
-        going &= (digits >= 0) & (digits < 10)
-        if not going.any():
+    numbers, ends = np.zeros(len(signs), np.int64), signs + 1
+    going = np.arange(len(signs))
+    for at in range(1, DIGITS + 1):
+        digits = content[signs[going] + at] - np.uint8(ord("0"))  # what is less wraps round
+        going, digits = going[digits < 10], digits[digits < 10]
+        if not len(going):
             break
-        numbers = np.where(going, numbers * 10 + digits, numbers)
-    return signs, numbers
+        numbers[going] = numbers[going] * 10 + digits
+        ends[going] += 1
+    if numbers.max(initial=0) > MAX_ID:
+        raise Refused("limit_exceeded", f"an entity of the STEP file has a number above {MAX_ID}")
+    defines = (content[ends] == ord("=")) & (ends > signs + 1)
+    owners = np.cumsum(defines) - 1
+    refers = ~defines & (owners >= 0)
+    return Graph(text, signs[defines], ends[defines] + 1, numbers[defines], owners[refers], numbers[refers])
 
 
-def _instances(text: bytes, begins: Nodes) -> None:
+def _check(graph: Graph) -> None:
+    defined, targets = graph.defined, graph.targets
+    highest = int(max(defined.max(), targets.max(initial=0)))
+    if highest > 8 * len(defined) + 1000:  # numbers with great gaps: count them anew
+        names, anew = np.unique(np.concatenate([defined, targets]), return_inverse=True)
+        highest, defined, targets = len(names), anew[: len(defined)], anew[len(defined) :]
+    _needed(graph, defined, targets, highest)
+    _lists(graph)
+    heights(highest + 1, defined[graph.owners], targets)
+    _instances(graph)
+
+
+def _needed(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
+    kinds = {kind: graph.are(kind) for kind in {*WHOLE, *(each for one, others in NEEDED for each in (one, *others))}}
+    complex_ = graph.are(b"")
+    there = np.zeros(highest + 1, bool)
+    there[defined] = True
+    lacking = graph.owners[~there[targets]]
+    if any(kinds[kind][lacking].any() for kind in WHOLE):
+        raise Refused("corrupt_file", "an edge or a face of the STEP file refers to what is not there")
+    for kind, others in NEEDED:
+        if not kinds[kind].any():
+            continue
+        fitting = np.zeros(highest + 1, bool)
+        fitting[defined[np.logical_or.reduce([complex_, *(kinds[other] for other in others)])]] = True
+        has = np.zeros(len(defined), bool)
+        has[graph.owners[fitting[targets]]] = True
+        if not has[kinds[kind]].all():
+            raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file has no {others[0].decode()}")
+
+
+def _lists(graph: Graph) -> None:
+    content = np.frombuffer(graph.text + bytes(4), np.uint8)
+    for kind, first in LISTS.items():
+        at = graph.words[graph.are(kind)] + len(kind) + 1
+        at[np.isin(content[at], list(b"$*"))] += 1
+        for _ in range(QUOTES):  # a string is a quote here, two more for each within it
+            quoted = content[at] == ord("'")
+            if not quoted.any():
+                break
+            at[quoted] += 1
+        letters = np.zeros(256, bool)
+        letters[list(first)] = True
+        if not ((content[at] == ord(",")) & (content[at + 1] == ord("(")) & letters[content[at + 2]]).all():
+            raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file has no list of what it is made of")
+
+
+def _instances(graph: Graph) -> None:
     """The two ways to place a thing many times: occurrences of products, and mapped representations."""
     # Relating and related product come first, also in a complex instance, whose parts are in the alphabet's order.
-    check_instances((record[1], record[2]) for record in _records(text, begins, OCCURRENCE) if len(record) > 2)
-    mapped = {record[0]: record[1:] for record in _records(text, begins, MAPPED)}
+    check_instances((record[1], record[2]) for record in _records(graph, OCCURRENCE) if len(record) > 2)
+    mapped = {record[0]: record[1:] for record in _records(graph, MAPPED)}
     if mapped:
         maps = [(item, target) for item, targets in mapped.items() for target in targets[:1]]
-        maps += [(record[0], record[2]) for record in _records(text, begins, MAP) if len(record) > 2]
-        held = [(r[0], item) for r in _records(text, begins, REPRESENTATION) for item in r[1:] if item in mapped]
+        maps += [(record[0], record[2]) for record in _records(graph, MAP) if len(record) > 2]
+        held = [(r[0], item) for r in _records(graph, REPRESENTATION) for item in r[1:] if item in mapped]
         check_instances(maps + held)
 
 
-def _records(text: bytes, begins: Nodes, pattern: re.Pattern[bytes]) -> Iterator[list[int]]:
+def _records(graph: Graph, pattern: re.Pattern[bytes]) -> Iterator[list[int]]:
     """The numbers of each definition that has this word: its own, then those that it refers to."""
     seen = -1
-    for found in pattern.finditer(text):
-        at = int(np.searchsorted(begins, found.start(), "right")) - 1
+    for found in pattern.finditer(graph.text):
+        at = graph.holder(found.start())
         if at > seen:
             seen = at
-            begin = int(begins[at])
-            yield [int(number) for number in NUMBER.findall(text, begin, text.find(b";", begin))]
+            first, last = np.searchsorted(graph.owners, [at, at + 1]).tolist()
+            yield [int(graph.defined[at]), *graph.targets[first:last].tolist()]
 
 
 def _refuse_models(content: bytes) -> None:
     """A document that is named like a model is geometry that is elsewhere; others say something about it."""
+    seen = -1
     for name in EXTERNAL.finditer(content):
-        begin, end = content.rfind(b";", 0, name.start()), content.find(b";", name.end())
-        if MODEL.search(content, begin + 1, end if end > 0 else len(content)):
-            raise Refused("external_reference", "geometry of the STEP file is in other files that it names")
+        if name.start() > seen:
+            begin, end = content.rfind(b";", max(seen, 0), name.start()), content.find(b";", name.end())
+            seen = end if end > 0 else len(content)
+            if MODEL.search(content, begin + 1, seen):
+                raise Refused("external_reference", "geometry of the STEP file is in other files that it names")
 
 
 def without_references(path: Path) -> Path:
