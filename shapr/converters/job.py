@@ -91,7 +91,7 @@ class Measuring:
         steps = 1 + 2 * len(written)
         self.page.phase(*part(WRITTEN, MEASURED, 0, steps))
         try:
-            source = kernel(lambda: opened(self.file.format, model, self.lost), "measuring the source")
+            source = kernel(lambda: self.opened(self.file.format, model, self.lost), "measuring the source")
         except Refused as refused:
             return Answer(error=Error(code=refused.code, detail=refused.detail))
         told, checked = {}, []
@@ -114,7 +114,7 @@ class Measuring:
         try:
             model = read(file, self.page, self.job.limits.mesh_to_brep)
             self.page.phase(*phases[1])
-            return kernel(lambda: opened(written.format, model), f"measuring {title}")
+            return kernel(lambda: self.opened(written.format, model), f"measuring {title}")
         except Refused as refused:
             if refused.code in ("no_geometry", "invalid_geometry"):
                 raise Refused(
@@ -124,9 +124,9 @@ class Measuring:
                 "converter_crashed", f"the {title} that was written cannot be read: {refused.detail}"
             ) from None
 
-
-def opened(format: str, model: Model, lost: tuple[str, ...] = ()) -> report.Opened:
-    return report.Opened(format, model.measured(), model.assembly, (*lost, *model.losses))
+    def opened(self, format: str, model: Model, lost: tuple[str, ...] = ()) -> report.Opened:
+        stem = Path(self.job.source_name).stem
+        return report.Opened(format, model.measured(), model.assembly, (*lost, *model.losses), stem)
 
 
 def main(scratch: Path) -> None:

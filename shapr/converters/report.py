@@ -4,6 +4,7 @@ DESIGN section 5. Lengths are millimetres in the frame of the model (z up), what
 """
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,6 +25,13 @@ class Opened:
     measured: Measured
     assembly: bool = False
     losses: tuple[str, ...] = ()
+    stem: str = ""  # of the source's file name, which parts without a name are called after
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Those that somebody gave."""
+        invented = re.compile(rf"(part|{re.escape(self.stem)}( \d+)?)")
+        return frozenset(name for name in self.measured.labels if not invented.fullmatch(name))
 
 
 def report(source: Opened, outputs: dict[str, tuple[Opened, dict[str, Any]]], healing: dict[str, Any] | None) -> Any:
@@ -46,7 +54,7 @@ def report(source: Opened, outputs: dict[str, tuple[Opened, dict[str, Any]]], he
 
 
 def facts(measured: Measured) -> dict[str, Any]:
-    told = {name: _rounded(value) for name, value in asdict(measured).items()}
+    told = {name: _rounded(value) for name, value in asdict(measured).items() if name != "labels"}
     return told | {"bounding_box": {"min": told.pop("low"), "max": told.pop("high")}}
 
 
@@ -75,8 +83,14 @@ def _shape(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[
         )
     if _kind(source) == "mesh" and _kind(output) == "brep":
         yield "every triangle became a flat face"
-        if not before.watertight:
+        if not before.watertight and not after.watertight:
             yield "the mesh is not closed: open surfaces instead of solids"
+    if after.watertight and not before.watertight:
+        yield "gaps closed where points all but coincide, or faces of several surfaces fit together"
+    if before.watertight and not after.watertight and _kind(output) == "mesh":
+        yield "it is not watertight: bodies that touch cannot be told apart"
+    if before.triangles and after.triangles and after.triangles < before.triangles:
+        yield f"{before.triangles - after.triangles} of {before.triangles} triangles without an area were left out"
     if before.solids and after.solids is not None and after.solids < before.solids:
         yield f"{before.solids - after.solids} of {before.solids} solids came out as open surfaces"
     change = deltas(before, after).get("volume", 0.0)
@@ -86,11 +100,12 @@ def _shape(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[
 
 def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[str]:
     before, after, title = source.measured, output.measured, output.format.upper()
-    for what, count, kept in (("names", before.names, after.names), ("colours", before.colours, after.colours)):
+    names, same = len(source.names), len(source.names & output.names)
+    for what, count, kept in (("names", names, same), ("colours", before.colours, after.colours)):
         if count and not kept:
             yield f"{what} cannot be stored in {title}"
         elif kept < count:
-            yield f"{count - kept} of {count} {what} could not be stored in {title}"
+            yield f"{count - kept} of {count} {what} could not be stored in {title} as they are"
     if source.assembly and output.format not in TREES:
         yield f"the assembly tree cannot be stored in {title}"
     if before.units and FORMATS[output.format].unitless:
