@@ -11,9 +11,12 @@ from typing import Any
 
 from shapr.converters.formats import FORMATS
 from shapr.converters.measure import Measured
+from shapr.converters.mesh.obj import NO_MTL
 
 TREES = frozenset({"step", "glb"})  # formats that can hold an assembly as we write it
 NOTABLE = 0.01  # a relative difference of volume that is worth a sentence
+# What a reader misses in a file of ours, in the words of its writer.
+WRITTEN = {NO_MTL: "colours of materials are written with the vertices: OBJ keeps materials in a second file"}
 DIGITS = 10  # significant ones of a measure
 
 
@@ -71,7 +74,8 @@ def deltas(source: Measured, output: Measured) -> dict[str, float]:
 
 def lost(source: Opened, output: Opened, options: dict[str, Any]) -> list[str]:
     """In words, what this output does not have of the source."""
-    return [*_shape(source, output, options), *_labels(source, output, options), *output.losses]
+    written = (WRITTEN.get(loss, loss) for loss in output.losses)
+    return [*_shape(source, output, options), *_labels(source, output, options), *written]
 
 
 def _shape(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[str]:
