@@ -14,6 +14,8 @@ MAX_INSTANCES = 100_000
 TAG = re.compile(rb"<(?:[^\s<>/:\"'=]+:)?(object|component)(?=[\s/>])((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)>")
 ATTRIBUTE = re.compile(r"(?:^|[\s:])(id|objectid|path)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
+COLOURLESS = re.compile(rb"<(?:[^\s<>/:\"'=]+:)?color\s*/?>")
+
 Key = tuple[str, str]  # the part of the package, and the id within it
 
 
@@ -23,6 +25,8 @@ def check(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
             text = archive.read(entry).replace(b"\0", b"") if not entry.is_dir() else b""
+            if COLOURLESS.search(text):
+                raise Refused("corrupt_file", "a colour of the 3MF file has no value")
             if b"component" in text:
                 _collect(text, entry.filename, inside)
     counts: dict[Key, int] = {}
