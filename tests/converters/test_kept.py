@@ -12,6 +12,7 @@ from OCP.IGESControl import IGESControl_Writer
 from shapr.converters import report
 from shapr.converters.brep import brep, facet, iges, measure, step
 from shapr.converters.measure import Measured
+from shapr.converters.mesh import ply
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.mesh.obj import NO_MTL
 
@@ -106,3 +107,14 @@ def test_an_obj_of_ours_is_not_blamed_for_having_no_second_file() -> None:
     told = report.lost(opened("glb"), opened("obj", (NO_MTL,)), {})
     assert NO_MTL not in told
     assert any("second file" in loss for loss in told)
+
+
+def test_comments_between_the_rows_of_a_ply_are_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.ply"
+    path.write_text(
+        "ply\nformat ascii 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\n"
+        "element face 1\nproperty list uchar int vertex_index\nend_header\n"
+        "\n0 0 0\ncomment 7 8 9\n\n1 0 0\n1 1 0\n3 0 1 2\n"
+    )
+    mesh = ply.read(path, "a", lambda _: None)
+    assert mesh.parts[0].vertices.tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0]]
