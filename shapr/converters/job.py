@@ -100,7 +100,7 @@ class Measuring:
         steps = 1 + 2 * len(written)
         self.page.phase(*part(WRITTEN, MEASURED, 0, steps))
         try:
-            source = kernel(lambda: opened(self.file.format, model, self.lost), "measuring the source")
+            source = kernel(lambda: self.opened(self.file.format, model, self.lost), "measuring the source")
         except Refused as refused:
             return Answer(error=Error(code=refused.code, detail=refused.detail))
         told, checked = {}, []
@@ -123,7 +123,7 @@ class Measuring:
         try:
             model = read(file, self.page, self.job.limits.mesh_to_brep)
             self.page.phase(*phases[1])
-            return kernel(lambda: opened(written.format, model), f"measuring {title}")
+            return kernel(lambda: self.opened(written.format, model), f"measuring {title}")
         except Refused as refused:
             if refused.code in ("no_geometry", "invalid_geometry"):
                 raise Refused(
@@ -133,9 +133,16 @@ class Measuring:
                 "converter_crashed", f"the {title} that was written cannot be read: {refused.detail}"
             ) from None
 
-
-def opened(format: str, model: Model, lost: tuple[str, ...] = ()) -> report.Opened:
-    return report.Opened(format, model.measured(), model.assembly, (*lost, *model.losses), model.meshes, model.about)
+    def opened(self, format: str, model: Model, lost: tuple[str, ...] = ()) -> report.Opened:
+        return report.Opened(
+            format,
+            model.measured(),
+            model.assembly,
+            (*lost, *model.losses),
+            model.meshes,
+            model.about,
+            stem=Path(self.job.source_name).stem,
+        )
 
 
 def main(scratch: Path) -> None:

@@ -23,3 +23,4 @@ class Measured:
     up_axis: str | None
     names: int  # different names of parts
     colours: int  # different colours
+    labels: frozenset[str] = frozenset()  # the names themselves

@@ -85,7 +85,8 @@ def both(solids: Measured, meshes: Measured) -> Measured:
         volume=sum(volumes) if volumes else None,
         area=solids.area + meshes.area,
         watertight=solids.watertight and meshes.watertight,
-        names=solids.names + meshes.names,
+        names=len(solids.labels | meshes.labels),
+        labels=solids.labels | meshes.labels,
         colours=max(solids.colours, meshes.colours),
     )
 

@@ -4,16 +4,19 @@ DESIGN section 5. Lengths are millimetres in the frame of the model (z up), what
 """
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from shapr.converters.formats import FORMATS
 from shapr.converters.measure import Measured
+from shapr.converters.mesh.obj import NO_MTL
 
 TREES = frozenset({"step", "glb"})  # formats that can hold an assembly as we write it
-COLOURED = frozenset({"step", "iges"})  # B-Rep formats that can hold colours
 NOTABLE = 0.01  # a relative difference of volume that is worth a sentence
+# What a reader misses in a file of ours, in the words of its writer.
+WRITTEN = {NO_MTL: "colours of materials are written with the vertices: OBJ keeps materials in a second file"}
 DIGITS = 10  # significant ones of a measure
 
 
@@ -27,6 +30,13 @@ class Opened:
     losses: tuple[str, ...] = ()
     meshes: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)
+    stem: str = ""  # of the source's file name, which parts without a name are called after
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Those that somebody gave."""
+        invented = re.compile(rf"(part|{re.escape(self.stem)}( \d+)?)")
+        return frozenset(name for name in self.measured.labels if not invented.fullmatch(name))
 
 
 def report(source: Opened, outputs: dict[str, tuple[Opened, dict[str, Any]]], healing: dict[str, Any] | None) -> Any:
@@ -49,7 +59,7 @@ def report(source: Opened, outputs: dict[str, tuple[Opened, dict[str, Any]]], he
 
 
 def facts(measured: Measured) -> dict[str, Any]:
-    told = {name: _rounded(value) for name, value in asdict(measured).items()}
+    told = {name: _rounded(value) for name, value in asdict(measured).items() if name != "labels"}
     return told | {"bounding_box": {"min": told.pop("low"), "max": told.pop("high")}}
 
 
@@ -66,7 +76,8 @@ def deltas(source: Measured, output: Measured) -> dict[str, float]:
 
 def lost(source: Opened, output: Opened, options: dict[str, Any]) -> list[str]:
     """In words, what this output does not have of the source."""
-    return [*_shape(source, output, options), *_labels(source, output, options), *output.losses]
+    written = (WRITTEN.get(loss, loss) for loss in output.losses)
+    return [*_shape(source, output, options), *_labels(source, output, options), *written]
 
 
 def _shape(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[str]:
@@ -83,12 +94,21 @@ def _shape(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[
         if before.triangles and after.faces is not None and after.faces < before.triangles:
             left = before.triangles - after.faces
             yield f"{left} of {before.triangles} triangles have no area or repeat another one: they were left out"
-        if not after.watertight:
+        if not before.watertight and not after.watertight:
             yield "the mesh is not closed: open surfaces instead of solids"
+    yield from _changes(before, after)
+
+
+def _changes(before: Measured, after: Measured) -> Iterator[str]:
+    """Of what was measured."""
+    if after.watertight and not before.watertight:
+        yield "gaps closed where points all but coincide, or faces of several surfaces fit together"
+    if before.triangles and after.triangles and after.triangles < before.triangles:
+        yield f"{before.triangles - after.triangles} of {before.triangles} triangles without an area were left out"
     if before.solids and after.solids is not None and after.solids < before.solids:
         yield f"{before.solids - after.solids} of {before.solids} solids came out as open surfaces"
     if before.watertight and not after.watertight:
-        yield f"it does not close any more: {output.format.upper()} has edges that are not of two triangles"
+        yield "it does not close any more: edges do not meet, or bodies that touch cannot be told apart"
     for what in ("volume", "area"):
         change = deltas(before, after).get(what, 0.0)
         if abs(change) > NOTABLE:
@@ -97,13 +117,12 @@ def _shape(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[
 
 def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[str]:
     before, after, title = source.measured, output.measured, output.format.upper()
-    for what, count, kept in (("names", before.names, after.names), ("colours", before.colours, after.colours)):
-        if count and not kept and what == "colours" and output.format in COLOURED:
-            yield f"colours of single triangles or corners are not carried over to {title}"
-        elif count and not kept:
+    names, same = len(source.names), len(source.names & output.names)
+    for what, count, kept in (("names", names, same), ("colours", before.colours, after.colours)):
+        if count and not kept:
             yield f"{what} cannot be stored in {title}"
         elif kept < count:
-            yield f"{count - kept} of {count} {what} could not be stored in {title}"
+            yield f"{count - kept} of {count} {what} could not be stored in {title} as they are"
     if source.assembly and output.format not in TREES:
         yield f"the assembly tree cannot be stored in {title}"
     if before.units and FORMATS[output.format].unitless:

@@ -177,7 +177,7 @@ class BrepModel:
         from shapr.converters.brep import measure
 
         found = measure.measured(self.document, self.indicator.step())
-        return replace(found, names=0) if self.nameless else found
+        return replace(found, names=0, labels=frozenset()) if self.nameless else found
 
     def heal(self) -> dict[str, Any]:
         from shapr.converters.brep import heal

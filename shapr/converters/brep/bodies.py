@@ -122,9 +122,11 @@ def layers(model: TDocStd_Document, label: TDF_Label) -> tuple[str, ...]:
 
 def unmirrored(shape: TopoDS_Shape, known: dict[int, Look]) -> tuple[TopoDS_Shape, dict[int, Look]]:
     """The shape with mirrored and scaled placements worked into its geometry: the kernel's own tools, its GLB writer
-    among them, take what is placed so for inside out."""
+    among them, take what is placed so for inside out. Where only the wires within faces are placed so, it stays as it
+    is: the kernel deals with those, and its purging would tear them from their faces."""
     purging = BRepTools_PurgeLocations()
-    if not purging.Perform(shape):
+    faces = document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE)
+    if not any(map(_resized, faces)) or not purging.Perform(shape):
         return shape, known
     moved = {
         hash(purging.ModifiedShape(face)): known[hash(face)]
@@ -132,3 +134,8 @@ def unmirrored(shape: TopoDS_Shape, known: dict[int, Look]) -> tuple[TopoDS_Shap
         if hash(face) in known
     }
     return purging.GetResult(), moved
+
+
+def _resized(shape: TopoDS_Shape) -> bool:
+    placed = shape.Location().Transformation()
+    return bool(placed.IsNegative() or placed.ScaleFactor() != 1.0)

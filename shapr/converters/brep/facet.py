@@ -19,21 +19,25 @@ from shapr.converters.brep import document, tessellate
 from shapr.converters.brep.bodies import Body, Look, held
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.sew import compound
-from shapr.converters.mesh import colour
 from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices
-from shapr.converters.mesh.topology import Component, cleaned, components, welded
+from shapr.converters.mesh.topology import FLAT, Component, cleaned, components, welded
 from shapr.errors import Refused
 
 # Exporters round: points that were one differ in the last digits. Fractions of the diagonal, finest first.
 WELDING, BUILDING = 0.05, 0.2  # of the time; the rest is writing
 WELDS = (0.0, 1e-7, 1e-6, 1e-5)
+# The kernel makes no face of some slivers: then flatter ones too are closed over by their neighbours. Heights, as
+# fractions of the longest side.
+SLIVERS = (FLAT, 1e-7, 1e-6, 1e-5)
+COLOURS = 256  # different ones of a part's faces; of more each is rounded to one of 6 levels per channel
 
 
 @dataclass(frozen=True)
 class Surfaces:
-    """Parts welded into surfaces. `looks` are indices of parts by triangle, -1 where a sliver was split."""
+    """Parts welded into surfaces. `looks` are rows of `known` by triangle, -1 where a sliver was split."""
 
     parts: Sequence[Part]
+    known: list[Look]
     vertices: Vertices
     triangles: Triangles
     found: list[Component]
@@ -71,22 +75,22 @@ def faceted(mesh: Mesh, limit: int, stem: str, progress: Indicator = SILENT) -> 
         if together is not None and together.closed > sum(each.closed for each in torn):
             whole = [each for each in whole if each.closed == len(each.triangles)] + [together]
     total = sum(len(each.triangles) for each in whole)
-    bodies = [_body(each, progress, BUILDING * len(each.triangles) / total) for each in whole]
+    bodies = [_built(each, diagonal, progress, BUILDING * len(each.triangles) / total) for each in whole]
     return held([("", [body]) for body in bodies], stem)
 
 
-def _closed_best(parts: Sequence[Part], diagonal: float) -> Surfaces | None:
+def _closed_best(parts: Sequence[Part], diagonal: float, flatness: float = FLAT) -> Surfaces | None:
     """The parts welded as little as closes them, or as closes most of them. None if no triangle has an area."""
     whole = Part.joined(parts)
-    owner = np.repeat(np.arange(len(parts)), [len(part.corners) for part in parts])
+    known, owner = _painted(parts)
     best: Surfaces | None = None
     for fraction in WELDS:
-        vertices, triangles = cleaned(whole.vertices, whole.corners, fraction * diagonal)
+        vertices, triangles = cleaned(whole.vertices, whole.corners, fraction * diagonal, flatness)
         if not len(triangles):
             continue
         wound, found = components(vertices, triangles)
         looks = _owners(welded(whole.vertices, whole.corners, fraction * diagonal)[1], owner, triangles)
-        made = Surfaces(parts, vertices, wound, found, looks)
+        made = Surfaces(parts, known, vertices, wound, found, looks)
         if best is None or made.closed > best.closed:
             best = made
         if made.closed == len(triangles):
@@ -94,9 +98,30 @@ def _closed_best(parts: Sequence[Part], diagonal: float) -> Surfaces | None:
     return best
 
 
+def _painted(parts: Sequence[Part]) -> tuple[list[Look], npt.NDArray[np.int64]]:
+    """Every look of the parts, and which of them each triangle has. A face has one colour: the mean of its corners."""
+    known: list[Look] = []
+    rows = []
+    for part in parts:
+        own = part.face_colours
+        if part.vertex_colours is not None:
+            own = part.vertex_colours[part.corners].mean(axis=1).round().astype(np.uint8)
+        if own is None or not len(own):
+            rows.append(np.full(len(part.corners), len(known)))
+            known.append(Look(part.name, part.colour))
+            continue
+        distinct, which = np.unique(own, axis=0, return_inverse=True)
+        if len(distinct) > COLOURS:
+            coarse = ((own + 25.0) // 51 * 51).astype(np.uint8)
+            distinct, which = np.unique(coarse, axis=0, return_inverse=True)
+        rows.append(which.ravel() + len(known))
+        known += [Look(part.name, (r / 255, g / 255, b / 255, a / 255)) for r, g, b, a in distinct.tolist()]
+    return known, np.concatenate(rows).astype(np.int64)
+
+
 def _owners(before: Triangles, owner: npt.NDArray[np.int64], after: Triangles) -> npt.NDArray[np.int64]:
-    """The part of each triangle, found again by its corners; -1 for new ones."""
-    if not len(before) or owner[-1] == 0:
+    """The look of each triangle, found again by its corners; -1 for new ones."""
+    if not len(before) or not owner.any():
         return np.zeros(len(after), np.int64)
     keys = [np.ascontiguousarray(np.sort(each, axis=1)).view("V12").ravel() for each in (before, after)]
     known, first = np.unique(keys[0], return_index=True)
@@ -104,10 +129,24 @@ def _owners(before: Triangles, owner: npt.NDArray[np.int64], after: Triangles) -
     return np.where(known[at] == keys[1], owner[first[at]], -1)
 
 
-def _body(surfaces: Surfaces, progress: Indicator, share: float) -> Body:
-    """A solid for each closed surface with the voids inside it, a shell for each open one."""
+def _built(surfaces: Surfaces, diagonal: float, progress: Indicator, share: float) -> Body:
+    """The body of these surfaces, without the slivers of which the kernel makes no face."""
+    for flatness in SLIVERS:
+        made = surfaces if flatness == FLAT else _closed_best(surfaces.parts, diagonal, flatness)
+        body = _body(made, progress, share) if made else None
+        if body is not None:
+            return body
+    raise Refused("invalid_geometry", "the kernel makes no faces of some triangles of the mesh")
+
+
+def _body(surfaces: Surfaces, progress: Indicator, share: float) -> Body | None:
+    """A solid for each closed surface with the voids inside it, a shell for each open one; None if the kernel makes no
+    face of some triangle."""
     found = surfaces.found
-    shells, looks = _shells(surfaces, progress, share)
+    made = _shells(surfaces, progress, share)
+    if made is None:
+        return None
+    shells, looks = made
     voids: dict[int, list[int]] = {at: [] for at, each in enumerate(found) if each.closed}
     for at in list(voids):
         holder = _holder(at, surfaces) if found[at].volume < 0 else None
@@ -156,7 +195,7 @@ def _solid(outer: TopoDS_Shell, inner: list[TopoDS_Shell], component: Component)
     return solid
 
 
-def _shells(surfaces: Surfaces, progress: Indicator, share: float) -> tuple[list[TopoDS_Shell], dict[int, Look]]:
+def _shells(surfaces: Surfaces, progress: Indicator, share: float) -> tuple[list[TopoDS_Shell], dict[int, Look]] | None:
     making = BRepBuilderAPI_MakeShapeOnMesh(_triangulation(surfaces.vertices, surfaces.triangles))
     making.Build(progress.range(share / 2))
     builder, shells, looks = BRep_Builder(), [], {}
@@ -169,14 +208,13 @@ def _shells(surfaces: Surfaces, progress: Indicator, share: float) -> tuple[list
         owner[each.members] = at
     made = list(document.explore(making.Shape(), TopAbs_ShapeEnum.TopAbs_FACE))
     if len(made) != len(surfaces.triangles):
-        raise Refused("invalid_geometry", "the kernel dropped triangles of the mesh")
-    known = [Look(part.name, colour.of_all(part)) for part in surfaces.parts]
+        return None
     reach = progress.step(share / 2)
-    for number, (face, at, part) in enumerate(zip(made, owner.tolist(), surfaces.looks.tolist(), strict=True)):
+    for number, (face, at, look) in enumerate(zip(made, owner.tolist(), surfaces.looks.tolist(), strict=True)):
         reach(number / len(made))
         builder.Add(shells[at], face)
-        if part >= 0:
-            looks[hash(face)] = known[part]
+        if look >= 0:
+            looks[hash(face)] = surfaces.known[look]
     return shells, looks
 
 

@@ -67,6 +67,7 @@ def measured(model: TDocStd_Document, reach: Reach) -> Measured:
     if not all(map(math.isfinite, values)):
         raise Refused("invalid_geometry", "the model's size, area or volume is not finite")
     reach(1.0)
+    labels = frozenset(leaf.name for leaf in leaves)
     return Measured(
         bodies=sum(piece.bodies for piece in all_),
         solids=solids,
@@ -79,7 +80,8 @@ def measured(model: TDocStd_Document, reach: Reach) -> Measured:
         watertight=all(piece.closed for piece in all_),
         units=document.units(model),
         up_axis=None,
-        names=len({leaf.name for leaf in leaves}),
+        names=len(labels),
+        labels=labels,
         colours=len(shown.union(*(piece.colours for piece in pieces.values()))),
     )
 

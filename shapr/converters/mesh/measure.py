@@ -34,6 +34,7 @@ def measured(mesh: Mesh) -> Measured:
         volume = float(volumes(whole.vertices, whole.corners, (low + high) / 2).sum())
     if not np.isfinite([*low, *high, area, volume]).all():
         raise Refused("invalid_geometry", "a coordinate is not a number, or too large to measure with")
+    labels = frozenset({part.name for part in mesh.parts} - {""})
     return Measured(
         bodies=bodies,
         solids=None,
@@ -46,7 +47,8 @@ def measured(mesh: Mesh) -> Measured:
         watertight=watertight,
         units=mesh.units,
         up_axis=mesh.up_axis,
-        names=len({part.name for part in mesh.parts} - {""}),
+        names=len(labels),
+        labels=labels,
         colours=len(set().union(*(_colours(part) for part in mesh.parts))),
     )
 

@@ -89,11 +89,14 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     return Mesh(tuple(parts), losses=tuple(losses))
 
 
+NO_MTL = "materials are named, but no MTL file that describes them"
+
+
 def _materials(content: _Content, folder: Path) -> tuple[dict[str, Colour | None], list[str]]:
     materials, losses = mtl.read(folder, content.libraries)
     used = {material for (_, _, material) in content.groups if material}
     if used and not content.libraries:
-        losses.append("materials are named, but no MTL file that describes them")
+        losses.append(NO_MTL)
     elif used - set(materials) and not losses:
         losses.append(f"{len(used - set(materials))} of {len(used)} materials are described nowhere")
     return materials, losses

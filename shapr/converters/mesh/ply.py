@@ -1,5 +1,6 @@
 """Stanford PLY, ASCII and binary (http://paulbourke.net/dataformats/ply/): points, faces or strips, colours."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ TYPES = {
 }
 CHANNELS = (("red", "green", "blue", "alpha"), ("r", "g", "b", "a"))
 ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
+
+COMMENT = re.compile(rb"(?m)^[ \t]*comment\b.*$")
 
 
 @dataclass(frozen=True)
@@ -230,6 +233,8 @@ def _open(path: Path) -> tuple[_Body, list[_Element]]:
     if order := ORDERS[format]:
         return _Body(np.fromfile(path, np.uint8, offset=start) if start < path.stat().st_size else b"", order), elements
     data = path.read_bytes()[start:].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + b"\n"
+    if b"comment" in data:  # they belong into the header; some write them between the rows
+        data = COMMENT.sub(b"", data)
     try:
         starts, per_line = text.words(data)
         per_line = per_line[per_line > 0]

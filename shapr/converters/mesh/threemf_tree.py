@@ -18,6 +18,8 @@ ITEM = re.compile(rb"[<:]item[\s/>]")
 TAG = re.compile(rb"<(?:[^\s<>/:\"'=]+:)?(object|component)(?=[\s/>])((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)>")
 ATTRIBUTE = re.compile(r"(?:^|[\s:])(id|objectid|path)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
+COLOURLESS = re.compile(rb"<(?:[^\s<>/:\"'=]+:)?color\s*/?>")
+
 Key = tuple[str, str]  # the part of the package, and the id within it
 
 
@@ -35,6 +37,8 @@ def check(path: Path) -> None:
                 raise Refused("limit_exceeded", f"it has {objects} objects; {MAX_OBJECTS} are allowed")
             if items > MAX_INSTANCES:
                 raise Refused("decompression_bomb", f"it builds {items} parts; {MAX_INSTANCES} are allowed")
+            if COLOURLESS.search(text):
+                raise Refused("corrupt_file", "a colour of the 3MF file has no value")
             if b"component" in text:
                 _collect(text, entry.filename, inside)
     counts: dict[Key, tuple[int, int]] = {}

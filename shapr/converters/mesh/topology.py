@@ -8,6 +8,7 @@ import numpy.typing as npt
 from shapr.converters.mesh.model import Triangles, Vertices
 
 Rows = npt.NDArray[np.int64]
+FLAT = 1e-9  # heights of triangles without an area to speak of, as fractions of their longest side
 MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))  # of xxHash
 
 
@@ -80,10 +81,12 @@ def welded(vertices: Vertices, triangles: Triangles, tolerance: float = 0.0) -> 
     return vertices[first], inverse.astype(np.int32)[triangles]
 
 
-def cleaned(vertices: Vertices, triangles: Triangles, tolerance: float = 0.0) -> tuple[Vertices, Triangles]:
+def cleaned(
+    vertices: Vertices, triangles: Triangles, tolerance: float = 0.0, flatness: float = FLAT
+) -> tuple[Vertices, Triangles]:
     """Welded, without triangles that have no area and without a second copy of a triangle."""
     vertices, triangles = welded(vertices, triangles, tolerance)
-    triangles = without_slivers(vertices, triangles[cornered(triangles)])[0]
+    triangles = without_slivers(vertices, triangles[cornered(triangles)], flatness=flatness)[0]
     return vertices, triangles[single(triangles)]
 
 
@@ -104,16 +107,18 @@ def single(triangles: Triangles) -> Rows:
     return np.sort(np.minimum.reduceat(order, groups)) if len(order) else order
 
 
-def flat(vertices: Vertices, triangles: Triangles) -> npt.NDArray[np.bool_]:
+def flat(vertices: Vertices, triangles: Triangles, flatness: float = FLAT) -> npt.NDArray[np.bool_]:
     """Which triangles have no area to speak of: three corners on a line."""
     a, b, c = (vertices[triangles[:, at]] for at in range(3))
     doubled = np.linalg.norm(np.cross(b - a, c - a), axis=1)
     longest = np.max([np.linalg.norm(each, axis=1) for each in (b - a, c - b, a - c)], axis=0, initial=0)
-    result: npt.NDArray[np.bool_] = doubled <= 1e-9 * longest**2
+    result: npt.NDArray[np.bool_] = doubled <= flatness * longest**2
     return result
 
 
-def without_slivers(vertices: Vertices, triangles: Triangles, most: int = 20_000) -> tuple[Triangles, Rows]:
+def without_slivers(
+    vertices: Vertices, triangles: Triangles, most: int = 20_000, flatness: float = FLAT
+) -> tuple[Triangles, Rows]:
     """Flat triangles taken out without tearing the surface; and which triangle each of the result was, or is part of.
 
     A flat triangle A-B-C, with B on the line between A and C, closes the gap between the neighbour across AC and those
@@ -121,7 +126,7 @@ def without_slivers(vertices: Vertices, triangles: Triangles, most: int = 20_000
     More than `most` are only left out: such a mesh is not one surface with a few bad spots.
     """
     origin = np.arange(len(triangles))
-    is_flat = flat(vertices, triangles)
+    is_flat = flat(vertices, triangles, flatness)
     for _ in range(50):  # the longest row of flat triangles that is taken apart
         if not is_flat.any() or is_flat.sum() > most:
             break
@@ -130,7 +135,7 @@ def without_slivers(vertices: Vertices, triangles: Triangles, most: int = 20_000
         rows, origins = _round(vertices, triangles[near], is_flat[near], origin[near])
         triangles = np.concatenate([triangles[~near], rows])
         origin = np.concatenate([origin[~near], origins])
-        is_flat = flat(vertices, triangles)
+        is_flat = flat(vertices, triangles, flatness)
     order = np.argsort(origin[~is_flat], kind="stable")
     return triangles[~is_flat][order], origin[~is_flat][order]
 
