@@ -11,7 +11,7 @@ from OCP.BRepPrimAPI import BRepPrimAPI_MakeCone
 from shapr.converters.brep import document, tessellate
 from shapr.converters.job import run
 from shapr.converters.measure import Measured
-from shapr.converters.mesh import colour, threemf, threemf_write
+from shapr.converters.mesh import threemf, threemf_write
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.progress import Page, Reading
 from shapr.converters.report import Opened, lost
@@ -32,7 +32,7 @@ def answered(folder: Path, source: Path, outputs: str) -> Answer:
     scratch.mkdir()
     reading = Reading(folder / "progress")
     try:
-        return run(kit.job(scratch, source, outputs), Page(folder / "progress"))
+        return run(kit.job(scratch, source, outputs), Page(folder / "progress"))[0]
     finally:
         reading.close()
 
@@ -93,13 +93,6 @@ def test_one_colour_said_of_every_vertex_is_the_parts_in_a_brep(tmp_path: Path) 
     rows = [f"{x} {y} {z} 255 0 0 255" for x, y, z in VERTICES] + [f"3 {a} {b} {c}" for a, b, c in CORNERS]
     path.write_text("\n".join(["COFF", f"{len(VERTICES)} {len(CORNERS)} 0", *rows, ""]))
     assert answered(tmp_path, path, "step").report["outputs"]["step"]["colours"] == 1
-
-
-def test_several_colours_are_not_one() -> None:
-    colours = np.tile(np.array([255, 0, 0, 255], "u1"), (len(CORNERS), 1))
-    assert colour.of_all(Part("a", VERTICES, CORNERS, face_colours=colours)) == RED
-    colours[3] = 0
-    assert colour.of_all(Part("a", VERTICES, CORNERS, face_colours=colours)) is None
 
 
 def test_a_face_that_the_kernel_gives_up_on_is_triangulated_as_a_nurbs() -> None:

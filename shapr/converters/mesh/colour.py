@@ -23,15 +23,6 @@ def from_floats(values: Any) -> Colours:
     return result
 
 
-def of_all(part: Part) -> Colour | None:
-    """The part's one colour, also where the file says it of every vertex or face; None where there are several."""
-    own = part.face_colours if part.face_colours is not None else part.vertex_colours
-    if own is None or not len(own) or (own != own[0]).any():
-        return part.colour if own is None else None
-    red, green, blue, alpha = (own[0] / 255.0).tolist()
-    return red, green, blue, alpha
-
-
 def coloured(mesh: Mesh) -> bool:
     return any(
         part.colour is not None or part.vertex_colours is not None or part.face_colours is not None
