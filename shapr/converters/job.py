@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from shapr.conversion import Error
 from shapr.converters import archive, detect, preflight, report
 from shapr.converters.progress import Page
-from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job, Written
+from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job, Spent, Written
 from shapr.converters.source import File, Model, read
 from shapr.errors import Refused
 
@@ -59,7 +59,7 @@ def output(job: Job, model: Model, at: int) -> Written:
             raise Refused("no_geometry", f"nothing could be written as {format.upper()}")
     except Refused as refused:
         return failed(format, options, refused)
-    return Written(format=format, path=path, options=effective)
+    return Written(format=format, path=path, options=effective, spent=Spent.now())
 
 
 def failed(format: str, options: dict[str, Any], refused: Refused) -> Written:
@@ -138,7 +138,7 @@ def main(scratch: Path) -> None:
         answer = Answer(error=Error(code="out_of_memory", detail="it needs more memory than allowed"))
     page.phase(1.0, 1.0)
     new = scratch / f"{ANSWER}.new"
-    new.write_text(answer.model_dump_json())
+    new.write_text(answer.model_copy(update={"spent": Spent.now()}).model_dump_json())
     new.rename(scratch / ANSWER)  # whole or not at all
 
 

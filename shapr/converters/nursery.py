@@ -71,7 +71,7 @@ def load() -> None:
 
     for table in (STEPCAFControl_Reader, STEPCAFControl_Writer, IGESCAFControl_Reader, IGESCAFControl_Writer):
         table()
-    importlib.import_module("shapr.converters.brep.rehearsal").rehearse()
+    importlib.import_module("shapr.converters.rehearsal").rehearse()
     gc.collect()
     gc.freeze()  # what is here now is garbage in no child: looking through it would only copy its pages
     gc.disable()
