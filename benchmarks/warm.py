@@ -63,9 +63,7 @@ class Warm:
                 return None
             shutil.move(written.path, output)
         there, done = written.spent, answer.spent
-        return Ours(
-            there.cpu + others, there.at - begun, there.memory / (1 << 20), done.cpu + others, ended - begun
-        )
+        return Ours(there.cpu + others, there.at - begun, there.memory / (1 << 20), done.cpu + others, ended - begun)
 
     def _others(self) -> float:
         """CPU seconds of this process and of the zygote: proc(5), schedstat, nanoseconds."""

@@ -1,7 +1,7 @@
 """Whole jobs before any job: what Python and the kernel set up on first use, every child of the zygote then has.
 
-Without them a child would compile what numpy and we import late (60 ms), and build the kernel's tables anew (10 ms): more
-than a small part takes (benchmarks/README.md). One thread, as all in a zygote.
+Without them a child would compile what numpy and we import late (60 ms), and build the kernel's tables anew (10 ms):
+more than a small part takes (benchmarks/README.md). One thread, as all in a zygote.
 """
 
 import tempfile
