@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from temporalio import activity
 
 from activities import reuse
-from activities.pack import Packed, pack
+from activities.pack import Packed, pack, read
 from activities.run import Claims, Tells, claim, in_touch, refusals
 from shapr import keys
-from shapr.conversion import Conversion, Output, Results, Source, Step, Uploaded
+from shapr.conversion import Conversion, Output, Pictures, Results, Source, Step, Stored, Uploaded
 from shapr.converters.formats import FORMATS
 from shapr.converters.run.job import ONCE_MORE, Converted, Written
 from shapr.errors import Refused
@@ -41,6 +42,15 @@ class Converters(Protocol):
         """Outputs in the scratch `folder`; progress 0..100. A cancellation kills the converter first."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """What there is for store: outputs, what is to be said of them, and the pictures if they were asked for."""
+
+    outputs: tuple[Output, ...]
+    report: dict[str, Any] | None
+    pictures: Pictures | None
+
+
 class Compress:
     def __init__(
         self,
@@ -62,36 +72,38 @@ class Compress:
             conversion = await claim(self.rows, uploaded.request.id, Step.COMPRESS)
             async with in_touch(self.progress, conversion, Step.COMPRESS) as reach:
                 try:
-                    outputs, report = await self.outputs(
-                        conversion, uploaded.source, lambda own: reach(own * 95 // 100)
-                    )
+                    made = await self.made(conversion, uploaded.source, lambda own: reach(own * 95 // 100))
                 except asyncio.CancelledError:
                     activity.logger.warning("converter killed: %s", activity.cancellation_details())
                     raise
-            return Results(request=uploaded.request, outputs=outputs, report=report)
+            return Results(request=uploaded.request, outputs=made.outputs, report=made.report, pictures=made.pictures)
 
-    async def outputs(
-        self, conversion: Conversion, source: Source, progress: Callable[[int], None]
-    ) -> tuple[tuple[Output, ...], dict[str, Any] | None]:
-        """Every output in the order asked for, reused or converted, and the report."""
+    async def made(self, conversion: Conversion, source: Source, progress: Callable[[int], None]) -> Made:
+        """Every output in the order asked for, reused or converted, the report, and the pictures."""
         version, maker = self.converters.version(source.format), self.converters.made_by(source)
         recipes = {output.format: reuse.recipe(conversion, source, output, maker) for output in conversion.outputs}
         there = await reuse.reused(self.rows, self.shelf, conversion, recipes) if conversion.reuse else {}
+        pictures = await reuse.pictures(self.shelf, conversion, there) if conversion.preview else None
+        if conversion.preview and pictures is None:
+            there = {}  # nobody has made them yet: only the converter does
         made = {format: output for format, (output, _) in there.items()}
-        report = next((alike.report for _, alike in there.values()), None)
+        report = None
         if rest := tuple(output for output in conversion.outputs if output.format not in made):
-            outputs, converted = await self.converted(conversion.model_copy(update={"outputs": rest}), source, progress)
-            report = converted.report
-            for output in outputs:
+            # Pictures that are there already are not drawn again.
+            asked = {"outputs": rest, "preview": conversion.preview and pictures is None}
+            new, version_then = await self.converted(conversion.model_copy(update=asked), source, progress)
+            report, pictures = new.report, pictures or new.pictures
+            for output in new.outputs:
                 # A program that was replaced in the meantime has made something else than was foreseen.
-                known = recipes[output.format] if converted.version == version else None
+                known = recipes[output.format] if version_then == version else None
                 made[output.format] = output.model_copy(update={"recipe": known})
-        return tuple(made[output.format] for output in conversion.outputs), report
+        outputs = tuple(made[output.format] for output in conversion.outputs)
+        return Made(outputs, reuse.report(there, report), pictures)
 
     async def converted(
         self, conversion: Conversion, source: Source, progress: Callable[[int], None]
-    ) -> tuple[tuple[Output, ...], Converted]:
-        """Run the converter, once more if it crashed, and shelve what it wrote."""
+    ) -> tuple[Made, str]:
+        """Run the converter, once more if it crashed, and shelve what it wrote; and the converter's version."""
         for again in (True, False):
             try:
                 with self.scratch() as folder:
@@ -99,7 +111,9 @@ class Compress:
                     if await self.shelf.download(keys.source(conversion.tenant, conversion.id), path) != source.sha256:
                         raise Refused("checksum_mismatch", "the stored source changed since it was uploaded")
                     converted = await self.converters.convert(conversion, path, folder, progress)
-                    return tuple([await self.shelve(conversion, w) for w in converted.written]), converted
+                    outputs = tuple([await self.shelve(conversion, w) for w in converted.written])
+                    pictures = await self.pictures(conversion, converted) if conversion.preview else None
+                    return Made(outputs, converted.report, pictures), converted.version
             except Refused as refused:
                 if refused.code not in ONCE_MORE or not again:
                     raise
@@ -122,3 +136,18 @@ class Compress:
         key = keys.work(conversion, output)
         await self.shelf.put(key, packed.path, encoding=packed.encoding, media_type=media_type)
         return output
+
+    async def pictures(self, conversion: Conversion, converted: Converted) -> Pictures:
+        """Those that could be made, under `work/`."""
+        return Pictures(
+            thumbnail=await self.picture(conversion, converted.thumbnail, "image/png"),
+            preview=await self.picture(conversion, converted.preview, FORMATS["glb"].media_type),
+        )
+
+    async def picture(self, conversion: Conversion, path: Path | None, media_type: str) -> Stored | None:
+        if path is None:
+            return None
+        size, sha256 = await asyncio.to_thread(read, path)
+        stored = Stored(size=size, sha256=sha256)
+        await self.shelf.put(keys.work(conversion, stored), path, encoding=None, media_type=media_type)
+        return stored

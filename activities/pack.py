@@ -26,13 +26,13 @@ class Packed:
 def pack(path: Path, format: str, options: dict[str, Any]) -> Packed:
     """Hash a file and, when its format is text, write `<path>.gz` beside it. The same bytes give the same bytes."""
     if not is_text(format, options):
-        size, sha256 = _read(path, None)
+        size, sha256 = read(path)
         return Packed(path, None, size, sha256)
     target = path.with_name(path.name + ".gz")
     target.unlink(missing_ok=True)  # a converter may have left a link there, and we would write where it leads
     # No name and no time in the header: two runs of one conversion must agree.
     with target.open("xb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as packed:
-        size, sha256 = _read(path, packed)
+        size, sha256 = read(path, packed)
     return Packed(target, "gzip", size, sha256)
 
 
@@ -41,7 +41,8 @@ def is_text(format: str, options: dict[str, Any]) -> bool:
     return FORMATS[format].text if encoding is None else encoding == "ascii"
 
 
-def _read(path: Path, copy: io.BufferedIOBase | gzip.GzipFile | None) -> tuple[int, str]:
+def read(path: Path, copy: io.BufferedIOBase | gzip.GzipFile | None = None) -> tuple[int, str]:
+    """Size in bytes and SHA-256 (hex) of a file; what is read goes to `copy`, too."""
     digest, size = hashlib.sha256(), 0
     with path.open("rb") as source:
         while chunk := source.read(CHUNK):

@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from shapr import keys
-from shapr.conversion import Alike, Conversion, Output, Source
+from shapr.conversion import Alike, Conversion, Output, Pictures, Source, Stored
 
 
 class Rows(Protocol):
@@ -45,3 +45,31 @@ async def reused(
             continue  # deleted just now: then it is converted
         there[format] = output, alike
     return there
+
+
+async def pictures(shelf: Shelf, conversion: Conversion, there: dict[str, tuple[Output, Alike]]) -> Pictures | None:
+    """Those of a conversion whose outputs are reused, under `work/` now; None if none of them was asked for any."""
+    alike = next((alike for _, alike in there.values() if alike.pictures is not None), None)
+    if alike is None or alike.pictures is None:
+        return None
+    found: list[tuple[Stored | None, str]] = [
+        (alike.pictures.thumbnail, keys.thumbnail(conversion.tenant, alike.id)),
+        (alike.pictures.preview, keys.preview(conversion.tenant, alike.id)),
+    ]
+    try:
+        for stored, source in found:
+            if stored is not None:
+                await shelf.copy(source, keys.work(conversion, stored))
+    except LookupError:
+        return None  # deleted just now
+    return alike.pictures
+
+
+def report(there: dict[str, tuple[Output, Alike]], converted: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What was measured of what was converted now, and of each output that is reused when it was converted."""
+    known = {format: alike.report for format, (_, alike) in there.items() if alike.report is not None}
+    whole = converted or next(iter(known.values()), None)
+    if whole is None or "outputs" not in whole:
+        return whole
+    sections = {format: told["outputs"][format] for format, told in known.items() if format in told.get("outputs", {})}
+    return whole | {"outputs": sections | (converted or {}).get("outputs", {})}

@@ -1,5 +1,6 @@
 """store: publish the outputs under their final keys, once, and record them."""
 
+import json
 from typing import Any, Protocol
 
 from temporalio import activity
@@ -7,7 +8,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.run import Claims, Tells, claim, in_touch, refusals, this_run
 from shapr import keys
-from shapr.conversion import Conversion, Output, Results, Run, Step
+from shapr.conversion import Conversion, Pictures, Results, Run, Step
 from shapr.errors import SUPERSEDED, Refused
 
 
@@ -19,6 +20,8 @@ class Rows(Claims, Protocol):
 class Shelf(Protocol):
     async def copy(self, source: str, target: str) -> None:
         """Create-once: publishing the same bytes again is the same as publishing them. LookupError without any."""
+
+    async def write(self, key: str, data: bytes, media_type: str) -> None: ...
 
 
 class Store:
@@ -34,16 +37,29 @@ class Store:
             async with in_touch(self.progress, conversion, Step.STORE):
                 for output in results.outputs:
                     if output.state == "completed":
-                        await self.publish(conversion, output)
+                        target = keys.output(conversion.tenant, conversion.id, output)
+                        await self.publish(keys.work(conversion, output), target, output.format)
+                await self.extras(conversion, results)
                 if not await self.rows.store(this_run(), conversion.id, results, results.report):
                     raise Refused(SUPERSEDED, "a younger run owns this conversion")
             return results
 
-    async def publish(self, conversion: Conversion, output: Output) -> None:
-        target = keys.output(conversion.tenant, conversion.id, output)
+    async def extras(self, conversion: Conversion, results: Results) -> None:
+        """The report, and the pictures if there are any."""
+        where = conversion.tenant, conversion.id
+        if results.report is not None:
+            told = json.dumps(results.report, sort_keys=True).encode()
+            await self.shelf.write(keys.report(*where), told, "application/json")
+        pictures = results.pictures or Pictures()
+        if pictures.thumbnail is not None:
+            await self.publish(keys.work(conversion, pictures.thumbnail), keys.thumbnail(*where), "a thumbnail")
+        if pictures.preview is not None:
+            await self.publish(keys.work(conversion, pictures.preview), keys.preview(*where), "a preview")
+
+    async def publish(self, source: str, target: str, what: str) -> None:
         try:
-            await self.shelf.copy(keys.work(conversion, output), target)
+            await self.shelf.copy(source, target)
         except LookupError as error:
             # After an operator's reset to this step, say. No retry brings it back: only the converter does.
-            detail = f"what was converted to {output.format} is not in the store any more: try the conversion again"
+            detail = f"what was converted to {what} is not in the store any more: try the conversion again"
             raise ApplicationError(detail, type="internal", non_retryable=True) from error

@@ -9,7 +9,7 @@ from cli.terminal import complain, print_table, row, say, table, tell
 from shapr.answers import ConversionAnswer, ErrorAnswer, OutputAnswer
 
 ORDER = (
-    *("bodies", "solids", "faces", "triangles", "bounding_box", "volume", "area"),
+    *("bodies", "solids", "faces", "triangles", "min_corner", "max_corner", "volume", "area"),
     *("watertight", "units", "up_axis", "names", "colours"),
 )
 TOLD_ELSEWHERE = ("format", "losses")
@@ -59,7 +59,7 @@ def show_report(name: object, report: Mapping[str, Any] | None) -> None:
     """The measures of the source beside those of each output, and what was lost. Nothing when there is no report."""
     if not report:
         return
-    columns = {"source": _mapping(report.get("source")), **_outputs(report.get("outputs"))}
+    columns = {"source": _rows(report.get("source")), **_outputs(report.get("outputs"))}
     made = table("", *columns, title=f"report of {name}")
     for measure in _measures(columns.values()):
         row(made, measure.replace("_", " "), *(_value(column.get(measure)) for column in columns.values()))
@@ -77,9 +77,19 @@ def show_report(name: object, report: Mapping[str, Any] | None) -> None:
 def _outputs(told: object) -> dict[str, Mapping[str, Any]]:
     """By format, whether they came as a list or by format."""
     if isinstance(told, Mapping):
-        return {str(format): _mapping(measures) for format, measures in told.items()}
-    listed = [_mapping(each) for each in told] if isinstance(told, list) else []
+        return {str(format): _rows(measures) for format, measures in sorted(told.items())}
+    listed = [_rows(each) for each in told] if isinstance(told, list) else []
     return {str(each.get("format")): each for each in listed}
+
+
+def _rows(told: object) -> dict[str, Any]:
+    """The measures of one file, each short enough for a cell: the box as two corners, a delta in a row of its own."""
+    rows = dict(_mapping(told))
+    for corner, value in _mapping(rows.pop("bounding_box", None)).items():
+        rows[f"{corner}_corner"] = value
+    for measure, value in _mapping(rows.pop("deltas", None)).items():
+        rows[f"{measure}_differs_by"] = value
+    return {name: value for name, value in rows.items() if name != "faceted" or value}
 
 
 def _mapping(told: object) -> Mapping[str, Any]:

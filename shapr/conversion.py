@@ -111,6 +111,20 @@ class Output(Model):
     recipe: str | None = None
 
 
+class Stored(Model):
+    """A file in the bucket: its size in bytes and its SHA-256 (hex)."""
+
+    size: int
+    sha256: str
+
+
+class Pictures(Model):
+    """What people see of a conversion that asked for `preview`: a PNG and a GLB, as far as they could be made."""
+
+    thumbnail: Stored | None = None
+    preview: Stored | None = None
+
+
 class Deleted(Model):
     """What went with a deleted conversion: objects of the bucket and workflow executions."""
 
@@ -141,6 +155,7 @@ class Conversion(Model):
     error: Error | None = None
     failed_step: Step | None = None
     report: dict[str, Any] | None = None
+    pictures: Pictures | None = None
     attempts: int = 0
     workflow_id: str | None = None
     cancel_requested: bool = False
@@ -180,11 +195,12 @@ class Run(Model):
 
 
 class Alike(Model):
-    """A completed output of another conversion, with the report that conversion had."""
+    """A completed output of another conversion, with the report and the pictures that conversion had."""
 
     id: str
     output: Output
     report: dict[str, Any] | None = None
+    pictures: Pictures | None = None
 
 
 class Standing(Model):
@@ -209,12 +225,14 @@ class Uploaded(Model):
 class Results(Model):
     """What the converter made: completed outputs and failed ones, each with its own error.
 
-    Compress leaves them under `work/`, store under `outputs/`; both keys follow from the SHA-256.
+    Compress leaves them under `work/`, store under `outputs/`; both keys follow from the SHA-256. `pictures` is there
+    if a preview was asked for.
     """
 
     request: Request
     outputs: tuple[Output, ...]
     report: dict[str, Any] | None = None
+    pictures: Pictures | None = None
 
 
 class SoFar(Model):

@@ -3,7 +3,7 @@
 Keys derive from ids and content, so doing a step twice is harmless.
 """
 
-from shapr.conversion import Conversion, Output
+from shapr.conversion import Conversion, Output, Stored
 from shapr.converters.formats import FORMATS
 
 
@@ -32,10 +32,22 @@ def work_prefix(tenant: str, id: str) -> str:
     return f"{prefix(tenant, id)}work/"
 
 
-def work(conversion: Conversion, output: Output) -> str:
-    return f"{work_prefix(conversion.tenant, conversion.id)}{output.sha256}"
+def work(conversion: Conversion, made: Output | Stored) -> str:
+    return f"{work_prefix(conversion.tenant, conversion.id)}{made.sha256}"
 
 
 def output(tenant: str, id: str, output: Output) -> str:
     extension = FORMATS[output.format].extensions[0]
     return f"{prefix(tenant, id)}outputs/{output.sha256}.{extension}"
+
+
+def report(tenant: str, id: str) -> str:
+    return f"{prefix(tenant, id)}report.json"
+
+
+def thumbnail(tenant: str, id: str) -> str:
+    return f"{prefix(tenant, id)}thumbnail.png"
+
+
+def preview(tenant: str, id: str) -> str:
+    return f"{prefix(tenant, id)}preview.glb"

@@ -1,5 +1,6 @@
 """How a conversion is told over HTTP: exactly the fields of DESIGN section 9."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -9,7 +10,7 @@ from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from shapr import keys
-from shapr.conversion import PROGRESS_AT, Conversion, Error, Output, State, Step
+from shapr.conversion import PROGRESS_AT, Conversion, Error, Output, Pictures, State, Step
 from shapr.errors import TABLE
 from web.parts import Parts
 
@@ -51,9 +52,14 @@ class OutputAnswer(Answer):
 
 
 class Links(Answer):
+    """`report`, `thumbnail` and `preview` are null until, and unless, there is one."""
+
     self: str
     outputs: dict[str, str]
     source: str
+    report: str | None
+    thumbnail: str | None
+    preview: str | None
 
 
 class ConversionAnswer(Answer):
@@ -85,6 +91,16 @@ class ConversionList(Answer):
 def json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Times as RFC 3339 in UTC with Z."""
     return Response(orjson.dumps(content, option=orjson.OPT_UTC_Z), status, headers, "application/json")
+
+
+def unless_known(request: Request, response: Response) -> Response:
+    """The response with its ETag, or 304 when the caller has it."""
+    etag = f'W/"{hashlib.blake2b(response.body, digest_size=12).hexdigest()}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    response.headers.update(headers)
+    return response
 
 
 def address(request: Request) -> str:
@@ -124,8 +140,16 @@ def answer(conversion: Conversion, told: int, base: str) -> dict[str, Any]:
         "report": conversion.report,
         "attempts": conversion.attempts,
         "workflow_id": workflow_of(conversion),
-        "links": {"self": here, "outputs": links, "source": f"{here}/source"},
+        "links": {"self": here, "outputs": links, "source": f"{here}/source", **extras(conversion, here)},
     }
+
+
+def extras(conversion: Conversion, here: str) -> dict[str, str | None]:
+    """Where the report and the pictures are."""
+    pictures = conversion.pictures or Pictures()
+    there = {"report": conversion.report, "thumbnail": pictures.thumbnail, "preview": pictures.preview}
+    shown = conversion.state.terminal
+    return {name: f"{here}/{name}" if shown and what is not None else None for name, what in there.items()}
 
 
 def workflow_of(conversion: Conversion) -> str:

@@ -17,7 +17,7 @@ from shapr.adapters.switches import Switches
 from shapr.adapters.transitions import Transitions
 from shapr.adapters.workers import Workers
 from shapr.settings import Settings
-from web import actions, conversions, docs, files, formats, health, landing, legacy, parts, problems, switches
+from web import actions, conversions, docs, extras, files, formats, health, landing, legacy, parts, problems, switches
 from web.admission import Admission, Maintenance, ReadOnly
 from web.auth import Guard, require_loopback
 from web.cors import NOWHERE, Cors, Origins, Preflight
@@ -47,7 +47,7 @@ def create_app(settings: Settings | None = None, *, executions: parts.Executions
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    for module in (conversions, actions, files, formats, health, switches, landing):
+    for module in (conversions, actions, extras, files, formats, health, switches, landing):
         app.include_router(module.router)
     docs.install(app)
     app.add_middleware(ReadOnly, maintenance=lambda: app.state.parts.maintenance)

@@ -1,6 +1,5 @@
 """Conversions over HTTP: create, get, list. What is accepted here is a row; the row is the promise."""
 
-import hashlib
 import re
 import time
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from shapr.conversion import Conversion, State
 from shapr.converters.formats import ALIASES
 from shapr.errors import Refused, Unavailable
 from web.actions import started
-from web.answer import ConversionAnswer, ConversionList, address, answers, json
+from web.answer import ConversionAnswer, ConversionList, address, answers, json, unless_known
 from web.auth import tenant
 from web.idempotency import in_flight, keyed
 from web.intake import Body, Intake, boundary
@@ -240,13 +239,3 @@ def preferred(headers: Mapping[str, str]) -> float:
     """Seconds of `Prefer: wait=N` (RFC 7240); an unreadable preference is none."""
     match = re.search(r'(?:^|[,;])\s*wait\s*=\s*"?(\d{1,6})', headers.get("prefer", ""), re.IGNORECASE)
     return min(float(match[1]), WAIT) if match else 0.0
-
-
-def unless_known(request: Request, response: Response) -> Response:
-    """The response with its ETag, or 304 when the caller has it."""
-    etag = f'W/"{hashlib.blake2b(response.body, digest_size=12).hexdigest()}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if etag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    response.headers.update(headers)
-    return response

@@ -85,16 +85,20 @@ def uploaded(conversion: Conversion) -> File:
 def published(conversion: Conversion, output: Output) -> File:
     """A completed output, named like its source."""
     kind = FORMATS[output.format]
-    stem = clean_name(conversion.source.name).rpartition(".")[0] or "output"
     return File(
         keys.output(conversion.tenant, conversion.id, output),
-        f"{stem}.{kind.extensions[0]}",
+        f"{stem(conversion)}.{kind.extensions[0]}",
         kind.media_type,
         cast(int, output.size),
         cast(str, output.sha256),
         output.encoding,
         stub=bool(conversion.report and conversion.report.get("stub")),
     )
+
+
+def stem(conversion: Conversion) -> str:
+    """The source's name without its extension."""
+    return clean_name(conversion.source.name).rpartition(".")[0] or "output"
 
 
 async def served(our: Parts, request: Request, file: File) -> Response:

@@ -35,7 +35,7 @@ class Submission(BaseModel):
     webhook_url: AnyHttpUrl | None = Field(None, description="Not available in this version: refused.")
     priority: int = Field(3, ge=3, le=5, description="3 is the most urgent a caller may ask for.")
     reuse: bool = Field(True, description="May the stored outputs of an equal conversion be given?")
-    preview: bool = Field(False, description="Not available in this version: true is refused.")
+    preview: bool = Field(False, description="Make a thumbnail (PNG) and a model for web pages (GLB), too.")
     expires_in: int | None = Field(None, ge=1, le=YEAR, description="Seconds after which it may be deleted.")
     batch: Batch | None = Field(None, description="A label to find conversions by.")
 
@@ -100,8 +100,6 @@ def of_form(fields: dict[str, list[str]]) -> Submission:
         raise Refused("invalid_request", sentences(error.errors())) from error
     if submission.webhook_url is not None:
         raise Refused("invalid_request", "webhook_url: webhooks are not available in this version; use ?wait= instead")
-    if submission.preview:
-        raise Refused("invalid_request", "preview: previews are not available in this version")
     return submission
 
 

@@ -101,6 +101,10 @@ class Objects:
                 while chunk := await asyncio.to_thread(file.read, PART):
                     await incoming.write(chunk)
 
+    async def write(self, key: str, data: bytes, media_type: str) -> None:
+        """A small object, whatever was there before."""
+        await self._s3.call(lambda s3: s3.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=media_type))
+
     async def copy(self, source: str, target: str) -> None:
         """Publish an object under a second, content-addressed key, without its bytes coming here.
 

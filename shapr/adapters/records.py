@@ -15,7 +15,7 @@ from shapr.conversion import Alike, Conversion, Outcome, Output, Results, Run, S
 CONVERSION = """
     SELECT c.id, c.tenant, c.state, c.step, c.created_at, c.started_at, c.finished_at, c.expires_at, c.batch,
         c.priority, c.reuse, c.preview, c.source, c.error, c.failed_step, c.report, c.attempts, c.workflow_id,
-        c.cancel_requested, c.legacy, c.deleted_at, c.deleted,
+        c.pictures, c.cancel_requested, c.legacy, c.deleted_at, c.deleted,
         (SELECT jsonb_agg(o.content || jsonb_build_object('format', o.format) ORDER BY o.position)
            FROM outputs o WHERE o.conversion_id = c.id) AS outputs
     FROM conversions c
@@ -60,7 +60,7 @@ PENDING_AGAIN = """
 """
 
 STORE = """
-    WITH mine AS (UPDATE conversions SET report = $3 WHERE id = $1 AND run_id = $2 RETURNING id),
+    WITH mine AS (UPDATE conversions SET report = $3, pictures = $7 WHERE id = $1 AND run_id = $2 RETURNING id),
     facts AS (
         UPDATE outputs o SET content = made.content, recipe = made.recipe
         FROM mine, unnest($4::text[], $5::jsonb[], $6::text[]) AS made (format, content, recipe)
@@ -84,7 +84,7 @@ WRITE = """
 ALIKE = """
     SELECT asked.recipe, newest.*
     FROM unnest($1::text[]) AS asked (recipe), LATERAL (
-        SELECT c.id, c.report, o.content || jsonb_build_object('format', o.format) AS output
+        SELECT c.id, c.report, c.pictures, o.content || jsonb_build_object('format', o.format) AS output
         FROM outputs o JOIN conversions c ON c.id = o.conversion_id
         WHERE o.recipe = asked.recipe AND c.id <> $2 AND o.content ->> 'state' = 'completed' AND c.deleted_at IS NULL
         ORDER BY o.conversion_id DESC LIMIT 1) AS newest
@@ -165,7 +165,9 @@ class Records:
         """Record what was published; False when a younger run owns the row."""
         async with self._postgres.connection() as connection:
             recipes = [output.recipe for output in results.outputs]
-            return bool(await connection.fetchval(STORE, id, run.id, report, *columns(results.outputs), recipes))
+            pictures = results.pictures.model_dump() if results.pictures else None
+            made = (*columns(results.outputs), recipes, pictures)
+            return bool(await connection.fetchval(STORE, id, run.id, report, *made))
 
     async def alike(self, recipes: Sequence[str], other_than: str) -> dict[str, Alike]:
         """By recipe: a completed output of it that another conversion has."""

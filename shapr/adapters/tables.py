@@ -63,6 +63,7 @@ class ConversionRow(SQLModel, table=True):
     error: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
     failed_step: str | None = _text()
     report: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
+    pictures: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
     attempts: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     workflow_id: str | None = _text()
     run_id: str | None = _text()

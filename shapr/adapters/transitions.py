@@ -65,7 +65,7 @@ BURY = """
     WITH mine AS (
         UPDATE conversions SET
             deleted_at = now(), source = '{"name": "", "format": ""}', error = NULL, report = NULL, batch = NULL,
-            expires_at = NULL,
+            pictures = NULL, expires_at = NULL,
             past_runs = CASE WHEN run_id IS NULL THEN past_runs ELSE past_runs || run_id END, run_id = NULL
         WHERE tenant = $1 AND id = $2 AND deleted_at IS NULL
           AND state IN ('awaiting_source', 'completed', 'failed', 'cancelled')

@@ -70,6 +70,7 @@ def contradicts(format: str, head: bytes, converter: Converter = "built-in") -> 
         "glb": _glb,
         "gltf": _gltf,
         "3mf": _zip,
+        "shapr": _shapr,
     }.get(format)
     return None if sound is None or sound(head) else f"the content does not look like {format.upper()}"
 
@@ -125,6 +126,11 @@ def _glb(head: bytes) -> bool:
 
 def _gltf(head: bytes) -> bool:
     return JSON.match(head) is not None
+
+
+def _shapr(head: bytes) -> bool:
+    """The container, or the bare database in it."""
+    return head.startswith((b"PK\x03\x04", b"SQLite format 3\0"))
 
 
 def _zip(head: bytes) -> bool:

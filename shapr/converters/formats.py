@@ -43,7 +43,7 @@ THREE_MF = find_spec("lib3mf") is not None
 FORMATS: dict[str, Format] = {
     f.name: f
     for f in (
-        Format("shapr", "Shapr3D", "brep", ("shapr",), "application/octet-stream", built_in=False, writes=False),
+        Format("shapr", "Shapr3D", "brep", ("shapr",), "application/octet-stream", writes=False),
         Format(
             "step",
             "STEP (ISO 10303-21)",
@@ -180,6 +180,8 @@ def fitting(source: str, output: str, sources: Sources) -> dict[str, Any]:
     out = dict(FORMATS[output].options) | {"heal": False}
     if FORMATS[source].unitless:
         out["source_units"] = "mm"
+    if source == "shapr":
+        out |= {"include_hidden": False, "partial": False}
     if FORMATS[source].kind == "brep" and FORMATS[output].kind == "mesh":
         out |= {"quality": "standard", "linear_deflection": None, "angular_deflection": None}
     return out

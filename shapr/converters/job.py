@@ -5,6 +5,7 @@ and mesh outputs of one source share one parse and one tessellation.
 """
 
 import os
+import signal
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,24 +13,32 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from shapr.conversion import Error
-from shapr.converters import archive, detect, preflight, report
+from shapr.converters import archive, detect, preflight, preview, report
 from shapr.converters.progress import Page
 from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job, Spent, Written
 from shapr.converters.source import File, Model, read
 from shapr.errors import Refused
 
 # Where each part of a job ends; what a part is made of shares it equally.
-READ, HEALED, WRITTEN, MEASURED = 0.4, 0.45, 0.8, 1.0
+READ, HEALED, WRITTEN, MEASURED, SHOWN = 0.4, 0.45, 0.8, 0.95, 1.0
 
 T = TypeVar("T")
 
 
-def run(job: Job, page: Page) -> Answer:
-    """The job's answer: its outputs, each written or failed by itself, or why the source is refused."""
+def run(job: Job, page: Page) -> tuple[Answer, Model | None]:
+    """The job's answer: its outputs, each written or failed by itself, or why the source is refused. And the source."""
     options = job.outputs[0][1]  # those that concern the source are the same for every output
     try:
         path = archive.unpacked(job.source, job.source_format, job.source_name, job.scratch / "unpacked")
-        file = File(path, job.source_format, job.source_name, unit=options.get("source_units", "mm"))
+        file = File(
+            path,
+            job.source_format,
+            job.source_name,
+            unit=options.get("source_units", "mm"),
+            hidden=options.get("include_hidden", False),
+            partial=options.get("partial", False),
+            scratch=job.scratch,
+        )
         detect.check(job.source_format, path)
         lost = preflight.check(job.source_format, path)
         page.phase(0.0, READ)
@@ -37,12 +46,12 @@ def run(job: Job, page: Page) -> Answer:
         page.phase(READ, HEALED)
         healing = kernel(model.heal, "healing") if options.get("heal") else None
     except Refused as refused:
-        return Answer(error=Error(code=refused.code, detail=refused.detail))
+        return Answer(error=Error(code=refused.code, detail=refused.detail)), None
     written = []
     for at in range(len(job.outputs)):
         page.phase(*part(HEALED, WRITTEN, at, len(job.outputs)))
         written.append(output(job, model, at))
-    return Measuring(job, page, file, lost).answer(model, written, healing)
+    return Measuring(job, page, file, lost).answer(model, written, healing), model
 
 
 def part(start: float, end: float, at: int, of: int) -> tuple[float, float]:
@@ -126,17 +135,30 @@ class Measuring:
 
 
 def opened(format: str, model: Model, lost: tuple[str, ...] = ()) -> report.Opened:
-    return report.Opened(format, model.measured(), model.assembly, (*lost, *model.losses))
+    return report.Opened(format, model.measured(), model.assembly, (*lost, *model.losses), model.meshes, model.about)
 
 
 def main(scratch: Path) -> None:
     job = Job.model_validate_json((scratch / JOB).read_bytes())
     page = Page(scratch / PROGRESS)
+    model = None
     try:
-        answer = run(job, page)
+        answer, model = run(job, page)
     except MemoryError:
         answer = Answer(error=Error(code="out_of_memory", detail="it needs more memory than allowed"))
+    leave(scratch, answer)
+    if job.preview and model is not None and answer.error is None:
+        signal.alarm(preview.PATIENCE)  # deadly: whatever happens from here on, the answer is there
+        page.phase(MEASURED, SHOWN)
+        made = preview.make(model, job, page)
+        losses = [*(answer.report or {}).get("losses", ()), *made.losses]
+        told = answer.report and {**answer.report, "losses": losses}
+        leave(scratch, Answer(written=answer.written, report=told, thumbnail=made.thumbnail, preview=made.preview))
+        signal.alarm(0)
     page.phase(1.0, 1.0)
+
+
+def leave(scratch: Path, answer: Answer) -> None:
     new = scratch / f"{ANSWER}.new"
     new.write_text(answer.model_copy(update={"spent": Spent.now()}).model_dump_json())
     new.rename(scratch / ANSWER)  # whole or not at all

@@ -35,8 +35,8 @@ DESCRIPTOR = struct.Struct("i")
 ORDER = 8192  # bytes of the longest order: a path, and a few numbers
 
 # Loaded by our modules only when a job asks for them. lib3mf has no wheel for arm64.
-LATE = ("DracoPy", "PIL.Image", "PIL.PngImagePlugin", "lib3mf", "meshopt", "numpy")
-PACKAGES = ("brep", "mesh")
+LATE = ("DracoPy", "PIL.Image", "PIL.PngImagePlugin", "lib3mf", "meshopt", "numpy", "sqlite3")
+PACKAGES = ("brep", "mesh", "shaprfile")
 
 
 class Order(BaseModel):

@@ -5,7 +5,7 @@ DESIGN section 5. Lengths are millimetres in the frame of the model (z up), what
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from shapr.converters.formats import FORMATS
@@ -18,19 +18,21 @@ DIGITS = 10  # significant ones of a measure
 
 @dataclass(frozen=True)
 class Opened:
-    """A file that was read and measured. `assembly`: it has a tree of parts."""
+    """A file that was read and measured. `assembly`: it has a tree of parts; `meshes`: bodies that are no B-Reps."""
 
     format: str
     measured: Measured
     assembly: bool = False
     losses: tuple[str, ...] = ()
+    meshes: tuple[str, ...] = ()
+    about: dict[str, Any] = field(default_factory=dict)
 
 
 def report(source: Opened, outputs: dict[str, tuple[Opened, dict[str, Any]]], healing: dict[str, Any] | None) -> Any:
     """The report of a conversion: `outputs` by format, each as reopened, with the options that took effect."""
     told: dict[str, Any] = {
         "converter": "built-in",
-        "source": {"format": source.format, **facts(source.measured)},
+        "source": {"format": source.format, **facts(source.measured), **source.about},
         "outputs": {
             format: {
                 **facts(output.measured),
@@ -73,6 +75,8 @@ def _shape(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[
             "exact surfaces became triangles within "
             f"{options['linear_deflection']:g} mm and {options['angular_deflection']:g} degrees"
         )
+    if source.meshes and _kind(output) == "brep":
+        yield f"bodies that are meshes cannot be stored in {output.format.upper()}: {', '.join(source.meshes)}"
     if _kind(source) == "mesh" and _kind(output) == "brep":
         yield "every triangle became a flat face"
         if not before.watertight:

@@ -31,10 +31,15 @@ class File:
     name: str
     unit: Unit = "mm"
     up_axis: str = "z"
+    hidden: bool = False  # of a project: hidden bodies too
+    partial: bool = False  # of a project: what can be converted, if it is not all
+    scratch: Path = Path()  # where a reader may put what it unpacks
 
 
 class Model(Protocol):
     losses: tuple[str, ...]  # what the reader had to pass over, in words
+    about: dict[str, Any]  # what else there is to report of the source
+    meshes: tuple[str, ...]  # names of bodies that are meshes, beside B-Reps
 
     @property
     def assembly(self) -> bool:
@@ -48,12 +53,19 @@ class Model(Protocol):
 
     def measured(self) -> Measured: ...
 
-    def mesh(self) -> Mesh:
-        """Its triangles: of a B-Rep as last triangulated, else at draft quality."""
+    def mesh(self, most: int) -> Mesh:
+        """Its triangles: of a B-Rep as last triangulated, else at standard quality; coarser if there are too many."""
+
+    def show(self, path: Path) -> None:
+        """Write it as GLB, with those triangles."""
 
 
 def read(file: File, page: Page, limit: int) -> Model:
     """Parse a file. `limit` is in triangles: a larger mesh becomes no B-Rep."""
+    if file.format == "shapr":
+        from shapr.converters.project import ProjectModel
+
+        return ProjectModel(file, page)
     if FORMATS[file.format].kind == "brep":
         return BrepModel(file, page)
     mesh = files.read(file.format, file.path, Path(file.name).stem, page.reach)
@@ -69,16 +81,21 @@ class MeshModel:
     """A mesh. Mesh outputs never go through a B-Rep; the kernel is needed only if one is asked for."""
 
     assembly = False
+    meshes: tuple[str, ...] = ()
 
     def __init__(self, mesh: Mesh, file: File, page: Page, limit: int) -> None:
+        self.about: dict[str, Any] = {}
         self._mesh = mesh
         self.losses = mesh.losses
         self.file = file
         self.page = page
         self.limit = limit
 
-    def mesh(self) -> Mesh:
+    def mesh(self, most: int) -> Mesh:  # noqa: ARG002 - a mesh is what it is
         return self._mesh
+
+    def show(self, path: Path) -> None:
+        files.write(self._mesh, "glb", path, {}, self.page.reach)
 
     def measured(self) -> Measured:
         from shapr.converters.mesh import measure
@@ -111,11 +128,15 @@ class MeshModel:
 class BrepModel:
     """A B-Rep."""
 
+    meshes: tuple[str, ...] = ()
+
     def __init__(self, file: File, page: Page) -> None:
         from shapr.converters.brep.indicator import Indicator
 
         self.page = page
         self.indicator = Indicator(page)
+        self.losses: tuple[str, ...] = ()
+        self.about: dict[str, Any] = {}
         try:
             self.document = self._read(file)
         except Exception as failure:
@@ -125,7 +146,6 @@ class BrepModel:
             raise Refused("corrupt_file", reason) from failure
         self.writer = BrepWriter(self.document, file.name, self.indicator)
         self.triangulated: tuple[float, float] | None = None
-        self.losses: tuple[str, ...] = ()
 
     def _read(self, file: File) -> "TDocStd_Document":
         from shapr.converters.brep import brep, document, iges, step
@@ -155,12 +175,21 @@ class BrepModel:
 
         return heal.healed(self.document, self.page.reach)
 
-    def mesh(self) -> Mesh:
+    def mesh(self, most: int) -> Mesh:
         from shapr.converters.brep import tessellate
 
         if self.triangulated is None:
-            self._triangulate({"quality": "draft"})
-        return tessellate.mesh(self.document)
+            self.triangulate({"quality": "standard"})
+        mesh = tessellate.mesh(self.document)
+        if mesh.triangles > most:
+            self.triangulate({"quality": "draft"})
+            mesh = tessellate.mesh(self.document)
+        return mesh
+
+    def show(self, path: Path) -> None:
+        from shapr.converters.brep import glb
+
+        glb.write(self.document, path, self.indicator)
 
     def write(self, format: str, path: Path, options: dict[str, Any]) -> dict[str, Any]:
         if FORMATS[format].kind == "brep":
@@ -168,7 +197,7 @@ class BrepModel:
             return options
         from shapr.converters.brep import glb, tessellate
 
-        effective = options | self._triangulate(options)
+        effective = options | self.triangulate(options)
         if format == "glb":
             glb.write(self.document, path, self.indicator)
         else:
@@ -176,7 +205,7 @@ class BrepModel:
             files.write(mesh, format, path, options, self.indicator.step())
         return packing.packed(path, effective)
 
-    def _triangulate(self, options: dict[str, Any]) -> dict[str, float]:
+    def triangulate(self, options: dict[str, Any]) -> dict[str, float]:
         from shapr.converters.brep import document, tessellate
 
         shape = document.shape(self.document)

@@ -30,10 +30,11 @@ def test_every_output_comes_home_and_is_told_as_a_table(shapr: Shapr) -> None:
     assert said.code == 0, said.err
     assert names(shapr.folder / "made" / "here") == ["bracket.glb", "bracket.step", "bracket.stl"]
     digest = hashlib.sha256((shapr.folder / "made/here/bracket.stl").read_bytes()).hexdigest()
-    (line,) = [line for line in said.out.splitlines() if " stl " in line]
+    (line,) = [line for line in said.out.splitlines() if "bracket.step" in line and " stl " in line]
     assert digest[:12] in line
     assert "made/here/bracket.stl" in line
     assert "bracket.step: completed" in said.err
+    assert "lost in stl: exact surfaces became triangles" in said.out
 
 
 def test_json_is_one_list_and_nothing_else(shapr: Shapr) -> None:

@@ -51,7 +51,13 @@ MEASURES = {
 def test_a_report_stands_source_beside_outputs_and_names_what_was_lost(
     capsys: pytest.CaptureFixture[str], as_list: bool
 ) -> None:
-    stl = {"watertight": False, "triangles": 12, "novelty": None, "losses": ["colours cannot be stored in STL"]}
+    stl = {
+        "watertight": False,
+        "triangles": 12,
+        "novelty": None,
+        "deltas": {"volume": 1e-6},
+        "losses": ["colours cannot be stored in STL"],
+    }
     outputs: Any = [{"format": "stl", **stl}] if as_list else {"stl": stl}
     show_report("a.step", {"source": MEASURES, "outputs": outputs, "losses": ["a texture"]})
     out = capsys.readouterr().out
@@ -60,7 +66,8 @@ def test_a_report_stands_source_beside_outputs_and_names_what_was_lost(
     assert rows["triangles"] == ["12"]
     assert rows["volume"] == ["1234.57"]
     assert rows["watertight"] == ["yes", "no"]
-    assert "min 0 0 0, max 1 2 3.5" in out
+    assert rows["max corner"] == ["1", "2", "3.5"]
+    assert rows["volume differ"] == ["s", "by", "1e-06"], "a delta has a row of its own"
     assert out.splitlines()[-2:] == ["lost: a texture", "lost in stl: colours cannot be stored in STL"]
 
 

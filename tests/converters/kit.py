@@ -16,7 +16,8 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 
 
 def job(folder: Path, source: Path, outputs: str, name: str | None = None, **more: Any) -> Job:
-    """`more`: options, and limits by their names."""
+    """`more`: options, `preview`, and limits by their names."""
+    preview = more.pop("preview", False)
     limits = Limits.of(Settings())
     given = {key: more.pop(key) for key in tuple(more) if key in Limits.model_fields}
     shutil.copy(source, folder / "source")
@@ -29,6 +30,7 @@ def job(folder: Path, source: Path, outputs: str, name: str | None = None, **mor
         outputs=tuple(effective.items()),
         scratch=folder,
         limits=limits.model_copy(update=given),
+        preview=preview,
     )
 
 

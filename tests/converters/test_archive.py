@@ -113,7 +113,6 @@ def test_a_source_that_is_no_archive_is_read_where_it_is(tmp_path: Path) -> None
     [
         ({"readme.txt": b""}, "no model"),
         ({"a.obj": OBJ, "b.stl": b"solid"}, "2 models"),
-        ({"a.shapr": b"PK"}, "no model"),
         ({"a.zip": b"PK\x03\x04"}, "no model"),
         ({"__MACOSX/a.obj": b"x"}, "no model"),
     ],

@@ -60,11 +60,11 @@ def test_our_own_version_names_the_kernel() -> None:
 @pytest.mark.parametrize(
     ("given", "served"),
     [
-        ({}, None),
+        ({}, "built-in"),
         ({"demo_stub": True}, "stub"),
         ({"converter_shapr": "/opt/vendor/convert"}, "external"),
         ({"demo_stub": True, "converter_shapr": "/opt/vendor/convert"}, "external"),
-        ({"converter_shapr": ""}, None),
+        ({"converter_shapr": ""}, "built-in"),
     ],
 )
 def test_the_stub_is_chosen_only_when_asked_for_and_serves_nothing_else(
@@ -72,7 +72,7 @@ def test_the_stub_is_chosen_only_when_asked_for_and_serves_nothing_else(
 ) -> None:
     sources = formats.sources(Settings.model_validate(given))
     assert sources.get("shapr") == served
-    assert {name: by for name, by in sources.items() if name != "shapr"} == formats.BUILT_IN
+    assert {**sources, "shapr": "built-in"} == formats.BUILT_IN
 
 
 def test_every_source_format_can_be_given_a_program() -> None:
@@ -81,7 +81,9 @@ def test_every_source_format_can_be_given_a_program() -> None:
     assert {name for name in Settings.model_fields if name.startswith("converter_")} == readable | limits
 
 
-async def test_a_format_that_nobody_reads_here_is_unavailable(tmp_path: Path) -> None:
+async def test_a_format_that_nobody_reads_here_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As 3MF where there is no lib3mf, accepted by an API that runs elsewhere."""
+    monkeypatch.delitem(formats.BUILT_IN, "shapr")
     converted = await chosen(Settings(), tmp_path, "leg.shapr")
     assert code(converted.written[0]) == "converter_unavailable"
 

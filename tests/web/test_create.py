@@ -44,8 +44,8 @@ async def test_a_submission_is_an_object_a_row_and_a_workflow(api: Api) -> None:
 async def test_the_effective_options_are_echoed(api: Api) -> None:
     told = await api.created(outputs="stl,step", options=json.dumps({"units": "in", "encoding": "ascii"}))
     options = {output["format"]: output["options"] for output in told["outputs"]}
-    assert options["stl"] == {"units": "in", "up_axis": "z", "encoding": "ascii", "source_units": "mm"}
-    assert options["step"] == {"units": "in", "step_schema": "AP214", "source_units": "mm"}
+    assert options["stl"] == {"units": "in", "up_axis": "z", "encoding": "ascii", "heal": False, "source_units": "mm"}
+    assert options["step"] == {"units": "in", "step_schema": "AP214", "heal": False, "source_units": "mm"}
 
 
 async def test_outputs_may_be_repeated_a_list_and_called_by_their_extension(api: Api) -> None:
@@ -104,7 +104,6 @@ async def test_the_name_is_cleaned_and_kept(api: Api) -> None:
         (("cube.stl", STL), {"colour": "red"}, "invalid_request"),
         (("cube.stl", STL), {"webhook_url": "https://example.test/hook"}, "invalid_request"),
         (("cube.stl", STL), {"webhook_url": "file:///etc/passwd"}, "invalid_request"),
-        (("cube.stl", STL), {"preview": "true"}, "invalid_request"),
     ],
 )
 async def test_what_makes_no_sense_is_refused_and_leaves_nothing(

@@ -30,7 +30,7 @@ async def raw(api: Api, *parts: bytes, **headers: str) -> Any:
         ("cube.step", STL, "cube.step", "format_mismatch"),
         ("part.stl", STEP * 1000, "part.stl", "format_mismatch"),
         ("empty.stl", b"", "empty.stl", "empty_file"),
-        ("leg.shapr", b"PK\x03\x04 a workspace", "leg.shapr", "unsupported_format"),
+        ("leg.shapr", b"no workspace", "leg.shapr", "format_mismatch"),
         ("cube.xyz", STL, "cube.xyz", "unsupported_format"),
         ("cube.xyz", b"", "cube.xyz", "unsupported_format"),
         ("cube", STL, "cube", "unsupported_format"),

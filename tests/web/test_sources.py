@@ -38,10 +38,11 @@ async def converters(api: Api) -> dict[str, Any]:
     return {each["name"]: each["converter"] for each in told["formats"] if each["reads"]}
 
 
-async def test_without_a_converter_a_shapr_file_is_refused(api: Api) -> None:
-    problem = assert_problem(await api.submit(SHAPR), "unsupported_format")
-    assert "shapr" not in problem["detail"].partition("readable: ")[2]
-    assert set((await converters(api)).values()) == {"built-in"}
+async def test_we_read_shapr_files_ourselves(api: Api) -> None:
+    told = await api.created(file=SHAPR, outputs="stl,step", options='{"include_hidden": true}')
+    assert told["source"]["format"] == "shapr"
+    assert all(output["options"]["include_hidden"] for output in told["outputs"])
+    assert (await converters(api))["shapr"] == "built-in"
 
 
 async def test_the_stub_takes_shapr_files_and_the_formats_say_so(stub: Api) -> None:

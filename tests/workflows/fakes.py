@@ -134,6 +134,11 @@ class FakeObjects:
 
     async def put(self, key: str, path: Path, *, encoding: str | None, media_type: str) -> None: ...
 
+    async def write(self, key: str, data: bytes, media_type: str) -> None:
+        if self.broken:
+            raise Unavailable("the bucket does not answer")
+        self.published.append(key)
+
     async def copy(self, source: str, target: str) -> None:
         if self.broken:
             raise Unavailable("the bucket does not answer")

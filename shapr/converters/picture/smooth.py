@@ -1,6 +1,6 @@
 """Normals that are smooth where the surface is: across edges at which two triangles meet at a small angle."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,9 @@ def facing(triangles: Floats) -> Floats:
 def unit(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Of length one along the last axis; what has no length faces the viewer."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    result: npt.NDArray[Any] = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-    result[..., 2] -= (lengths[..., 0] <= 0).astype(np.float64)
-    return result
+    result = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    result[..., 2] -= lengths[..., 0] <= 0
+    return cast(npt.NDArray[Any], result)
 
 
 def corner_normals(triangles: Floats) -> Floats:

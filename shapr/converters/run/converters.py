@@ -66,6 +66,7 @@ class Converters:
             outputs=tuple((output.format, output.options) for output in conversion.outputs),
             scratch=folder,
             limits=self.limits,
+            preview=conversion.preview,
         )
         async with self.admission.admitted(need(format, job.source.stat().st_size, self.limits.memory)):
             return await self.run(job, progress)

@@ -11,7 +11,7 @@ import structlog
 from shapr.converters.progress import Reading
 from shapr.converters.run import left
 from shapr.converters.run.child import meaning
-from shapr.converters.run.job import JOB, PROGRESS, Answer, Job
+from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job
 from shapr.converters.run.zygote import ROOT, Zygote
 from shapr.errors import Refused
 from shapr.settings import Settings
@@ -39,6 +39,12 @@ class Converter:
         try:
             end = time.monotonic() + job.limits.wall
             code, words = await self.zygote.run(job.scratch, job.limits, end, lambda: progress(reading.percent()))
+        except Refused as broken:
+            # It broke a limit. If it had its outputs by then, it was about what people see of them, which is an extra.
+            if not (job.preview and (job.scratch / ANSWER).exists()):
+                raise
+            log.warning("preview_abandoned", code=broken.code, detail=broken.detail)
+            return answered(job, 0, broken.detail)
         finally:
             reading.close()
         return answered(job, code, words.last)
@@ -64,6 +70,8 @@ def answered(job: Job, code: int, last_words: str) -> Answer:
     if answer is None:
         log.warning("converter_ended", code=code, last_words=last_words)
         raise Refused(*meaning(code, last_words))
+    if code and job.preview:
+        log.warning("preview_crashed", code=code, last_words=last_words)
     if any(each.error and each.error.code == "converter_crashed" for each in answer.written):
         log.warning("output_crashed", last_words=last_words)
     if answer.error:

@@ -1,0 +1,160 @@
+"""The `.shapr` container: a ZIP whose entry `workspace` is a SQLite database. docs/shapr-format.md says how we know.
+
+The database is a stranger's: it is opened read-only and immutable, as a copy in the scratch dir, with no trust in its
+schema and with limits on what a query may cost.
+"""
+
+import json
+import sqlite3
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from shapr.errors import Refused
+
+ENTRY = "workspace"
+LARGEST = 2 << 30  # bytes of the database, unpacked
+RATIO = 400  # unpacked against packed: a database deflates well, a bomb a thousand times
+CELL = 256 << 20  # bytes of one cell
+PATIENCE = 60.0  # seconds that one query may run
+NEEDED = ("Settings", "HistoryTreeNodes", "PersistedCalls", "HistoryNames", "Metadata", "MetadataAssignments")
+NEWEST = 223_000  # the newest schema that was ever looked at
+SQLITE = b"SQLite format 3\0"
+
+
+@dataclass
+class Workspace:
+    """What the database says, table by table. `blocks` is the table that holds the geometry."""
+
+    connection: sqlite3.Connection
+    blocks: str
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def schema(self) -> int | None:
+        text = self.settings.get("SchemaVersion") or self.settings.get("Persistence_ProjectVersion") or ""
+        return int(text) if text.isdigit() else None
+
+    @property
+    def newer(self) -> bool:
+        """Whether it has the layout that we know from hearsay only."""
+        return self.blocks == "BodyRevisionBlocks"
+
+    def rows(self, table: str, *columns: str, where: str = "") -> Iterator[tuple[Any, ...]]:
+        """Rows of a table that may be absent."""
+        if not has(self.connection, table):
+            return
+        end = time.monotonic() + PATIENCE
+        self.connection.set_progress_handler(lambda: time.monotonic() > end, 100_000)
+        names = ", ".join(f'"{column}"' for column in columns)
+        try:
+            yield from self.connection.execute(f'SELECT {names} FROM "{table}" {where}')  # noqa: S608 - our own words
+        except sqlite3.Error as error:
+            raise Refused("corrupt_file", f"the workspace of the .shapr file cannot be read: {table}") from error
+
+
+@contextmanager
+def opened(path: Path, scratch: Path) -> Iterator[Workspace]:
+    """The workspace of a `.shapr` file, or of a bare database. `scratch` gets a copy of it."""
+    database = _database(path, scratch / "workspace.sqlite")
+    try:
+        connection = sqlite3.connect(f"file:{database.absolute()}?mode=ro&immutable=1", uri=True)
+    except sqlite3.Error as error:
+        raise Refused("corrupt_file", "the workspace of the .shapr file is no database") from error
+    try:
+        connection.execute("PRAGMA trusted_schema=OFF")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, CELL)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        yield _checked(connection)
+    except sqlite3.Error as error:
+        raise Refused("corrupt_file", "the workspace of the .shapr file is damaged") from error
+    finally:
+        connection.close()
+
+
+def _database(path: Path, copy: Path) -> Path:
+    with path.open("rb") as file:
+        if file.read(len(SQLITE)) == SQLITE:
+            return path
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entry = next((each for each in archive.infolist() if each.filename == ENTRY), None)
+            if entry is None:
+                raise Refused("corrupt_file", "the ZIP has no workspace: it is no Shapr3D file")
+            if entry.flag_bits & 1:
+                raise Refused("unsafe_archive", "the .shapr file is encrypted")
+            if entry.file_size > LARGEST or entry.file_size > RATIO * max(entry.compress_size, 4096):
+                raise Refused("decompression_bomb", "the .shapr file unpacks to more than is believable")
+            _unpacked(archive, entry, copy)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError) as error:
+        raise Refused("corrupt_file", "the .shapr file is damaged: its ZIP container cannot be read") from error
+    return copy
+
+
+def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, copy: Path) -> None:
+    """Never more than was announced, whatever the packed bytes turn into."""
+    left = entry.file_size
+    with archive.open(entry) as packed, copy.open("xb") as out:
+        while chunk := packed.read(min(1 << 20, left + 1)):
+            left -= len(chunk)
+            if left < 0:
+                raise Refused("decompression_bomb", "the .shapr file unpacks to more than it says")
+            out.write(chunk)
+
+
+def _checked(connection: sqlite3.Connection) -> Workspace:
+    missing = [table for table in NEEDED if not has(connection, table)]
+    blocks = next((each for each in ("BodyRevisionPartitions", "BodyRevisionBlocks") if has(connection, each)), None)
+    if "Settings" in missing:
+        raise Refused("corrupt_file", "the workspace is no Shapr3D project")
+    workspace = Workspace(connection, blocks or "")
+    for name, value in workspace.rows("Settings", "SettingName", "SettingValue"):
+        workspace.settings[text(name)] = text(value)
+    if missing or blocks is None:
+        schema = workspace.schema
+        if schema is not None and schema > NEWEST:
+            raise Refused(
+                "unsupported_geometry", f"it was made by a newer Shapr3D (schema {schema}) than is known here"
+            )
+        raise Refused(
+            "unsupported_geometry", f"its Shapr3D version (schema {schema}) keeps bodies in a way not known here"
+        )
+    return workspace
+
+
+def has(connection: sqlite3.Connection, table: str) -> bool:
+    """Whether there is such a table: a real one, not a view that would run what a stranger wrote."""
+    found = connection.execute("SELECT type FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    return found is not None and found[0] == "table"
+
+
+def text(value: Any) -> str:
+    """Text is stored as TEXT or as UTF-8 bytes, as it happens."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return "" if value is None else str(value)
+
+
+def packed(value: Any) -> Any:
+    """A msgpack cell; `corrupt_file` when it is none."""
+    if not isinstance(value, bytes):
+        raise Refused("corrupt_file", "a cell of the .shapr file is not what it should be")
+    try:
+        return msgpack.unpackb(value, strict_map_key=False)
+    except (ValueError, msgpack.UnpackException, RecursionError) as error:
+        raise Refused("corrupt_file", "a cell of the .shapr file cannot be decoded") from error
+
+
+def spoken(value: Any) -> dict[str, Any]:
+    """A JSON cell; empty when there is nothing in it."""
+    try:
+        found = json.loads(text(value) or "{}")
+    except (ValueError, RecursionError) as error:
+        raise Refused("corrupt_file", "a cell of the .shapr file cannot be decoded") from error
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,177 @@
+"""Names, visibility, folders and colours of bodies and faces: what is attached to the names of a project."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from shapr.converters.shaprfile.container import Workspace, spoken, text
+from shapr.converters.shaprfile.history import BODY, Names, Replay
+
+TITLE, HIDDEN, MATERIAL, IDENTITY = range(4)  # Metadata.MetadataTypeID
+CREATED, BY_PREFIX, BODY_DERIVED, FACE_DERIVED, ASSIGNMENT, APPEARANCE = 0, 1, 5, 6, 18, 19  # HistoryNames.Type
+CONSTRUCTION = "CreateCG"  # what operations that make planes and axes begin with
+FOLDER, ITEM = 0, 6  # kinds of a folder's elements
+
+Rgba = tuple[int, int, int, int]
+
+
+@dataclass
+class Body:
+    """A living body as people see it. `faces`: colours by the node id of the face."""
+
+    partition: int
+    name: str
+    hidden: bool = False
+    folder: str = ""
+    construction: bool = False  # a plane or an axis
+    colour: Rgba | None = None
+    faces: dict[int, Rgba] = field(default_factory=dict)
+
+
+class Labels:
+    """Reads the tables of names once, and tells the labels of each living body."""
+
+    def __init__(self, workspace: Workspace, replay: Replay) -> None:
+        self._replay = replay
+        self._names: dict[int, tuple[int, dict[str, Any]]] = {
+            id: (kind, spoken(data)) for id, kind, data in workspace.rows("HistoryNames", "NameID", "Type", "Data")
+        }
+        self._metadata = {
+            id: (kind, text(data))
+            for id, kind, data in workspace.rows("Metadata", "MetadataID", "MetadataTypeID", "Data")
+        }
+        self._colours = {
+            str(id): _rgba(spoken(properties).get("baseColor"))
+            for id, properties in workspace.rows("MaterialInstances", "InstanceID", "Properties")
+        }
+        self._folders = _folders(workspace)
+        self._bodies: dict[Names, dict[int, list[tuple[Any, int, str]]]] = defaultdict(lambda: defaultdict(list))
+        self._faces: dict[Names, list[tuple[Any, int, str]]] = defaultdict(list)
+        for name, metadata in workspace.rows("MetadataAssignments", "NameID", "MetadataID"):
+            self._assign(name, metadata)
+
+    def body(self, partition: int, number: int) -> Body:
+        """`number`: of a body that nobody named."""
+        names = self._replay.alive[partition]
+        found = self._bodies.get(self._known(names[BODY])) or self._partly(names[BODY])
+        latest = {kind: max(values)[2] for kind, values in found.items()}
+        identity = {str(value[1]) for value in found.get(IDENTITY, ())}
+        folder, hidden_by_folder = next(
+            (self._folders[each] for each in identity if each in self._folders), ("", False)
+        )
+        body = Body(
+            partition,
+            latest.get(TITLE) or f"Body {number}",
+            hidden=latest.get(HIDDEN) == "1" or hidden_by_folder,
+            folder=folder,
+            construction=self._construction(names[BODY]),
+            colour=self._colours.get(latest.get(MATERIAL, "")),
+        )
+        whole = max(found.get(MATERIAL, ()), default=None)
+        for entity, own in names.items():
+            painted = max(self._faces.get(self._known(own), ()), default=None) if entity != BODY else None
+            if painted and (whole is None or painted > whole):  # to paint the body is to paint over its faces
+                colour = self._colours.get(painted[2])
+                if colour:
+                    body.faces[entity] = colour
+        return body
+
+    def _construction(self, names: Names) -> bool:
+        made = [(self._names.get(name, (None, {}))[1].get("callKey") or {}).get("nodeID", -1) for name in names]
+        return bool(made) and all(self._replay.features.get(node, "").startswith(CONSTRUCTION) for node in made)
+
+    def _assign(self, id: int, metadata: int) -> None:
+        kind, assignment = self._names.get(id, (None, {}))
+        key = assignment.get("callKey") or {}
+        place = self._replay.order.get(key.get("nodeID", -1))
+        if kind != ASSIGNMENT or place is None or metadata not in self._metadata:
+            return
+        anchor, slot = assignment.get("nameToAnchor", -1), False
+        if self._kind(anchor) == APPEARANCE:
+            anchor, slot = self._names[anchor][1].get("wrappedName", -1), True
+        about, value = self._metadata[metadata]
+        entry = ((place, key.get("entropy") or []), metadata, value)
+        if self._kind(anchor) == FACE_DERIVED or (about == MATERIAL and not slot):
+            self._faces[self._anchored(anchor)].append(entry)
+        else:
+            self._bodies[self._anchored(anchor)][about].append(entry)
+
+    def _kind(self, id: Any) -> int | None:
+        return self._names.get(id, (None, {}))[0]
+
+    def _anchored(self, id: Any) -> Names:
+        """The created names that an anchor stands for, each by what it was created as."""
+        kind, data = self._names.get(id, (None, {}))
+        if kind in (BODY_DERIVED, FACE_DERIVED):
+            return self._known(frozenset(data.get("originals") or ()))
+        return self._known(frozenset({id}))
+
+    def _known(self, names: Names) -> Names:
+        """Names by prefix made those of the created ones they match, so that equal sets are equal."""
+        return frozenset(each for name in names for each in self._matched(name))
+
+    def _matched(self, id: Any) -> Iterator[int]:
+        kind, data = self._names.get(id, (None, {}))
+        if kind != BY_PREFIX:
+            yield id
+            return
+        prefix, qualifier = data.get("callKeyPrefix") or {}, data.get("qualifier")
+        start = prefix.get("entropyPrefix") or []
+        for other, (theirs, created) in self._names.items():
+            key = created.get("callKey") or {}
+            alike = (
+                theirs == CREATED
+                and created.get("qualifier") == qualifier
+                and key.get("nodeID") == prefix.get("nodeID")
+            )
+            if alike and (key.get("entropy") or [])[: len(start)] == start and self._alive(other):
+                yield other
+
+    def _alive(self, name: int) -> bool:
+        return any(name in own for names in self._replay.alive.values() for own in names.values())
+
+    def _partly(self, names: Names) -> dict[int, list[tuple[Any, int, str]]]:
+        """For a body that no anchor names exactly, as after a split: the latest that names one of its origins."""
+        found: dict[int, list[tuple[Any, int, str]]] = defaultdict(list)
+        mine = self._known(names)
+        for anchor, told in self._bodies.items():
+            if anchor & mine:
+                for kind, values in told.items():
+                    found[kind] += values
+        return found
+
+
+def _rgba(colour: Any) -> Rgba | None:
+    """From 0xRRGGBBAA."""
+    if not isinstance(colour, int) or not 0 <= colour <= 0xFFFFFFFF:
+        return None
+    red, green, blue, alpha = colour.to_bytes(4, "big")
+    return red, green, blue, alpha
+
+
+def _folders(workspace: Workspace) -> dict[str, tuple[str, bool]]:
+    """By an item's identity: its folder's name, and whether that or one around it is hidden."""
+    folders = {
+        text(id): (text(name), bool(hidden), spoken(children).get("elements") or [])
+        for id, name, hidden, children in workspace.rows(
+            "HistoryFolders", "FolderID", "FolderName", "Hidden", "NamedChildren"
+        )
+    }
+    inside: dict[str, tuple[str, bool]] = {}
+    parents = {
+        str(element.get("id")): id
+        for id, (_, _, elements) in folders.items()
+        for element in elements
+        if element.get("type") == FOLDER
+    }
+    for id, (name, _, elements) in folders.items():
+        hidden, at, seen = False, id, set()
+        while at in folders and at not in seen:
+            seen.add(at)
+            hidden = hidden or folders[at][1]
+            at = parents.get(at, "")
+        for element in elements:
+            if element.get("type") == ITEM:
+                inside[str(element.get("id"))] = ("" if name == "root" else name, hidden)
+    return inside

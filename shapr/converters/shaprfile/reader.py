@@ -1,0 +1,144 @@
+"""A `.shapr` file as a document of the kernel, its mesh bodies, and what there is to say about it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from OCP.Quantity import Quantity_Color, Quantity_ColorRGBA, Quantity_TypeOfColor
+from OCP.TCollection import TCollection_ExtendedString
+from OCP.TDataStd import TDataStd_Name
+from OCP.TDF import TDF_Label
+from OCP.TDocStd import TDocStd_Document
+from OCP.TopLoc import TopLoc_Location
+from OCP.XCAFDoc import XCAFDoc_ColorType, XCAFDoc_DocumentTool
+
+from shapr.converters.brep import document
+from shapr.converters.mesh.model import Part
+from shapr.converters.shaprfile import container, history, meshes, solids, xb
+from shapr.converters.shaprfile.container import Workspace
+from shapr.converters.shaprfile.metadata import Body, Labels, Rgba
+from shapr.errors import Refused
+
+SKETCH = "MaterializeSketchPlane"
+NAMED = 5  # bodies that an error names, at most
+
+
+@dataclass
+class Project:
+    """`meshes` are in millimetres. `about` goes into the report; `losses` says what is not here, and why."""
+
+    document: TDocStd_Document
+    meshes: list[Part] = field(default_factory=list)
+    about: dict[str, Any] = field(default_factory=dict)
+    losses: list[str] = field(default_factory=list)
+
+
+def read(path: Path, scratch: Path, hidden: bool, partial: bool, reach: Callable[[float], None]) -> Project:
+    """The living bodies, the hidden ones too if asked for.
+
+    `unsupported_geometry` names bodies that cannot be converted; with `partial` they are losses, if one is left.
+    """
+    with container.opened(path, scratch) as workspace:
+        replayed = history.replay(workspace)
+        labels = Labels(workspace, replayed)
+        bodies = [labels.body(partition, at) for at, partition in enumerate(replayed.alive, 1)]
+        blocks = dict(workspace.rows(workspace.blocks, "PartitionID", "Block"))
+        project = Project(document.new(), about=_about(workspace, replayed))
+        folders: dict[str, TDF_Label] = {}
+        failed: list[tuple[Body, str]] = []
+        told = []
+        for at, body in enumerate(bodies):
+            reach(at / len(bodies))
+            kind = "hidden"
+            if not body.hidden or hidden:
+                try:
+                    kind = _add(project, body, blocks.get(body.partition), scratch, folders)
+                except Refused as refused:
+                    kind = "not converted"
+                    failed.append((body, refused.detail))
+            if kind != "construction":
+                told.append({"name": body.name, "folder": body.folder, "visible": not body.hidden, "kind": kind})
+    project.about["bodies"] = told
+    XCAFDoc_DocumentTool.ShapeTool_s(project.document.Main()).UpdateAssemblies()
+    if replayed.skipped:
+        project.losses.append("suppressed features of the history were left out")
+    return _whole(project, failed, partial)
+
+
+def _whole(project: Project, failed: list[tuple[Body, str]], partial: bool) -> Project:
+    """All, or what could be converted if that was asked for; never nothing."""
+    reasons = [f"{body.name}: {why}" for body, why in failed]
+    if failed and not partial:
+        more = f" and {len(reasons) - NAMED} more" if len(reasons) > NAMED else ""
+        raise Refused("unsupported_geometry", f"{'; '.join(reasons[:NAMED])}{more}")
+    if not project.meshes and not document.roots(project.document):
+        if reasons:
+            raise Refused("unsupported_geometry", "; ".join(reasons[:NAMED]))
+        hidden = any(not body["visible"] for body in project.about["bodies"])
+        why = "every body is hidden: ask for include_hidden" if hidden else "the project has no body"
+        raise Refused("no_geometry", why)
+    project.losses += [f"{reason} (left out)" for reason in reasons]
+    return project
+
+
+def _add(project: Project, body: Body, block: Any, scratch: Path, folders: dict[str, TDF_Label]) -> str:
+    """Put one body where it belongs; gives its kind."""
+    if not isinstance(block, bytes) or not block:
+        raise Refused("unsupported_geometry", "its geometry is not in the file")
+    file = xb.parse(block)
+    if body.construction:
+        return "construction"
+    if (mesh := meshes.part(file, body.name)) is not None:
+        colour = None
+        if body.colour:
+            red, green, blue, alpha = (value / 255 for value in body.colour)
+            colour = red, green, blue, alpha
+        project.meshes.append(replace(mesh, colour=colour))
+        return "mesh"
+    converted = solids.converted(file, scratch)
+    _label(project.document, body, converted, folders)
+    return "solid" if converted.solid else "sheet"
+
+
+def _label(model: TDocStd_Document, body: Body, converted: solids.Body, folders: dict[str, TDF_Label]) -> None:
+    shapes, colours = (
+        XCAFDoc_DocumentTool.ShapeTool_s(model.Main()),
+        XCAFDoc_DocumentTool.ColorTool_s(model.Main()),
+    )
+    label = shapes.AddShape(converted.shape, False)
+    _named(label, body.name)
+    if body.colour:
+        colours.SetColor(label, _colour(body.colour), XCAFDoc_ColorType.XCAFDoc_ColorSurf)
+    for id, colour in body.faces.items():
+        if (face := converted.faces.get(id)) is not None:
+            painted = shapes.AddSubShape(label, face)
+            colours.SetColor(painted, _colour(colour), XCAFDoc_ColorType.XCAFDoc_ColorSurf)
+    if body.folder:
+        if body.folder not in folders:
+            folders[body.folder] = shapes.NewShape()
+            _named(folders[body.folder], body.folder)
+        _named(shapes.AddComponent(folders[body.folder], label, TopLoc_Location()), body.name)
+
+
+def _named(label: TDF_Label, name: str) -> None:
+    TDataStd_Name.Set_s(label, TCollection_ExtendedString(name, True))
+
+
+def _colour(rgba: Rgba) -> Quantity_ColorRGBA:
+    red, green, blue, alpha = (value / 255 for value in rgba)
+    return Quantity_ColorRGBA(Quantity_Color(red, green, blue, Quantity_TypeOfColor.Quantity_TOC_sRGB), alpha)
+
+
+def _about(workspace: Workspace, replayed: history.Replay) -> dict[str, Any]:
+    said = workspace.settings
+    operations = list(replayed.features.values())
+    return {
+        "schema": workspace.schema,
+        "parasolid": said.get("Latest_ParasolidVersion") or said.get("Create_ParasolidVersion"),
+        "created": said.get("Create_Date"),
+        "saved": said.get("Latest_Date") or said.get("Persistence_SaveTimestamp"),
+        "operations": len(operations),
+        "sketches": operations.count(SKETCH),
+        "layout": "new (best effort)" if workspace.newer else "old",
+    }

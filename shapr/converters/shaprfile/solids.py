@@ -1,0 +1,123 @@
+"""One body from Parasolid to the kernel, and checked before it counts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from OCP.BRep import BRep_Tool
+from OCP.BRepCheck import BRepCheck_Analyzer
+from OCP.BRepGProp import BRepGProp
+from OCP.GProp import GProp_GProps
+from OCP.IFSelect import IFSelect_ReturnStatus
+from OCP.ShapeAnalysis import ShapeAnalysis_ShapeTolerance
+from OCP.STEPControl import STEPControl_Reader
+from OCP.TopAbs import TopAbs_ShapeEnum
+from OCP.TopoDS import TopoDS_Face, TopoDS_Shape
+
+from shapr.converters.brep import document
+from shapr.converters.shaprfile.part21 import Part21
+from shapr.converters.shaprfile.topology import BodyWriter
+from shapr.converters.shaprfile.xb import File, Node
+from shapr.errors import Refused
+
+SHELLS = 6  # of a region that are tried as the outer one
+# What wrong nodes, pointers and numbers lead to; a `StopIteration` is an edge without fins.
+DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, StopIteration, RecursionError)
+LOOSE = 0.1  # mm: a tolerance beyond it means that edges and faces do not meet
+
+
+@dataclass(frozen=True)
+class Body:
+    """A shape of the kernel; `faces` by Parasolid's node id."""
+
+    shape: TopoDS_Shape
+    faces: dict[int, TopoDS_Face]
+    solid: bool
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the format leaves open: which shell of a region is around the others, and which way round a ring runs
+    whose curves are those of its fins."""
+
+    outer: int = 0
+    along_edge: bool = False
+
+
+def converted(file: File, scratch: Path) -> Body:
+    """The body of a file; `unsupported_geometry` when it does not become a sound shape, with the reason."""
+    bodies = list(file.of("BODY"))
+    if len(bodies) != 1:
+        raise Refused("unsupported_geometry", f"{len(bodies)} bodies in one partition")
+    first: Refused | None = None
+    for reading in _readings(file):
+        try:
+            return _built(file, bodies[0], reading, scratch)
+        except Refused as refused:
+            first = first or refused
+        except DAMAGE as damage:
+            raise Refused("corrupt_file", "its geometry contradicts itself") from damage
+        except Exception as failure:
+            if not type(failure).__module__.startswith("OCP"):  # its exceptions have no ancestor in common
+                raise
+            first = first or Refused("unsupported_geometry", f"the kernel gave up on it ({type(failure).__name__})")
+    raise first or Refused("unsupported_geometry", "the body cannot be read")
+
+
+def _readings(file: File) -> Iterator[Reading]:
+    yield Reading()
+    if any(edge.curve is None for edge in file.of("EDGE")):
+        yield Reading(along_edge=True)
+    shells = [region.shell for region in file.of("REGION") if region.type == "S"]
+    if any(file.nodes[shell].next for shell in shells if shell in file.nodes):
+        yield from (Reading(outer=at) for at in range(1, SHELLS))
+
+
+def _built(file: File, body: Node, reading: Reading, scratch: Path) -> Body:
+    part = Part21()
+    written = BodyWriter(file, part, reading.outer, reading.along_edge).write(body)
+    part.product("body", written.items, written.solid)
+    path = scratch / "body.step"
+    path.write_text(part.text(), encoding="ascii")
+    reader = STEPControl_Reader()
+    if reader.ReadFile(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone or not reader.TransferRoots():
+        raise Refused("unsupported_geometry", "the kernel cannot build the body")
+    shape = reader.OneShape()
+    if written.solid:
+        sound(shape, len(written.items))
+    elif not document.count(shape, TopAbs_ShapeEnum.TopAbs_FACE) or not BRepCheck_Analyzer(shape).IsValid():
+        raise Refused("unsupported_geometry", "the sheet came out broken")
+    faces = list(document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE))
+    if len(faces) < len(written.faces):
+        raise Refused(
+            "unsupported_geometry", f"{len(written.faces) - len(faces)} of {len(written.faces)} faces were lost"
+        )
+    # The kernel keeps the order in which a shell lists its faces. One that it split shifts them: then none is known.
+    known = zip(written.faces, faces, strict=True) if len(faces) == len(written.faces) else ()
+    return Body(shape, dict(known), written.solid)
+
+
+def sound(shape: TopoDS_Shape, solids: int) -> None:
+    """As many solids as there should be, valid, closed, of some volume, and with edges that meet."""
+    found = list(document.explore(shape, TopAbs_ShapeEnum.TopAbs_SOLID))
+    if len(found) != solids:
+        raise Refused("unsupported_geometry", f"{len(found)} of {solids} solids closed")
+    if not BRepCheck_Analyzer(shape).IsValid():
+        raise Refused("unsupported_geometry", "the solid came out invalid")
+    for solid in found:
+        if not volume(solid) > 0:
+            raise Refused("unsupported_geometry", "the solid came out inside out or without volume")
+        shells = sorted((volume(shell) for shell in document.explore(solid, TopAbs_ShapeEnum.TopAbs_SHELL)), key=abs)
+        if any(each > 0 for each in shells[:-1]):
+            raise Refused("unsupported_geometry", "a void of the solid came out full")
+        if not all(BRep_Tool.IsClosed_s(shell) for shell in document.explore(solid, TopAbs_ShapeEnum.TopAbs_SHELL)):
+            raise Refused("unsupported_geometry", "the solid is not closed")
+    worst = ShapeAnalysis_ShapeTolerance().Tolerance(shape, 1)
+    if worst > LOOSE:
+        raise Refused("unsupported_geometry", f"edges and faces are {worst:.2g} mm apart")
+
+
+def volume(shape: TopoDS_Shape) -> float:
+    mass = GProp_GProps()
+    BRepGProp.VolumeProperties_s(shape, mass)
+    return float(mass.Mass())

@@ -1,0 +1,284 @@
+"""A Parasolid body as STEP: regions, shells, faces, loops and edges. `part21.py` says why by way of STEP.
+
+Facts of the XT format: fins run around a face with the face on their left; a fin ends at its vertex; the shells of a
+region of kind `S` bound material, the first from outside; a face's back shell is behind its normal.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from OCP.Geom import (
+    Geom_BSplineCurve,
+    Geom_BSplineSurface,
+    Geom_Curve,
+    Geom_SphericalSurface,
+    Geom_SurfaceOfRevolution,
+    Geom_ToroidalSurface,
+)
+from OCP.gp import gp_Pnt
+
+from shapr.converters.shaprfile import curves, surfaces, traced
+from shapr.converters.shaprfile.curves import needed, xyz
+from shapr.converters.shaprfile.part21 import MM, Part21, logical
+from shapr.converters.shaprfile.xb import File, Node
+from shapr.errors import Refused
+
+SOLID, WIRE, SHEET, GENERAL = 1, 2, 3, 6  # BODY.body_type
+DOUBTS = {"CONE": 1, "OFFSET_SURF": 2, "BLENDED_EDGE": 3}  # surfaces whose parameters nobody has seen used
+CLOSED = (Geom_SphericalSurface, Geom_ToroidalSurface, Geom_BSplineSurface, Geom_SurfaceOfRevolution)
+SMOOTH = 0.99  # cosine between normals
+MOST = 1_000_000  # faces, loops, edges of a body: a chain that is longer is a ring
+
+
+@dataclass
+class Written:
+    """`items`: solids or surface models. `faces`: the STEP face of each face by its node id."""
+
+    items: list[str] = field(default_factory=list)
+    faces: dict[int, str] = field(default_factory=dict)
+    solid: bool = True
+
+
+class BodyWriter:
+    """Writes one body of a file into a STEP text.
+
+    `outer`: which shell of a region is around the others. `along_edge`: curves of fins run as the edge does.
+    """
+
+    def __init__(self, file: File, part: Part21, outer: int = 0, along_edge: bool = False) -> None:
+        self.file = file
+        self.part = part
+        self.outer = outer
+        self.along_edge = along_edge
+        self.made = Written()
+        self._vertices: dict[int, tuple[str, gp_Pnt]] = {}
+        self._edges: dict[int, str] = {}
+        self._surfaces: dict[int, str] = {}
+
+    def write(self, body: Node) -> Written:
+        """`unsupported_geometry` for what cannot be said in STEP, with the reason."""
+        if body.body_type == WIRE:
+            raise Refused("unsupported_geometry", "a wire body has no faces")
+        regions = list(self._chain(body.region))
+        solid = [region for region in regions if region.type == "S"]
+        self.made.solid = bool(solid)
+        for region in solid:
+            self.made.items.append(self._solid(list(self._chain(region.shell))))
+        if solid and self._loose(regions):
+            raise Refused("unsupported_geometry", "the body has faces or edges beside its solids")
+        if not solid:
+            shells = [shell for region in regions for shell in self._chain(region.shell)]
+            faces = list({face.index: face for shell in shells for face in self._chain(shell.face)}.values())
+            if not faces:
+                raise Refused("unsupported_geometry", "the body has no faces")
+            shell = self.part.new(f"OPEN_SHELL('',({','.join(self._face(face, False) for face in faces)}))")
+            self.made.items.append(self.part.new(f"SHELL_BASED_SURFACE_MODEL('',({shell}))"))
+        return self.made
+
+    def _loose(self, regions: list[Node]) -> bool:
+        """Whether something has no material on either side: the solids of a body would be only a part of it."""
+        for shell in (shell for region in regions for shell in self._chain(region.shell)):
+            if shell.edge or shell.vertex:
+                return True
+            faces = [*self._chain(shell.face), *self._chain(shell.front_face, "next_front")]
+            if any(face.node_id not in self.made.faces for face in faces):
+                return True
+        return False
+
+    def _solid(self, shells: list[Node]) -> str:
+        if not shells:
+            raise Refused("corrupt_file", "a solid has no shell")
+        shells.insert(0, shells.pop(self.outer % len(shells)))
+        outer, *inner = [self._shell(shell) for shell in shells]
+        if not inner:
+            return self.part.new(f"MANIFOLD_SOLID_BREP('',{outer})")
+        voids = ",".join(self.part.new(f"ORIENTED_CLOSED_SHELL('',*,{shell},.T.)") for shell in inner)
+        return self.part.new(f"BREP_WITH_VOIDS('',{outer},({voids}))")
+
+    def _shell(self, shell: Node) -> str:
+        """Faces with the material behind them as they are, those with the material before them turned over."""
+        faces = [self._face(face, False) for face in self._chain(shell.face)]
+        faces += [self._face(face, True) for face in self._chain(shell.front_face, "next_front")]
+        if not faces:
+            raise Refused("unsupported_geometry", "a shell has no faces")
+        return self.part.new(f"CLOSED_SHELL('',({','.join(faces)}))")
+
+    def _face(self, face: Node, turned: bool) -> str:
+        surface = needed(self.file, face.surface, "a face has no surface")
+        if surface.index not in self._surfaces:
+            self._surfaces[surface.index] = surfaces.written(self.part, surfaces.geometry(self.file, surface))
+        along = self._looks_along(face, surface)
+        bounds = []
+        for loop in self._chain(face.loop):
+            edges = self._loop(loop)
+            if edges:
+                ring = self.part.new(f"EDGE_LOOP('',({','.join(edges)}))")
+                bounds.append(self.part.new(f"FACE_BOUND('',{ring},{logical(not turned)})"))
+        if not bounds:
+            bounds.append(self._unbounded(surface))
+        bounded = f"({','.join(bounds)}),{self._surfaces[surface.index]},{logical(along != turned)}"
+        self.made.faces[face.node_id] = written = self.part.new(f"ADVANCED_FACE('',{bounded})")
+        return written
+
+    def _looks_along(self, face: Node, surface: Node) -> bool:
+        """Whether a face looks the way the kernel's surface does."""
+        if surface.kind == "BLENDED_EDGE":
+            for loop in self._chain(face.loop):
+                for fin in self._ring(loop):
+                    smooth = self._continues(fin, surface)
+                    if smooth is not None:
+                        return smooth
+        return bool((face.sense == surface.sense) != surfaces.inverted(self.file, surface))
+
+    def _continues(self, fin: Node, blend: Node) -> bool | None:
+        """A blend runs on smoothly: whether the next face says that this one looks away from the spine, if it does."""
+        other = self.file.nodes.get(fin.other or 0)
+        loop = self.file.nodes.get(other.loop or 0) if other is not None else None
+        face = self.file.nodes.get(loop.face or 0) if loop is not None else None
+        next = self.file.nodes.get(face.surface or 0) if face is not None else None
+        vertex = self.file.nodes.get(fin.vertex or 0)
+        if face is None or next is None or vertex is None or next.kind == "BLENDED_EDGE":
+            return None
+        at = traced.metres(needed(self.file, vertex.point, "a vertex has no point").pvec)
+        _, away = traced.touching(traced.analysed(surfaces.geometry(self.file, blend)), at)
+        _, out = traced.touching(traced.analysed(surfaces.geometry(self.file, next)), at)
+        same = float(away @ out) * (1 if self._looks_along(face, next) else -1)
+        return same > 0 if abs(same) > SMOOTH else None
+
+    def _unbounded(self, surface: Node) -> str:
+        """A whole sphere, torus or the like: STEP wants a vertex somewhere on it."""
+        made = surfaces.geometry(self.file, surface)
+        if not isinstance(made, CLOSED):
+            raise Refused("unsupported_geometry", "a face without an edge is not converted")
+        bounds = made.Bounds()
+        at = made.Value(bounds[0], bounds[2])
+        vertex = self.part.new(f"VERTEX_POINT('',{self.part.point(xyz(at))})")
+        return self.part.new(f"FACE_BOUND('',{self.part.new(f'VERTEX_LOOP({curves.quoted()},{vertex})')},.T.)")
+
+    def _loop(self, loop: Node) -> list[str]:
+        found = []
+        for fin in self._ring(loop):
+            if fin.edge is not None:  # else it is a vertex alone
+                edge = self._edge(needed(self.file, fin.edge, "a fin has no edge"))
+                found.append(self.part.new(f"ORIENTED_EDGE('',*,*,{edge},{logical(fin.sense == '+')})"))
+        return found
+
+    def _ring(self, loop: Node) -> Iterator[Node]:
+        """The fins of a loop, in the order in which it runs."""
+        fin = first = needed(self.file, loop.fin, "a loop has no fin")
+        for _ in range(MOST):
+            yield fin
+            fin = needed(self.file, fin.forward, "a loop is not closed") if fin.forward else first
+            if fin is first:
+                return
+        raise Refused("corrupt_file", "a loop does not end")
+
+    def _edge(self, edge: Node) -> str:
+        if edge.index not in self._edges:
+            self._edges[edge.index] = self._edge_curve(edge)
+        return self._edges[edge.index]
+
+    def _edge_curve(self, edge: Node) -> str:
+        curve, along = self._carrier(edge)
+        start, end = self._ends(edge, curve)
+        if edge.curve is None and start[1].Distance(end[1]) > 0:
+            along = _runs_from(curve, start[1], end[1])
+        if isinstance(curve, Geom_BSplineCurve):
+            curve = curves.between(curve, *((start[1], end[1]) if along else (end[1], start[1])))
+        written = curves.written(self.part, curve)
+        return self.part.new(f"EDGE_CURVE('',{start[0]},{end[0]},{written},{logical(along)})")
+
+    def _carrier(self, edge: Node) -> tuple[Geom_Curve, bool]:
+        """The edge's curve, and whether the edge runs along it."""
+        curve, fin = self.file.nodes.get(edge.curve or 0), None
+        if curve is None:  # a tolerant edge: its fins have the curves, each on its face's surface
+            fins = [fin for fin in self._fins(edge) if fin.curve is not None]
+            fin = min(fins, key=self._doubt, default=None)
+            curve = needed(self.file, fin.curve if fin else None, "an edge has no curve")
+        basis, along = self._basis(curve)
+        if basis.kind in ("INTERSECTION", "SP_CURVE"):
+            made: Geom_Curve = traced.geometry(self.file, basis, self._meets(edge, fin))
+        else:
+            made = curves.geometry(self.file, basis)
+        if fin is not None and not self.along_edge:  # the curve of a fin runs as the fin does
+            along = along == (fin.sense == "+")
+        return made, along
+
+    def _basis(self, curve: Node) -> tuple[Node, bool]:
+        """What a curve lies on, and whether it runs along it."""
+        along, basis = curve.sense == "+", curve
+        for _ in range(surfaces.DEEPEST):
+            if basis.kind != "TRIMMED_CURVE":
+                return basis, along
+            if basis.parm_1 is None or basis.parm_2 is None:
+                raise Refused("corrupt_file", "a trimmed curve has no ends")
+            along = (basis.sense == "+") == (basis.parm_1 <= basis.parm_2)
+            basis = needed(self.file, basis.basis_curve, "a trimmed curve has no basis")
+        raise Refused("corrupt_file", "a curve is trimmed by itself")
+
+    def _doubt(self, fin: Node) -> int:
+        """How little is known of the parameters that a fin's curve is given in."""
+        basis, _ = self._basis(needed(self.file, fin.curve, "a fin has no curve"))
+        carrier = self.file.nodes.get(basis.fields.get("surface") or 0) if basis.kind == "SP_CURVE" else None
+        return 0 if carrier is None else DOUBTS.get(carrier.kind, 0)
+
+    def _meets(self, edge: Node, fin: Node | None) -> Callable[[traced.Points], float] | None:
+        """How far a point is from the other face of an edge."""
+        for other in self._fins(edge):
+            loop = self.file.nodes.get(other.loop or 0)
+            face = self.file.nodes.get(loop.face or 0) if loop is not None else None
+            if other is not fin and face is not None and face.surface:
+                found = self.file.nodes.get(face.surface)
+                if found is not None:
+                    return traced.apart(surfaces.geometry(self.file, found))
+        return None
+
+    def _ends(self, edge: Node, curve: Geom_Curve) -> tuple[tuple[str, gp_Pnt], tuple[str, gp_Pnt]]:
+        """Start and end vertex. A ring has none: one is put where its curve begins."""
+        fins = self._fins(edge)
+        start = next((fin.vertex for fin in fins if fin.sense == "-"), None)
+        end = next((fin.vertex for fin in fins if fin.sense == "+"), None)
+        if end is None and start is None:
+            at = curve.Value(curve.FirstParameter())
+            made = self.part.new(f"VERTEX_POINT('',{self.part.point(xyz(at))})"), at
+            return made, made
+        if start is None:  # an edge of one face only
+            ahead = next(fin for fin in fins if fin.sense == "+")
+            start = needed(self.file, ahead.backward, "a loop is not closed").vertex
+        if end is None:
+            ahead = next(fin for fin in fins if fin.sense == "-")
+            end = needed(self.file, ahead.backward, "a loop is not closed").vertex
+        return self._vertex(start), self._vertex(end)
+
+    def _fins(self, edge: Node) -> list[Node]:
+        """All around the edge."""
+        first = needed(self.file, edge.fin, "an edge has no fin")
+        found, fin = [first], self.file.nodes.get(first.other or 0)
+        while fin is not None and fin is not first and len(found) < MOST:
+            found.append(fin)
+            fin = self.file.nodes.get(fin.other or 0)
+        return found
+
+    def _vertex(self, index: int | None) -> tuple[str, gp_Pnt]:
+        vertex = needed(self.file, index, "an edge ends in no vertex")
+        if vertex.index not in self._vertices:
+            at = needed(self.file, vertex.point, "a vertex has no point").pvec
+            made = self.part.new(f"VERTEX_POINT('',{self.part.point([MM * value for value in at])})")
+            self._vertices[vertex.index] = made, curves.point(at)
+        return self._vertices[vertex.index]
+
+    def _chain(self, index: int | None, link: str = "next") -> Iterator[Node]:
+        """Nodes that follow each other; `corrupt_file` for a chain that runs in a ring."""
+        seen = 0
+        while index:
+            node = needed(self.file, index, "a list of the geometry of a body is broken")
+            yield node
+            index, seen = node.fields.get(link), seen + 1
+            if seen > MOST:
+                raise Refused("corrupt_file", "a list of the geometry of a body has no end")
+
+
+def _runs_from(curve: Geom_Curve, start: gp_Pnt, end: gp_Pnt) -> bool:
+    """Whether a curve runs from the one to the other, by its own ends."""
+    first, last = curve.Value(curve.FirstParameter()), curve.Value(curve.LastParameter())
+    return bool(first.Distance(start) + last.Distance(end) <= first.Distance(end) + last.Distance(start))

@@ -1,0 +1,282 @@
+"""A shape of the kernel as a Parasolid body, by the definitions of the XT format.
+
+Faces look out of the material; their fins have the face on their left and end at their vertex; material is in the
+regions of kind `S`, whose shells lie behind (`shell`) or before (`front_shell`) faces. There are no seams: a whole
+cylinder has two loops, a whole sphere none, and a ring need not have a vertex.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from OCP.BRep import BRep_Tool
+from OCP.BRepClass3d import BRepClass3d
+from OCP.TopAbs import TopAbs_Orientation, TopAbs_ShapeEnum
+from OCP.TopExp import TopExp
+from OCP.TopoDS import TopoDS, TopoDS_Iterator, TopoDS_Shape
+
+from shapr.converters.brep.document import explore
+from tests.converters.shaprkit import geometry
+from tests.converters.shaprkit.geometry import MM, xyz
+from tests.converters.shaprkit.nodes import PARTITION, Nodes
+
+SOLID, WIRE, SHEET, GENERAL = 1, 2, 3, 6
+REVERSED = TopAbs_Orientation.TopAbs_REVERSED
+
+
+@dataclass
+class Style:
+    """How a body is written, where the format leaves a choice."""
+
+    surface_sense: str = "+"  # `-`: surfaces look the other way, and faces know it
+    curve_sense: str = "+"  # `-`: edges run against their curves
+    trimmed: str = ""  # `+` or `-`: edges with vertices have trimmed curves, on a basis of that sense
+    ring_vertices: bool = True  # else rings have none
+    edges: str = ""  # `intersection`, `tolerant`: what edges are given by
+    surfaces: str = ""  # `blend`: cylinders and tori are rolling balls
+    dummy_fins: bool = True  # edges of one face have a second fin without a loop
+    title: str = PARTITION
+    world: bool = True
+
+
+@dataclass
+class Built:
+    nodes: Nodes
+    style: Style
+    vertices: dict[int, int] = field(default_factory=dict)
+    edges: dict[int, int] = field(default_factory=dict)
+    fins: dict[int, list[int]] = field(default_factory=dict)  # by edge
+    kernels: dict[int, Any] = field(default_factory=dict)  # the kernel's surface by face
+    faces: list[int] = field(default_factory=list)
+    ids: int = 10
+
+    def id(self) -> int:
+        self.ids += 1
+        return self.ids
+
+
+def body(shape: TopoDS_Shape, style: Style | None = None) -> bytes:
+    """The transmit file of one body: of all solids of a shape, else of its faces, else of its edges."""
+    return build(shape, style or Style()).data((style or Style()).title)
+
+
+def build(shape: TopoDS_Shape, style: Style) -> Nodes:
+    nodes = Nodes()
+    world = nodes.add("WORLD", alive=True, highest_id=5000, current_id=17) if style.world else None
+    body = nodes.add("BODY", res_size=1000.0, res_linear=1e-8, state=1, nom_geom_state=1, owner=world)
+    if world:
+        nodes.set(world, body=body)
+    built = Built(nodes, style)
+    outside = nodes.add("REGION", node_id=built.id(), body=body, type="V")
+    regions = [outside]
+    air = nodes.add("SHELL", node_id=built.id(), region=outside)
+    solids = list(explore(shape, TopAbs_ShapeEnum.TopAbs_SOLID))
+    if solids:
+        kind = SOLID
+        regions += _solids(built, body, solids, outside, air)
+    elif faces := list(explore(shape, TopAbs_ShapeEnum.TopAbs_FACE)):
+        kind = SHEET
+        made = [_face(built, face, back=air, front=air) for face in faces]
+        nodes.set(outside, shell=air)
+        nodes.set(air, body=body, face=nodes.chain(made), front_face=nodes.chain(made, "previous_front", "next_front"))
+    else:
+        kind = WIRE
+        _wires(built, shape)
+        nodes.set(outside, shell=air)
+        nodes.set(air, body=body, edge=nodes.chain(list(built.edges.values())))
+    nodes.chain(regions)
+    _finish(built)
+    edges, vertices = list(built.edges.values()), list(built.vertices.values())
+    for index in (*edges, *vertices):
+        nodes.set(index, owner=body)
+    nodes.set(body, region=outside, body_type=kind, edge=nodes.chain(edges), vertex=nodes.chain(vertices))
+    nodes.set(body, highest_node_id=built.ids)
+    return nodes
+
+
+def _solids(built: Built, body: int, solids: list[TopoDS_Shape], outside: int, air: int) -> list[int]:
+    """The regions of material, and the voids inside them."""
+    nodes, regions, outer_faces = built.nodes, [], []
+    for solid in solids:
+        region = nodes.add("REGION", node_id=built.id(), body=body, type="S")
+        outer = BRepClass3d.OuterShell_s(TopoDS.Solid(solid))
+        shells, found = [], list(explore(solid, TopAbs_ShapeEnum.TopAbs_SHELL))
+        found.sort(key=lambda each: not each.IsSame(outer))
+        for at, each in enumerate(found):
+            shell = nodes.add("SHELL", node_id=built.id(), body=body, region=region)
+            front, void = air, None
+            if at:
+                void = nodes.add("REGION", node_id=built.id(), body=body, type="V")
+                front = nodes.add("SHELL", node_id=built.id(), region=void)
+                nodes.set(void, shell=front)
+            faces = [
+                _face(built, face, back=shell, front=front) for face in explore(each, TopAbs_ShapeEnum.TopAbs_FACE)
+            ]
+            nodes.set(shell, face=nodes.chain(faces))
+            if void:
+                nodes.set(front, front_face=nodes.chain(faces, "previous_front", "next_front"))
+                regions.append(void)
+            else:
+                outer_faces += faces
+            shells.append(shell)
+        nodes.set(region, shell=nodes.chain(shells, previous=""))
+        if not nodes.get(body).get("shell"):
+            nodes.set(body, shell=shells[0])
+        regions.append(region)
+    nodes.set(air, front_face=nodes.chain(outer_faces, "previous_front", "next_front"))
+    nodes.set(outside, shell=air)
+    return regions
+
+
+def _face(built: Built, face: Any, back: int, front: int) -> int:
+    face = TopoDS.Face(face)
+    nodes, kernel = built.nodes, BRep_Tool.Surface_s(face)
+    looks_out = (face.Orientation() != REVERSED) != geometry.opposite(kernel)
+    sense = built.style.surface_sense
+    surface = _surface(built, face, kernel, sense)
+    made = nodes.add(
+        "FACE",
+        node_id=built.id(),
+        surface=surface,
+        sense=sense if looks_out else {"+": "-", "-": "+"}[sense],
+        shell=back,
+        front_shell=front,
+    )
+    nodes.set(surface, owner=made, node_id=built.id())
+    built.faces.append(made)
+    built.kernels[made] = kernel
+    loops = [_loop(built, made, face, surface, ring) for ring in rings(face)]
+    nodes.set(made, loop=nodes.chain(loops, previous=""))
+    return made
+
+
+def _surface(built: Built, face: Any, kernel: Any, sense: str) -> int:
+    from tests.converters.shaprkit import blends
+
+    if built.style.surfaces == "blend" and blends.rolls(kernel):
+        return blends.surface(built.nodes, face, kernel, sense)
+    return geometry.surface(built.nodes, kernel, sense, below=built.style.surface_sense)
+
+
+def rings(face: Any) -> list[list[Any]]:
+    """The loops of a face, in the order in which they are run: without seams, so a wire may fall into several."""
+    found = []
+    for wire in explore(face, TopAbs_ShapeEnum.TopAbs_WIRE):
+        edges, each = [], TopoDS_Iterator(wire)
+        while each.More():
+            edge = TopoDS.Edge(each.Value())
+            seam = any(edge.IsSame(other) and edge.Orientation() != other.Orientation() for other in wire_edges(wire))
+            if not seam and not BRep_Tool.Degenerated_s(edge):
+                edges.append(edge)
+            each.Next()
+        while edges:
+            ring = [edges.pop(0)]
+            while not ends(ring[-1])[1].IsSame(ends(ring[0])[0]):
+                at = next(i for i, e in enumerate(edges) if ends(e)[0].IsSame(ends(ring[-1])[1]))
+                ring.append(edges.pop(at))
+            found.append(ring)
+    return found
+
+
+def wire_edges(wire: Any) -> list[Any]:
+    return [TopoDS.Edge(each) for each in explore(wire, TopAbs_ShapeEnum.TopAbs_EDGE)]
+
+
+def ends(edge: Any) -> tuple[Any, Any]:
+    """First and last vertex as the edge is run."""
+    return TopExp.FirstVertex_s(edge, True), TopExp.LastVertex_s(edge, True)
+
+
+def _loop(built: Built, face: int, kernel_face: Any, surface: int, ring: list[Any]) -> int:
+    nodes = built.nodes
+    loop = nodes.add("LOOP", node_id=built.id(), face=face)
+    fins = []
+    for edge in ring:
+        made = _edge(built, edge)
+        runs = edge.Orientation() != REVERSED
+        fin = nodes.add("FIN", loop=loop, edge=made, sense="+" if runs else "-")
+        if built.style.edges == "tolerant":
+            from tests.converters.shaprkit import traced
+
+            nodes.set(fin, curve=traced.on_surface(nodes, edge, kernel_face, surface))
+        last = ends(edge)[1]
+        if not _ring_without_vertex(built, edge):
+            nodes.set(fin, vertex=_vertex(built, last))
+        built.fins[made].append(fin)
+        fins.append(fin)
+    for before, after in zip(fins, [*fins[1:], fins[0]], strict=True):
+        nodes.set(before, forward=after)
+        nodes.set(after, backward=before)
+    nodes.set(loop, fin=fins[0])
+    return loop
+
+
+def _ring_without_vertex(built: Built, edge: Any) -> bool:
+    first, last = ends(edge)
+    return not built.style.ring_vertices and bool(first.IsSame(last))
+
+
+def _edge(built: Built, edge: Any) -> int:
+    key = hash(edge)
+    if key not in built.edges:
+        made = built.edges[key] = built.nodes.add("EDGE", node_id=built.id())
+        built.fins[made] = []
+        forward = TopoDS.Edge(edge.Oriented(TopAbs_Orientation.TopAbs_FORWARD))
+        if built.style.edges == "tolerant":
+            built.nodes.set(made, tolerance=1e-6)
+        else:
+            from tests.converters.shaprkit import edges
+
+            ring = _ring_without_vertex(built, edge)
+            curve = edges.curve(built.nodes, forward, built.style, ring)
+            built.nodes.set(made, curve=curve)
+            built.nodes.set(curve, owner=made, node_id=built.id())
+        built.nodes.get(made)["kernel"] = forward
+    return built.edges[key]
+
+
+def _vertex(built: Built, vertex: Any) -> int:
+    key = hash(vertex)
+    if key not in built.vertices:
+        at = built.nodes.add("POINT", node_id=built.id(), pvec=xyz(BRep_Tool.Pnt_s(TopoDS.Vertex(vertex)), MM))
+        built.vertices[key] = built.nodes.add("VERTEX", node_id=built.id(), point=at)
+        built.nodes.set(at, owner=built.vertices[key])
+    return built.vertices[key]
+
+
+def _wires(built: Built, shape: TopoDS_Shape) -> None:
+    """Edges without faces: both fins have no loop."""
+    for each in explore(shape, TopAbs_ShapeEnum.TopAbs_EDGE):
+        edge = TopoDS.Edge(each.Oriented(TopAbs_Orientation.TopAbs_FORWARD))
+        made = _edge(built, edge)
+        for sense, vertex in zip("-+", ends(edge), strict=True):
+            fin = built.nodes.add("FIN", edge=made, sense=sense)
+            if not _ring_without_vertex(built, edge):
+                built.nodes.set(fin, vertex=_vertex(built, vertex))
+            built.fins[made].append(fin)
+
+
+def _finish(built: Built) -> None:
+    """Fins around their edges and vertices; intersection curves, once it is known which faces meet."""
+    nodes = built.nodes
+    at_vertex: dict[int, list[int]] = {}
+    for edge, fins in built.fins.items():
+        kernel = nodes.get(edge).pop("kernel")
+        if len(fins) == 1 and built.style.dummy_fins:
+            sense = {"+": "-", "-": "+"}[nodes.get(fins[0])["sense"]]
+            start = ends(kernel)[0 if sense == "-" else 1]
+            fins.append(nodes.add("FIN", edge=edge, sense=sense))
+            if not _ring_without_vertex(built, kernel):
+                nodes.set(fins[-1], vertex=_vertex(built, start))
+        if len(fins) > 1:
+            for before, after in zip(fins, [*fins[1:], fins[0]], strict=True):
+                nodes.set(before, other=after)
+        nodes.set(edge, fin=fins[0])
+        if built.style.edges == "intersection":
+            from tests.converters.shaprkit import traced
+
+            traced.replace(built, edge, kernel, fins)
+        for fin in fins:
+            if vertex := nodes.get(fin).get("vertex"):
+                at_vertex.setdefault(vertex, []).append(fin)
+    for vertex, fins in at_vertex.items():
+        nodes.set(vertex, fin=nodes.chain(fins, "", "next_at_vertex"))
