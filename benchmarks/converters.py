@@ -5,9 +5,9 @@
 `--solids` adds a STEP file of so many brackets, 60 kB each.
 
 Ours: from the job handed to the worker's Converter until its output is complete in the scratch dir, with the zygote,
-the fence, the preflight; CPU is the child's until then, and all that the worker and the zygote spend on the job. The report,
-which opens the output again, comes after it: what all of the job takes is in a column of its own. The others: whole
-processes. CPU is user and system with children, memory the peak of the largest process as the system counts it
+the fence, the preflight; CPU is the child's until then, and all that the worker and the zygote spend on the job. The
+report, which opens the output again, comes after it: what all of the job takes is in a column of its own. The others:
+whole processes. CPU is user and system with children, memory the peak of the largest process as the system counts it
 (`ru_maxrss`). Runs are interleaved; medians are printed, and whether each bar holds.
 
 The others are looked for, and reported as missing where they are not: DRAWEXE and FreeCADCmd of Debian (`apt-get

@@ -34,8 +34,12 @@ NUMBER = struct.Struct("i")
 DESCRIPTOR = struct.Struct("i")
 ORDER = 8192  # bytes of the longest order: a path, and a few numbers
 
-# Loaded by our modules only when a job asks for them. lib3mf has no wheel for arm64.
-LATE = ("DracoPy", "PIL.Image", "PIL.PngImagePlugin", "lib3mf", "meshopt", "numpy", "sqlite3")
+# Loaded only when a job asks for them, by our modules, by numpy (masked arrays: 60 ms, for want of a compiled file), by
+# PIL when it saves, by zipfile. lib3mf has no wheel for arm64.
+LATE = (
+    *("DracoPy", "lib3mf", "meshopt", "numpy.ma", "sqlite3", "encodings.ascii", "encodings.cp437"),
+    *(f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Png", "Ppm")),
+)
 PACKAGES = ("brep", "mesh", "shaprfile")
 
 
@@ -71,7 +75,7 @@ def load() -> None:
 
     for table in (STEPCAFControl_Reader, STEPCAFControl_Writer, IGESCAFControl_Reader, IGESCAFControl_Writer):
         table()
-    importlib.import_module("shapr.converters.rehearsal").rehearse()
+    importlib.import_module("shapr.converters.brep.rehearsal").rehearse()
     gc.collect()
     gc.freeze()  # what is here now is garbage in no child: looking through it would only copy its pages
     gc.disable()
