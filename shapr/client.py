@@ -106,6 +106,7 @@ class Client:
         options: Mapping[str, Any] | None = None,
         priority: int | None = None,
         reuse: bool | None = None,
+        preview: bool | None = None,
         batch: str | None = None,
         idempotency_key: str | None = None,
         sent: Told | None = None,
@@ -116,7 +117,7 @@ class Client:
         `name` is what the service calls it; its extension says the format. Without an `idempotency_key`, a lost
         answer is not asked for again, because that could convert twice.
         """
-        given = {"options": options or None, "priority": priority, "reuse": reuse, "batch": batch}
+        given = {"options": options or None, "priority": priority, "reuse": reuse, "preview": preview, "batch": batch}
         told = {key: value for key, value in given.items() if value is not None}
         fields: dict[str, Any] = {k: v if isinstance(v, str) else json.dumps(v) for k, v in told.items()}
         fields["outputs"] = [*outputs]

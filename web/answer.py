@@ -52,14 +52,14 @@ class OutputAnswer(Answer):
 
 
 class Links(Answer):
-    """`report`, `thumbnail` and `preview` are null until, and unless, there is one."""
+    """`report`, `thumbnail` and `preview` are named once, and if, there is one."""
 
     self: str
     outputs: dict[str, str]
     source: str
-    report: str | None
-    thumbnail: str | None
-    preview: str | None
+    report: str | None = None
+    thumbnail: str | None = None
+    preview: str | None = None
 
 
 class ConversionAnswer(Answer):
@@ -144,12 +144,11 @@ def answer(conversion: Conversion, told: int, base: str) -> dict[str, Any]:
     }
 
 
-def extras(conversion: Conversion, here: str) -> dict[str, str | None]:
-    """Where the report and the pictures are."""
+def extras(conversion: Conversion, here: str) -> dict[str, str]:
+    """Where the report and the pictures are, once there are any."""
     pictures = conversion.pictures or Pictures()
     there = {"report": conversion.report, "thumbnail": pictures.thumbnail, "preview": pictures.preview}
-    shown = conversion.state.terminal
-    return {name: f"{here}/{name}" if shown and what is not None else None for name, what in there.items()}
+    return {name: f"{here}/{name}" for name, what in there.items() if what is not None and conversion.state.terminal}
 
 
 def workflow_of(conversion: Conversion) -> str:

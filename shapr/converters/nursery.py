@@ -1,11 +1,14 @@
 """The zygote: loads the kernel once, then forks a child for every job. `python -m shapr.converters.nursery WORKER`
 
-It opens no source and has one thread, so that a fork copies no lock that somebody holds. WORKER is the process id of
-its worker (`run/zygote.py`), who is at the other end of its stdin, a socket: the zygote says READY there, and gets
-orders. An order comes with two descriptors, the child's stderr and a socket of that job's own, on which the worker is
-told two numbers: the child's process id, or a negative errno; and the exit code, negative for a signal. A child that
-has ended stays a zombie until the worker closes that socket: while the worker may kill its group, the number is nobody
-else's.
+It opens no source and has one thread, so that a fork copies no lock that somebody holds. It knows of no child either:
+what it does for one must not move its heap, for the next child begins with that heap, and the kernel orders some
+entities by address. The same job gives the same bytes, whatever runs beside it.
+
+WORKER is the process id of its worker (`run/zygote.py`), who is at the other end of its stdin, a socket: the zygote
+says READY there, and does what it is told, a word at a time. An order comes with two descriptors, the child's stderr
+and its scratch dir, and is answered by the child's process id, or a negative errno. A query, about the child that the
+worker has seen to end, is answered by the exit code, negative for a signal. A dismissal has no answer: until then the
+child stays a zombie, and its number is nobody else's.
 """
 
 import contextlib
@@ -13,13 +16,10 @@ import gc
 import importlib
 import os
 import pkgutil
-import select
-import signal
 import socket
 import struct
 import sys
 import traceback
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -31,8 +31,11 @@ from shapr.converters.run.sandbox import Fence, Level, confine, empty_network, r
 
 READY = b"ready"
 NUMBER = struct.Struct("i")
-DESCRIPTOR = struct.Struct("i")
-ORDER = 8192  # bytes of the longest order: a path, and a few numbers
+WORD = struct.Struct("ci")
+ENDED, DISMISS = b"e", b"d"  # words about a child; any other message is an order
+DESCRIPTORS = struct.Struct("ii")
+HELD = 64  # more descriptors than a zygote ever has: three, its socket, and two of an order
+ORDER = 1024  # bytes of the longest order: a few numbers
 
 # Loaded only when a job asks for them, by our modules, by numpy (masked arrays: 60 ms, for want of a compiled file), by
 # PIL when it saves, by zipfile. lib3mf has no wheel for arm64.
@@ -44,20 +47,10 @@ PACKAGES = ("brep", "mesh", "shaprfile")
 
 
 class Order(BaseModel):
-    """One job: the scratch dir that holds it, and what it may use."""
+    """What one job may use. No path: its length would move the heap."""
 
-    scratch: Path
     limits: Limits
     level: Level
-
-
-@dataclass(slots=True)
-class Child:
-    pid: int
-    process: int  # a descriptor that is readable when it has ended: pidfd_open(2)
-    worker: int  # the job's socket
-    ended: bool = False
-    free: bool = False
 
 
 def load() -> None:
@@ -81,96 +74,72 @@ def load() -> None:
     gc.disable()
 
 
-class Nursery:
-    """Forks, tells and reaps, until the worker hangs up."""
+def serve(worker: socket.socket) -> None:
+    """Do what the worker says, until it hangs up."""
+    message = bytearray(ORDER)
+    worker.send(READY)
+    while listen(worker, message):
+        pass
 
-    def __init__(self, worker: socket.socket) -> None:
-        self.worker = worker
-        self.children: dict[int, Child] = {}  # by both descriptors
-        self.order = bytearray(ORDER)
-        self.poll = select.poll()
-        self.poll.register(worker, select.POLLIN)
 
-    def serve(self) -> None:
-        self.worker.send(READY)
-        while True:
-            for descriptor, _ in self.poll.poll():
-                if descriptor != self.worker.fileno():
-                    self.look(descriptor)
-                elif not self.take():
-                    return
-
-    def take(self) -> bool:
-        """Take an order; False when there will be none any more. It is for the child to read: what happens in this
-        process must not move its heap, for the next child begins with that, and the same job gives the same bytes."""
-        length, given, _, _ = self.worker.recvmsg_into([self.order], socket.CMSG_SPACE(2 * DESCRIPTOR.size))
-        if not length:
-            return False
-        stderr, worker = (DESCRIPTOR.unpack_from(given[0][2], at * DESCRIPTOR.size)[0] for at in range(2))
-        try:
-            self.bear(length, stderr, worker)
-        except OSError as error:  # no process to be had
-            tell(worker, -(error.errno or 1))
-            os.close(worker)
+def listen(worker: socket.socket, message: bytearray) -> bool:
+    """Do the next word; False when there will be none any more. Whatever it takes, it has given back when it ends."""
+    length, given, _, _ = worker.recvmsg_into([message], socket.CMSG_SPACE(DESCRIPTORS.size))
+    if not length:
+        return False
+    if given:
+        stderr, scratch = DESCRIPTORS.unpack(given[0][2])
+        tell(worker, bear(message, length, stderr, scratch))
         os.close(stderr)
+        os.close(scratch)
         return True
+    word, pid = WORD.unpack_from(message)
+    if word == ENDED:
+        tell(worker, ended(pid))
+    else:
+        os.waitpid(pid, os.WNOHANG)  # one that even a kill does not end would hold up all others: it is left
+    return True
 
-    def bear(self, length: int, stderr: int, worker: int) -> None:
-        me = os.getpid()
+
+def bear(message: bytearray, length: int, stderr: int, scratch: int) -> int:
+    me = os.getpid()
+    try:
         pid = os.fork()
-        if pid == 0:
-            become(bytes(self.order[:length]), stderr, me)
-        with contextlib.suppress(OSError):  # it has done so itself, or is dead already
-            os.setpgid(pid, pid)  # before the worker knows it, who kills groups
-        try:
-            process = os.pidfd_open(pid)
-        except OSError:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            raise
-        child = Child(pid, process, worker)
-        for descriptor in (child.process, child.worker):
-            self.children[descriptor] = child
-            self.poll.register(descriptor, select.POLLIN)
-        tell(worker, pid)
-
-    def look(self, descriptor: int) -> None:
-        """A child has ended, or its worker has let go of it. When both are true it is reaped."""
-        child = self.children.pop(descriptor)
-        self.poll.unregister(descriptor)
-        os.close(descriptor)  # from here on the number may be another child's
-        if child.ended or child.free:
-            os.waitpid(child.pid, 0)
-        elif descriptor == child.process:
-            child.ended = True
-            if ended := os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT):
-                tell(child.worker, ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
-        else:  # the worker gave it up
-            child.free = True
-            os.killpg(child.pid, signal.SIGKILL)
+    except OSError as error:  # no process to be had
+        return -(error.errno or 1)
+    if pid == 0:
+        become(bytes(message[:length]), stderr, scratch, me)
+    with contextlib.suppress(OSError):  # it has done so itself, or is dead already
+        os.setpgid(pid, pid)  # before the worker knows it, who kills groups
+    return pid
 
 
-def tell(worker: int, number: int) -> None:
-    with contextlib.suppress(OSError):  # it has let go, which shows on this descriptor next
-        os.write(worker, NUMBER.pack(number))
+def ended(pid: int) -> int:
+    """The exit code. Of no child of ours, 0: the worker has dismissed it since, and hears no answer."""
+    with contextlib.suppress(ChildProcessError):
+        if found := os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+            return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+    return 0
 
 
-def become(data: bytes, stderr: int, parent: int) -> NoReturn:
+def tell(worker: socket.socket, number: int) -> None:
+    with contextlib.suppress(OSError):  # it has hung up, which shows next
+        worker.send(NUMBER.pack(number))
+
+
+def become(order: bytes, stderr: int, scratch: int, parent: int) -> NoReturn:
     """In the child: alone, limited, and then the converter."""
     code = 1
     try:
         limits.tie(parent)
         os.setpgid(0, 0)
         os.dup2(stderr, 2)
-        for descriptor in [int(each.name) for each in Path("/proc/self/fd").iterdir()]:
-            if descriptor > 2:
-                with contextlib.suppress(OSError):  # the descriptor of the listing itself
-                    os.close(descriptor)
-        order = Order.model_validate_json(data)
-        os.chdir(order.scratch)
+        os.fchdir(scratch)
+        os.closerange(3, HELD)
+        asked = Order.model_validate_json(order)
         limits.rename("converter")
         limits.expendable()
-        confine(Fence(order.scratch, runtime_paths(), order.limits), order.level)
+        confine(Fence(Path(), runtime_paths(), asked.limits), asked.level)
         job = importlib.import_module("shapr.converters.job")
         job.main(Path())
         code = 0
@@ -193,7 +162,7 @@ def main(parent: int) -> None:
     with contextlib.suppress(OSError):  # forbidden here: each child tries it, and says what it lacks
         empty_network()
     limits.tie(parent)  # a change of credentials has undone it
-    Nursery(worker).serve()
+    serve(worker)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,10 @@ import asyncio
 
 import pytest
 
-from shapr.converters.run.admission import Admission, available, need
+from shapr.converters.run.admission import MB, Admission, available, need
+from shapr.converters.run.job import Limits
+
+ALL = Limits(wall=1, cpu=1, memory=1 << 50, output=1, mesh_to_brep=30_000)
 
 
 class Job:
@@ -88,8 +91,14 @@ async def test_a_cancelled_one_holds_up_nobody(at_once: bool) -> None:
 
 
 def test_a_job_needs_more_the_bigger_its_source_and_no_more_than_it_may_have() -> None:
-    assert need("step", 0, 1 << 40) < need("step", 10 << 20, 1 << 40) < need("3mf", 10 << 20, 1 << 40)
-    assert need("step", 1 << 40, 4 << 30) == 4 << 30
+    none, ten = (need("step", size, ["stl"], ALL) for size in (0, 10 * MB))
+    assert none < ten < need("3mf", 10 * MB, ["stl"], ALL)
+    assert need("step", 1 << 40, ["stl"], ALL.model_copy(update={"memory": 4 << 30})) == 4 << 30
+
+
+def test_a_mesh_needs_more_when_it_becomes_a_b_rep() -> None:
+    assert need("stl", MB, ["obj", "glb"], ALL) < need("stl", MB, ["obj", "step"], ALL)
+    assert need("step", MB, ["obj"], ALL) == need("step", MB, ["step"], ALL)
 
 
 def test_the_machine_has_memory() -> None:

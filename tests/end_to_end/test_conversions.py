@@ -1,9 +1,11 @@
 """Real files through the whole service: what comes out is what went in, measured by independent readers."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.end_to_end.measure import Measure, measure
 from tests.end_to_end.service import REPOSITORY, Service
@@ -158,6 +160,28 @@ def test_the_conversion_after_a_bad_file_is_unaffected(service: Service, corpus:
     good = service.convert(corpus / "bracket_mm.igs", "stl")
     assert good["state"] == "completed"
     assert service.wait(bad["id"])["state"] in ("failed", "completed")
+
+
+@pytest.mark.parametrize("name", ["assembly.step", "bracket.stl"])
+def test_a_conversion_that_asks_can_be_seen(service: Service, tmp_path: Path, name: str) -> None:
+    source = tmp_path / name
+    source.write_bytes((SAMPLES / name).read_bytes())
+    first = service.convert(source, "stl,obj")
+    assert not {"thumbnail", "preview"} & set(first["links"])
+    made = [service.convert(source, "stl,obj", preview=True) for _ in range(2)]
+    assert [output["reused"] for output in made[1]["outputs"]] == [True, True]
+    seen = [[service.http.get(each["links"][link]) for link in ("thumbnail", "preview", "report")] for each in made]
+    assert [each.content for each in seen[0]] == [each.content for each in seen[1]]
+    thumbnail, preview, report = seen[0]
+    with Image.open(io.BytesIO(thumbnail.content)) as picture:
+        assert (picture.format, picture.size, picture.getchannel("A").getextrema()) == ("PNG", (512, 512), (0, 255))
+    (tmp_path / "preview.glb").write_bytes(preview.content)
+    given, shown = measure(source), measure(tmp_path / "preview.glb")
+    assert shown.diagonal == pytest.approx(given.diagonal, rel=2e-3)
+    assert report.json() == made[0]["report"]
+    for each in (first, *made):
+        assert service.http.delete(f"/v1/conversions/{each['id']}").status_code == 204
+        assert service.http.get(f"/v1/conversions/{each['id']}/thumbnail").status_code == 410
 
 
 def test_the_same_source_gives_the_same_bytes(service: Service, corpus: Path) -> None:

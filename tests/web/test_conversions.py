@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shapr.conversion import PROGRESS_AT, Error, Outcome, Output, Results, Run, State, Step, new_id
+from shapr.conversion import PROGRESS_AT, Error, Outcome, Output, Pictures, Results, Run, State, Step, new_id
 from shapr.settings import Settings
 from tests.web.conftest import ADDRESS, STEP, Api, serving
 from tests.web.test_problems import assert_problem
@@ -32,10 +32,9 @@ class Worker:
         if percent is not None:
             await self.api.parts.progress.set(conversion.id, conversion.attempts, percent)
 
-    async def store(self, *outputs: Output) -> None:
-        assert await self.api.rows.store(
-            self.run, self.request.id, Results(request=self.request, outputs=outputs), None
-        )
+    async def store(self, *outputs: Output, report: Any = None, pictures: Pictures | None = None) -> None:
+        results = Results(request=self.request, outputs=outputs, pictures=pictures)
+        assert await self.api.rows.store(self.run, self.request.id, results, report)
 
     async def end(self, state: State, step: Step | None = None, error: Error | None = None) -> None:
         assert await self.api.rows.write(self.run, Outcome(request=self.request, state=state, step=step, error=error))

@@ -137,7 +137,6 @@ class FakeObjects:
     async def write(self, key: str, data: bytes, media_type: str) -> None:
         if self.broken:
             raise Unavailable("the bucket does not answer")
-        self.published.append(key)
 
     async def copy(self, source: str, target: str) -> None:
         if self.broken:

@@ -3,22 +3,29 @@
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+from shapr.converters.run.job import Limits
 
 MB = 1 << 20
 SHARE = 0.75  # of the machine's memory, for converters
 BASE = 96 * MB  # what the smallest job writes to beyond what it shares with the zygote
-# Bytes of memory per byte of source, a guess on the safe side: STEP took 15 to 40 where it was measured. 3MF and
-# `.shapr` are compressed.
-FACTOR = {"step": 40, "iges": 40, "brep": 40, "shapr": 200, "3mf": 200}
+# Bytes of memory per byte of source, on the safe side (benchmarks/README.md, Memory). 3MF and `.shapr` are compressed.
+FACTOR = {"step": 40, "iges": 40, "brep": 100, "shapr": 200, "3mf": 200}
 MESH = 25
+MESHES = frozenset({"stl", "obj", "ply", "off", "glb", "gltf", "3mf"})
+FACET = 24_000  # bytes of memory for a triangle that becomes a face of a B-Rep
+PACKED = 20  # bytes of a file for a triangle, at least, about
 
 
-def need(source_format: str, size: int, most: int) -> int:
+def need(source_format: str, size: int, outputs: Iterable[str], limits: Limits) -> int:
     """Estimated bytes of one job, at most what it is allowed: then it is killed."""
-    return min(BASE + FACTOR.get(source_format, MESH) * size, most)
+    estimate = BASE + FACTOR.get(source_format, MESH) * size
+    if source_format in MESHES and not MESHES.issuperset(outputs):
+        estimate += FACET * min(size // PACKED, limits.mesh_to_brep)
+    return min(estimate, limits.memory)
 
 
 def available() -> int:

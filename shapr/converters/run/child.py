@@ -13,7 +13,7 @@ from types import TracebackType
 
 from shapr.converters.run.job import Limits
 from shapr.converters.run.launch import Bounds, Order
-from shapr.converters.run.limits import alive, before_exec, resident
+from shapr.converters.run.limits import alive, resident
 from shapr.converters.run.sandbox import Fence, Level
 from shapr.errors import Refused
 
@@ -30,13 +30,11 @@ class Program:
     command: tuple[str, ...]
     folder: Path
     environment: dict[str, str]
-    fence: Fence | None = None
-    level: Level = "strict"
+    fence: Fence
+    level: Level
 
     def launched(self, report: int) -> tuple[str, ...]:
         """The command by way of the launcher, which puts up the fence."""
-        if not self.fence:
-            return self.command
         limits, readable = self.fence.limits, tuple(map(str, self.fence.readable))
         bounds = Bounds(limits.cpu, limits.memory, limits.output)
         scratch, programs = str(self.fence.scratch), self.fence.programs
@@ -109,8 +107,7 @@ async def run(
             cwd=program.folder,
             env=program.environment,
             start_new_session=True,
-            pass_fds=(report.childs,) if program.fence else (),
-            preexec_fn=None if program.fence else before_exec(limits),
+            pass_fds=(report.childs,),
         )
 
         def listen() -> None:

@@ -68,7 +68,8 @@ class Converters:
             limits=self.limits,
             preview=conversion.preview,
         )
-        async with self.admission.admitted(need(format, job.source.stat().st_size, self.limits.memory)):
+        asked = [output for output, _ in job.outputs]
+        async with self.admission.admitted(need(format, job.source.stat().st_size, asked, self.limits)):
             return await self.run(job, progress)
 
     async def run(self, job: Job, progress: Callable[[int], None]) -> Converted:

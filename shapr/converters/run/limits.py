@@ -1,32 +1,18 @@
-"""What a child is before it becomes the converter: limited, alone, and tied to its parent's life."""
+"""What a process is before it converts, beside its fence: tied to its parent's life, and known by its group."""
 
 import contextlib
 import ctypes
+import mmap
 import os
-import resource
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from shapr.converters.run.job import Limits
-
-PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_NO_NEW_PRIVS = 1, 15, 38  # linux/prctl.h
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15  # linux/prctl.h
 ADDR_NO_RANDOMIZE, ASK = 0x0040000, 0xFFFFFFFF  # linux/personality.h
 VICTIM = "500"  # of 1000: oom_score_adj, proc(5)
 
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-def before_exec(limits: Limits) -> Callable[[], None]:
-    """The function to run in the child between fork and exec."""
-    parent = os.getpid()
-
-    def prepare() -> None:
-        tie(parent)
-        _libc.personality(ADDR_NO_RANDOMIZE)
-        restrict(limits)
-
-    return prepare
 
 
 def tie(parent: int) -> None:
@@ -58,26 +44,9 @@ def expendable() -> None:
         Path("/proc/self/oom_score_adj").write_text(VICTIM)
 
 
-def restrict(limits: Limits) -> None:
-    _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _limit(resource.RLIMIT_CPU, limits.cpu, limits.cpu + 5)
-    _limit(resource.RLIMIT_FSIZE, limits.output, limits.output)
-    _limit(resource.RLIMIT_NOFILE, 256, 256)
-    # Address space is no measure of memory, but a lie in a file that asks for terabytes ends here at once.
-    _limit(resource.RLIMIT_AS, limits.memory + (4 << 30), limits.memory + (4 << 30))
-
-
-def _limit(kind: int, soft: int, hard: int) -> None:
-    ceiling = resource.getrlimit(kind)[1]
-    if ceiling != resource.RLIM_INFINITY:
-        soft, hard = min(soft, ceiling), min(hard, ceiling)
-    resource.setrlimit(kind, (soft, hard))
-
-
 def resident(group: int) -> int:
     """Resident bytes of a process group."""
-    return sum(int(fields[21]) for fields in _members(group)) * resource.getpagesize()
+    return sum(int(fields[21]) for fields in _members(group)) * mmap.PAGESIZE
 
 
 def alive(group: int) -> bool:

@@ -59,8 +59,9 @@ class Bounds(Protocol):
 class Fence:
     """What a converter is left.
 
-    `scratch` (absolute) is the only place it may write to, `readable` what it may read besides. `programs`: it may
-    start others, which cannot leave its process group; without, it may start threads and nothing else.
+    `scratch` is the only place it may write to, absolute for programs, which start elsewhere; `readable` what it may
+    read besides. `programs`: it may start others, which cannot leave its process group; without, it may start threads
+    and nothing else.
     """
 
     scratch: Path

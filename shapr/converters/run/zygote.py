@@ -17,11 +17,10 @@ from pathlib import Path
 
 import structlog
 
-from shapr.converters.nursery import NUMBER, READY, Order
+from shapr.converters.nursery import DISMISS, ENDED, NUMBER, READY, WORD, Order
 from shapr.converters.run import child
 from shapr.converters.run.child import Pipe, Words
 from shapr.converters.run.job import Limits
-from shapr.converters.run.limits import alive
 from shapr.converters.run.sandbox import Level
 from shapr.errors import Unavailable
 
@@ -29,8 +28,8 @@ log = structlog.get_logger()
 
 ROOT = Path(__file__).parents[3]
 WARM = 120  # seconds that a zygote has to import the kernel; two, on an idle machine
-BIRTH = 20  # seconds that it has to fork; milliseconds, on an idle machine
-PATIENCE = 5  # seconds between two looks at a child of whose end we have not been told
+PATIENCE = 20  # seconds that it has to answer, at most by a fork; milliseconds, on an idle machine
+GONE = 5  # seconds that a killed child has to be gone
 
 
 def environment() -> dict[str, str]:
@@ -58,7 +57,7 @@ class Process:
             with theirs:
                 # By the thread that lives as long as the worker: it is that thread's death that the signal tells.
                 self.popen = subprocess.Popen(
-                    (sys.executable, "-sP", "-m", "shapr.converters.nursery", str(os.getpid())),
+                    (sys.executable, "-sP", "-m", "shapr.converters.nursery", f"{os.getpid():08}"),
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=self.stderr.childs,
@@ -68,6 +67,7 @@ class Process:
                 )
             self.stderr.started()
             self._opened = opened.pop_all()
+        self._turn = asyncio.Lock()  # one question at a time
 
     async def warm(self) -> None:
         """Wait until it takes jobs. Raises Unavailable when it does not come to that."""
@@ -83,17 +83,20 @@ class Process:
     def lives(self) -> bool:
         return self.popen.poll() is None
 
-    def order(self, order: Order, stderr: Pipe) -> socket.socket:
-        """Ask for a child; gives the socket on which we are told of it. Raises OSError."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        with theirs:
+    async def ask(self, message: bytes, *descriptors: int) -> int | None:
+        """Its answer; None when there is none, and this zygote is of no use any more. A cancellation does not take
+        back what was asked: the answer would be taken for the next one's."""
+        return await asyncio.shield(asyncio.ensure_future(self._ask(message, descriptors)))
+
+    async def _ask(self, message: bytes, descriptors: tuple[int, ...]) -> int | None:
+        async with self._turn:
             try:
-                socket.send_fds(self.orders, [order.model_dump_json().encode()], [stderr.childs, theirs.fileno()])
-            except OSError:
-                ours.close()
-                raise
-        return ours
+                socket.send_fds(self.orders, [message], descriptors)
+                async with asyncio.timeout(PATIENCE):
+                    said = await asyncio.get_running_loop().sock_recv(self.orders, NUMBER.size)
+            except OSError:  # it is dead, or we gave it up, or it is stopped: TimeoutError
+                return None
+        return int(NUMBER.unpack(said)[0]) if said else None
 
     def end(self) -> tuple[int, str]:
         """Kill it, if it still lives, and its children with it. Gives its exit code and last words."""
@@ -155,9 +158,9 @@ class Zygote:
         """As `child.run`, of the job that lies in a scratch dir. Raises Unavailable when a zygote cannot be started or
         died with the job."""
         words = Words()
-        order = Order(scratch=scratch, limits=limits, level=self.level)
+        order = Order(limits=limits, level=self.level)
         with Pipe() as stderr:
-            async with self._born(order, stderr) as born:
+            async with self._born(order, scratch, stderr) as born:
 
                 def listen() -> None:
                     words.hear(stderr.take())
@@ -167,11 +170,11 @@ class Zygote:
                 return await child.watch(born.ended(), born.pid, limits, end, listen), words
 
     @asynccontextmanager
-    async def _born(self, order: Order, stderr: Pipe) -> AsyncIterator["Born"]:
+    async def _born(self, order: Order, scratch: Path, stderr: Pipe) -> AsyncIterator["Born"]:
         """A child, whose group is gone when the block is left, whatever happens, and also when it is cancelled while
         the child is being born."""
         process = await self.start()
-        birth = asyncio.ensure_future(self._birth(process, order, stderr))
+        birth = asyncio.ensure_future(self._birth(process, order, scratch, stderr))
         try:
             born = await asyncio.shield(birth)
         except asyncio.CancelledError:
@@ -183,61 +186,62 @@ class Zygote:
         finally:
             await asyncio.shield(born.end())
 
-    async def _birth(self, process: Process, order: Order, stderr: Pipe) -> "Born":
+    async def _birth(self, process: Process, order: Order, scratch: Path, stderr: Pipe) -> "Born":
+        place = os.open(scratch, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            worker = process.order(order, stderr)
-        except OSError as error:
-            self.lose(process)
-            raise Unavailable("the converter was lost", "converter_unavailable") from error
-        number = None
-        with contextlib.suppress(TimeoutError):
-            number = await told(worker, BIRTH)
-        if number is not None and number > 0:
-            return Born(self, process, number, worker)
-        worker.close()
+            number = await process.ask(order.model_dump_json().encode(), stderr.childs, place)
+        finally:
+            os.close(place)
         if number is None:
-            self.lose(process)
-            raise Unavailable("the converter was lost", "converter_unavailable")
-        log.error("converter_unavailable", error=os.strerror(-number))
-        raise Unavailable("the converter cannot be started now", "converter_unavailable")
+            raise self.lost(process)
+        try:
+            if number < 0:
+                raise OSError(-number, os.strerror(-number))
+            return Born(self, process, number)
+        except OSError as error:
+            if number > 0:
+                child.kill(number)  # it is tied to the zygote, who keeps its number: nobody watches it
+            log.error("converter_unavailable", error=str(error))
+            raise Unavailable("the converter cannot be started now", "converter_unavailable") from error
+
+    def lost(self, process: Process) -> Unavailable:
+        """What a job is told whose zygote is dead or does not answer."""
+        self.lose(process)
+        return Unavailable("the converter was lost", "converter_unavailable")
 
 
 class Born:
-    """A child of the zygote."""
+    """A child of the zygote. OSError when it cannot be watched."""
 
-    def __init__(self, zygote: Zygote, process: Process, pid: int, worker: socket.socket) -> None:
+    def __init__(self, zygote: Zygote, process: Process, pid: int) -> None:
         self.zygote = zygote
         self.process = process
         self.pid = pid
-        self.worker = worker
+        self._loop = asyncio.get_running_loop()
+        self._dead = self._loop.create_future()
+        self._descriptor = os.pidfd_open(pid)  # readable when it has ended
+        self._loop.add_reader(self._descriptor, self._saw)
+
+    def _saw(self) -> None:
+        self._loop.remove_reader(self._descriptor)
+        self._dead.set_result(None)
 
     async def ended(self) -> int:
-        """Its exit code, negative for a signal. Raises Unavailable when the zygote died before it told us."""
-        dead = False
-        while True:
-            with contextlib.suppress(TimeoutError):
-                code = await told(self.worker, PATIENCE)
-                if code is None:
-                    break
-                return code
-            if dead:  # twice: the zygote is dead or stopped
-                break
-            dead = not alive(self.pid)
-        self.zygote.lose(self.process)
-        raise Unavailable("the converter was lost", "converter_unavailable")
+        """Its exit code, negative for a signal. Raises Unavailable when the zygote does not tell us, for it is dead."""
+        await asyncio.shield(self._dead)
+        code = await self.process.ask(WORD.pack(ENDED, self.pid))
+        if code is None:
+            raise self.zygote.lost(self.process)
+        return code
 
     async def end(self) -> None:
-        """Kill its group, and wait until it is gone."""
-        child.kill(self.pid)  # as long as the socket is open, the number is nobody else's
+        """Kill its group, wait until it is gone, and let the zygote forget it."""
+        child.kill(self.pid)  # until it is dismissed, the number is nobody else's
+        await asyncio.wait((self._dead,), timeout=GONE)
         await child.gone(self.pid)
-        self.worker.close()
-
-
-async def told(worker: socket.socket, patience: float) -> int | None:
-    """The next number that the zygote tells of a job; None when it is gone. Raises TimeoutError."""
-    async with asyncio.timeout(patience):
+        self._loop.remove_reader(self._descriptor)
+        os.close(self._descriptor)
         try:
-            data = await asyncio.get_running_loop().sock_recv(worker, NUMBER.size)
+            self.process.orders.send(WORD.pack(DISMISS, self.pid))
         except OSError:
-            return None
-    return int(NUMBER.unpack(data)[0]) if data else None
+            self.zygote.lose(self.process)
