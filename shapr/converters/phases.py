@@ -7,7 +7,7 @@ from shapr.converters.run.job import Job
 # Seconds, about: of a B-Rep of 37 MB as STEP, and of a mesh of 500,000 triangles.
 READ = {"step": 12.0, "iges": 12.0, "shapr": 12.0, "brep": 1.0}
 WRITE = {"step": 6.0, "iges": 5.0, "brep": 1.0}
-MESH = 0.5  # to read, write or measure one
+MESH, SEEN = 0.5, 0.05  # a mesh read or written, and measured
 TRIANGULATE, MEASURE, HEAL, SHOW = 5.0, 2.0, 5.0, 2.0
 FACET = 12.0  # for a mesh that becomes a B-Rep, beside which the mesh is nothing
 
@@ -41,10 +41,10 @@ def seconds(job: Job) -> dict[str, float]:
         if (format in WRITE) == mesh:
             costs[f"write {at}"] += once
             once = 0.0
-    costs["measure"] = MESH if mesh else MEASURE
+    costs["measure"] = SEEN if mesh else MEASURE
     for at, (format, _) in enumerate(job.outputs):
         costs[f"read {at}"] = READ.get(format, MESH)
-        costs[f"measure {at}"] = MEASURE if format in WRITE else MESH
+        costs[f"measure {at}"] = MEASURE if format in WRITE else SEEN
     if job.preview:
         costs["show"] = SHOW
     return costs

@@ -99,11 +99,12 @@ def _piece(shape: TopoDS_Shape, own: dict[int, Colour], reach: Reach) -> Piece:
     faces = [hash(face) for face in document.explore(shape, kinds.TopAbs_FACE)]
     outer = extent(shape)
     middle = gp_Pnt(*((outer[:3] - outer[3:]) / 2).tolist()) if np.isfinite(outer).all() else gp_Pnt()
-    area = GProp_GProps()
-    BRepGProp.SurfaceProperties_s(shape, area)
-    volume = 0.0
+    area = volume = 0.0
+    for at, face in enumerate(document.explore(shape, kinds.TopAbs_FACE)):
+        reach(0.5 * at / len(faces))
+        area += _area(face)
     for at, solid in enumerate(document.explore(shape, kinds.TopAbs_SOLID)):
-        reach(at / solids)
+        reach(0.5 + 0.5 * at / solids)
         volume += _volume(solid, middle)
     return Piece(
         shape,
@@ -111,12 +112,18 @@ def _piece(shape: TopoDS_Shape, own: dict[int, Colour], reach: Reach) -> Piece:
         solids=solids,
         faces=len(faces),
         volume=volume,
-        area=area.Mass(),
+        area=area,
         closed=not loose and bool(shells) and all(BRep_Tool.IsClosed_s(shell) for shell in shells),
         outer=outer,
         colours=frozenset(own[face] for face in faces if face in own),
         uncoloured=any(face not in own for face in faces),
     )
+
+
+def _area(face: TopoDS_Shape) -> float:
+    properties = GProp_GProps()
+    BRepGProp.SurfaceProperties_s(face, properties)
+    return float(properties.Mass())
 
 
 def _volume(solid: TopoDS_Shape, middle: gp_Pnt) -> float:
