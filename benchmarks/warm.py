@@ -1,71 +1,70 @@
-"""Our zygote, but with a `wait4`: it loads the kernel, forks a child for each job, and says what it used."""
+"""Our side: the worker's own Converter, its zygote and the fence, and what a job used until its output was written."""
 
-import json
+import asyncio
 import math
-import os
-import resource
-import subprocess
-import sys
+import shutil
+import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from benchmarks.rivals import ANGULAR, LINEAR, Used
 from shapr.conversion import Options
-from shapr.converters import detect, formats
-from shapr.converters.progress import SIZE, Page
-from shapr.converters.source import File, read
+from shapr.converters import formats
+from shapr.converters.run.job import Job, Limits
+from shapr.converters.run.process import Converter
+from shapr.settings import Settings
+
+
+@dataclass(frozen=True)
+class Ours(Used):
+    """Until the output was written; and of all the job, its report with it."""
+
+    all_cpu: float
+    all_wall: float
 
 
 class Warm:
-    """Our side of it. Used as a context manager; `run` gives one job's use."""
+    """Used as a context manager; `run` gives one job's use."""
 
     def __enter__(self) -> "Warm":
-        self.process = subprocess.Popen(
-            (sys.executable, "-m", "benchmarks.warm"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self.settings = Settings()
+        self.converter = Converter(self.settings)
+        self.loop = asyncio.Runner()
+        self.zygote = self.loop.run(self.converter.zygote.start()).popen.pid
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.process.stdin.close()  # type: ignore[union-attr]
-        self.process.wait()
+        self.converter.close()
+        self.loop.close()
 
-    def run(self, source: Path, output: Path) -> Used | None:
-        self.process.stdin.write(json.dumps([str(source), str(output)]) + "\n")  # type: ignore[union-attr]
-        self.process.stdin.flush()  # type: ignore[union-attr]
-        used = Used(*json.loads(self.process.stdout.readline()))  # type: ignore[union-attr]
-        return used if output.exists() else None
+    def run(self, source: Path, output: Path) -> Ours | None:
+        """From the job handed to the worker's Converter. CPU: the child's, and all that this process and the zygote
+        spent on the job, before the output and after."""
+        format = output.suffix[1:]
+        options = Options(linear_deflection=LINEAR, angular_deflection=math.degrees(ANGULAR))
+        effective = formats.effective("step", (format,), options, formats.BUILT_IN)
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            copy = Path(shutil.copy(source, folder))
+            job = Job(
+                source=copy,
+                source_format="step",
+                source_name=source.name,
+                outputs=tuple(effective.items()),
+                scratch=Path(folder),
+                limits=Limits.of(self.settings),
+            )
+            begun, before = time.monotonic(), self._others()
+            answer = self.loop.run(self.converter.convert(job, lambda _: None))
+            ended, others = time.monotonic(), self._others() - before
+            written = answer.written[0]
+            if written.path is None or written.spent is None or answer.spent is None:
+                return None
+            shutil.move(written.path, output)
+        there, done = written.spent, answer.spent
+        return Ours(there.cpu + others, there.at - begun, there.memory / (1 << 20), done.cpu + others, ended - begun)
 
-
-def main() -> None:
-    from shapr.converters import nursery
-
-    nursery.load()
-    for line in sys.stdin:
-        source, output = map(Path, json.loads(line))
-        begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
-        pid = os.fork()
-        if not pid:
-            convert(source, output)
-            os._exit(0)
-        _, _, used = os.wait4(pid, 0)
-        after = resource.getrusage(resource.RUSAGE_SELF)
-        own = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        said = [used.ru_utime + used.ru_stime + own, time.monotonic() - begun, used.ru_maxrss / 1024]
-        print(json.dumps(said), flush=True)
-
-
-def convert(source: Path, output: Path) -> None:
-    """A job as `converters/job.py` does it, up to the output: the report that opens it again is another matter."""
-    format = output.suffix[1:]
-    options = Options(linear_deflection=LINEAR, angular_deflection=math.degrees(ANGULAR))
-    effective = formats.effective("step", (format,), options, formats.BUILT_IN)[format]
-    page = output.with_name("page")
-    page.write_bytes(bytes(SIZE))
-    detect.check("step", source)
-    model = read(File(source, "step", source.name), Page(page), 0)
-    model.write(format, output, effective)
-
-
-if __name__ == "__main__":
-    main()
+    def _others(self) -> float:
+        """CPU seconds of this process and of the zygote: proc(5), schedstat, nanoseconds."""
+        return time.process_time() + int(Path(f"/proc/{self.zygote}/schedstat").read_text().split()[0]) / 1e9

@@ -14,19 +14,18 @@ from typing import Any, TypeVar
 
 from shapr.conversion import Error
 from shapr.converters import archive, detect, preflight, preview, report
+from shapr.converters.phases import Phases
 from shapr.converters.progress import Page
-from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job, Written
+from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job, Spent, Written
 from shapr.converters.source import File, Model, read
 from shapr.errors import Refused
-
-# Where each part of a job ends; what a part is made of shares it equally.
-READ, HEALED, WRITTEN, MEASURED, SHOWN = 0.4, 0.45, 0.8, 0.95, 1.0
 
 T = TypeVar("T")
 
 
 def run(job: Job, page: Page) -> tuple[Answer, Model | None]:
     """The job's answer: its outputs, each written or failed by itself, or why the source is refused. And the source."""
+    phases = Phases(job, page)
     options = job.outputs[0][1]  # those that concern the source are the same for every output
     try:
         path = archive.unpacked(job.source, job.source_format, job.source_name, job.scratch / "unpacked")
@@ -41,22 +40,19 @@ def run(job: Job, page: Page) -> tuple[Answer, Model | None]:
         )
         detect.check(job.source_format, path)
         lost = preflight.check(job.source_format, path)
-        page.phase(0.0, READ)
+        phases.begin("read")
         model = read(file, page, job.limits.mesh_to_brep)
-        page.phase(READ, HEALED)
-        healing = kernel(model.heal, "healing") if options.get("heal") else None
+        healing = None
+        if options.get("heal"):
+            phases.begin("heal")
+            healing = kernel(model.heal, "healing")
     except Refused as refused:
         return Answer(error=Error(code=refused.code, detail=refused.detail)), None
     written = []
     for at in range(len(job.outputs)):
-        page.phase(*part(HEALED, WRITTEN, at, len(job.outputs)))
+        phases.begin(f"write {at}")
         written.append(output(job, model, at))
-    return Measuring(job, page, file, lost).answer(model, written, healing), model
-
-
-def part(start: float, end: float, at: int, of: int) -> tuple[float, float]:
-    """Start and end of one of equal parts."""
-    return start + (end - start) * at / of, start + (end - start) * (at + 1) / of
+    return Measuring(job, page, phases, file, lost).answer(model, written, healing), model
 
 
 def output(job: Job, model: Model, at: int) -> Written:
@@ -68,7 +64,7 @@ def output(job: Job, model: Model, at: int) -> Written:
             raise Refused("no_geometry", f"nothing could be written as {format.upper()}")
     except Refused as refused:
         return failed(format, options, refused)
-    return Written(format=format, path=path, options=effective)
+    return Written(format=format, path=path, options=effective, spent=Spent.now())
 
 
 def failed(format: str, options: dict[str, Any], refused: Refused) -> Written:
@@ -92,13 +88,13 @@ class Measuring:
 
     job: Job
     page: Page
+    phases: Phases
     file: File
     lost: tuple[str, ...]  # before the source was read
 
     def answer(self, model: Model, written: list[Written], healing: dict[str, Any] | None) -> Answer:
         """An output that cannot be read again, or holds nothing, has failed."""
-        steps = 1 + 2 * len(written)
-        self.page.phase(*part(WRITTEN, MEASURED, 0, steps))
+        self.phases.begin("measure")
         try:
             source = kernel(lambda: self.opened(self.file.format, model, self.lost), "measuring the source")
         except Refused as refused:
@@ -106,23 +102,22 @@ class Measuring:
         told, checked = {}, []
         for at, each in enumerate(written):
             if each.path is not None:
-                phases = [part(WRITTEN, MEASURED, step, steps) for step in (2 * at + 1, 2 * at + 2)]
                 try:
-                    told[each.format] = self.again(each, each.path, phases), each.options
+                    told[each.format] = self.again(at, each, each.path), each.options
                 except Refused as refused:
                     each = failed(each.format, each.options, refused)
             checked.append(each)
         return Answer(written=tuple(checked), report=report.report(source, told, healing))
 
-    def again(self, written: Written, path: Path, phases: list[tuple[float, float]]) -> report.Opened:
+    def again(self, at: int, written: Written, path: Path) -> report.Opened:
         """An output as it is read back: a phase for reading, another for measuring."""
-        self.page.phase(*phases[0])
+        self.phases.begin(f"read {at}")
         options, title = written.options, written.format.upper()
         unit, up_axis = options.get("units", "mm"), options.get("up_axis", "z")
         file = File(path, written.format, self.job.source_name, unit, up_axis)
         try:
             model = read(file, self.page, self.job.limits.mesh_to_brep)
-            self.page.phase(*phases[1])
+            self.phases.begin(f"measure {at}")
             return kernel(lambda: self.opened(written.format, model), f"measuring {title}")
         except Refused as refused:
             if refused.code in ("no_geometry", "invalid_geometry"):
@@ -156,7 +151,7 @@ def main(scratch: Path) -> None:
     leave(scratch, answer)
     if job.preview and model is not None and answer.error is None:
         signal.alarm(preview.PATIENCE)  # deadly: whatever happens from here on, the answer is there
-        page.phase(MEASURED, SHOWN)
+        Phases(job, page).begin("show")
         made = preview.make(model, job, page)
         losses = [*(answer.report or {}).get("losses", ()), *made.losses]
         told = answer.report and {**answer.report, "losses": losses}
@@ -167,7 +162,7 @@ def main(scratch: Path) -> None:
 
 def leave(scratch: Path, answer: Answer) -> None:
     new = scratch / f"{ANSWER}.new"
-    new.write_text(answer.model_dump_json())
+    new.write_text(answer.model_copy(update={"spent": Spent.now()}).model_dump_json())
     new.rename(scratch / ANSWER)  # whole or not at all
 
 

@@ -37,8 +37,12 @@ DESCRIPTORS = struct.Struct("ii")
 HELD = 64  # more descriptors than a zygote ever has: three, its socket, and two of an order
 ORDER = 1024  # bytes of the longest order: a few numbers
 
-# Loaded by our modules only when a job asks for them. lib3mf has no wheel for arm64.
-LATE = ("DracoPy", "PIL.Image", "PIL.PngImagePlugin", "lib3mf", "meshopt", "numpy", "sqlite3")
+# Loaded only when a job asks for them, by our modules, by numpy (masked arrays: 60 ms, for want of a compiled file), by
+# PIL when it saves, by zipfile. lib3mf has no wheel for arm64.
+LATE = (
+    *("DracoPy", "lib3mf", "meshopt", "numpy.ma", "sqlite3", "encodings.ascii", "encodings.cp437"),
+    *(f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Png", "Ppm")),
+)
 PACKAGES = ("brep", "mesh", "shaprfile")
 
 

@@ -3,13 +3,18 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from shapr.converters.progress import SIZE
+from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer
 from shapr.converters.run.process import Converter
+from shapr.converters.run.zygote import environment
 from shapr.errors import Unavailable
 from shapr.settings import Settings
 from tests.converters.kit import SAMPLES, job
@@ -142,3 +147,29 @@ async def test_an_idle_zygote_that_died_is_replaced_as_soon_as_one_can_start(
     assert caught.value.code == "converter_unavailable"
     monkeypatch.undo()
     assert await run(converter, tmp_path / "b", STL, "obj")
+
+
+LATE_IMPORTS = """
+import os, sys
+from pathlib import Path
+from shapr.converters import job, nursery
+nursery.load()
+before = set(sys.modules)
+job.main(Path(sys.argv[1]))
+print(*sorted(set(sys.modules) - before))
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("outputs", ["stl,glb,step,iges", "3mf,obj"])
+def test_a_job_imports_nothing_that_the_zygote_has_not(tmp_path: Path, outputs: str) -> None:
+    given = job(tmp_path, ASSEMBLY, outputs).model_copy(update={"preview": True})
+    (tmp_path / JOB).write_text(given.model_dump_json())
+    (tmp_path / PROGRESS).write_bytes(bytes(SIZE))
+    program = (sys.executable, "-c", LATE_IMPORTS, str(tmp_path))
+    said = subprocess.run(program, check=True, capture_output=True, text=True, env=environment())
+    assert said.stdout.split() == []
+    answer = Answer.model_validate_json((tmp_path / ANSWER).read_bytes())
+    assert answer.spent
+    for each in answer.written:
+        assert each.spent and 0 < each.spent.cpu <= answer.spent.cpu and each.spent.at < answer.spent.at

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from OCP.BRepTools import BRepTools_PurgeLocations
-from OCP.collections import Sequence_TDF_Label
 from OCP.TCollection import TCollection_ExtendedString
 from OCP.TDataStd import TDataStd_Name
 from OCP.TDF import TDF_Label
@@ -115,9 +114,8 @@ def looks(model: TDocStd_Document, part: TDF_Label) -> dict[int, Look]:
 
 
 def layers(model: TDocStd_Document, label: TDF_Label) -> tuple[str, ...]:
-    found = Sequence_TDF_Label()
-    XCAFDoc_DocumentTool.LayerTool_s(model.Main()).GetLayers(label, found)
-    return tuple(map(document.name, found))
+    tool = XCAFDoc_DocumentTool.LayerTool_s(model.Main())
+    return tuple(map(document.name, document.labels(lambda found: tool.GetLayers(label, found))))
 
 
 def unmirrored(shape: TopoDS_Shape, known: dict[int, Look]) -> tuple[TopoDS_Shape, dict[int, Look]]:

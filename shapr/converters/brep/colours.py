@@ -3,7 +3,6 @@
 The kernel keeps them linear; here they are sRGB, as in STEP and as OBJ, PLY, OFF and 3MF want them.
 """
 
-from OCP.collections import Sequence_TDF_Label
 from OCP.Quantity import Quantity_ColorRGBA
 from OCP.TDF import TDF_Label
 from OCP.TDocStd import TDocStd_Document
@@ -71,6 +70,4 @@ def faces(part: TDF_Label) -> dict[int, Colour]:
 
 def sublabels(part: TDF_Label) -> list[TDF_Label]:
     """The labels of a part's solids, shells, faces... that have something of their own: a colour, a name, a layer."""
-    found = Sequence_TDF_Label()
-    XCAFDoc_ShapeTool.GetSubShapes_s(part, found)
-    return list(found)
+    return document.labels(lambda found: XCAFDoc_ShapeTool.GetSubShapes_s(part, found))

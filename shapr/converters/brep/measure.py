@@ -1,8 +1,10 @@
 """What a B-Rep document holds: counts, box, volume, area, whether it closes. From its exact geometry, not triangles."""
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +28,7 @@ from shapr.errors import Refused
 # The kernel's default integration is 1.3 % off on the thread of a screw, 1e-3 is 0.02 % off on surfaces of revolution
 # of an IGES file; this is within 1e-5 on both.
 INTEGRATION = 1e-5
-EXACT = 300  # faces, and instances, whose exact box is asked for; the others count with a box that holds them
+EXACT = 300  # faces whose exact box is asked for; the others count with a box that holds them
 PIECES = 0.5  # of the time, by progress; the box takes the rest
 SLACK = 2e-7  # millimetres by which the kernel's quick box is wider than the shape, or more
 
@@ -50,15 +52,15 @@ class Piece:
 
 
 def measured(model: TDocStd_Document, reach: Reach) -> Measured:
-    """Parts that occur many times are measured once. The box is exact to SLACK; where more than EXACT faces or
-    instances compete for it, it may be a little too wide. The volume is that of the solids, inside out ones negative.
+    """Parts that occur many times are measured once. The box is exact to SLACK; where more than EXACT faces
+    compete for it, it may be a little too wide. The volume is that of the solids, inside out ones negative.
     """
     leaves = list(tree.leaves(model))
     pieces: dict[tuple[int, ...], Piece] = {}
     for at, leaf in enumerate(leaves):
         if leaf.key not in pieces:
-            pieces[leaf.key] = _piece(XCAFDoc_ShapeTool.GetShape_s(leaf.part), colours.faces(leaf.part))
-            reach(PIECES * at / len(leaves))
+            part = partial(_within, reach, PIECES * at / len(leaves), PIECES / len(leaves))
+            pieces[leaf.key] = _piece(XCAFDoc_ShapeTool.GetShape_s(leaf.part), colours.faces(leaf.part), part)
     all_ = [pieces[leaf.key] for leaf in leaves]
     high = _box(leaves, all_, reach)
     shown = {leaf.colour for leaf, piece in zip(leaves, all_, strict=True) if piece.uncoloured} - {None}
@@ -86,7 +88,11 @@ def measured(model: TDocStd_Document, reach: Reach) -> Measured:
     )
 
 
-def _piece(shape: TopoDS_Shape, own: dict[int, Colour]) -> Piece:
+def _within(reach: Reach, start: float, width: float, done: float) -> None:
+    reach(start + width * done)
+
+
+def _piece(shape: TopoDS_Shape, own: dict[int, Colour], reach: Reach) -> Piece:
     kinds = TopAbs_ShapeEnum
     solids = document.count(shape, kinds.TopAbs_SOLID)
     shells = list(document.explore(shape, kinds.TopAbs_SHELL))
@@ -95,21 +101,31 @@ def _piece(shape: TopoDS_Shape, own: dict[int, Colour]) -> Piece:
     faces = [hash(face) for face in document.explore(shape, kinds.TopAbs_FACE)]
     outer = extent(shape)
     middle = gp_Pnt(*((outer[:3] - outer[3:]) / 2).tolist()) if np.isfinite(outer).all() else gp_Pnt()
-    area = GProp_GProps()
-    BRepGProp.SurfaceProperties_s(shape, area)
-    volume = sum(_volume(solid, middle) for solid in document.explore(shape, kinds.TopAbs_SOLID))
+    area = volume = 0.0
+    for at, face in enumerate(document.explore(shape, kinds.TopAbs_FACE)):
+        reach(0.5 * at / len(faces))
+        area += _area(face)
+    for at, solid in enumerate(document.explore(shape, kinds.TopAbs_SOLID)):
+        reach(0.5 + 0.5 * at / solids)
+        volume += _volume(solid, middle)
     return Piece(
         shape,
         bodies=solids + free + loose,
         solids=solids,
         faces=len(faces),
         volume=volume,
-        area=area.Mass(),
+        area=area,
         closed=not loose and bool(shells) and all(BRep_Tool.IsClosed_s(shell) for shell in shells),
         outer=outer,
         colours=frozenset(own[face] for face in faces if face in own),
         uncoloured=any(face not in own for face in faces),
     )
+
+
+def _area(face: TopoDS_Shape) -> float:
+    properties = GProp_GProps()
+    BRepGProp.SurfaceProperties_s(face, properties)
+    return float(properties.Mass())
 
 
 def _volume(solid: TopoDS_Shape, middle: gp_Pnt) -> float:
@@ -120,21 +136,27 @@ def _volume(solid: TopoDS_Shape, middle: gp_Pnt) -> float:
 
 
 def _box(leaves: list[tree.Leaf], pieces: list[Piece], reach: Reach) -> Extent:
+    asked = itertools.count(1)
+
+    def face_extent(face: TopoDS_Shape, outer: Extent) -> Extent:
+        if (count := next(asked)) > EXACT:
+            return outer
+        reach(PIECES + (1 - PIECES) * count / EXACT)
+        return extent(face, exact=True)
+
     def exact(at: int) -> Extent:
         faces = list(
             document.explore(pieces[at].shape.Located(leaves[at].location, False), TopAbs_ShapeEnum.TopAbs_FACE)
         )
         outer = np.array([extent(face) for face in faces]).reshape(-1, 6)
-        return _tightest(outer, lambda face: extent(faces[face], exact=True), lambda _: None)
+        return _tightest(outer, lambda face: face_extent(faces[face], outer[face]))
 
     return _tightest(
-        np.array([_placed(piece.outer, leaf.matrix) for leaf, piece in zip(leaves, pieces, strict=True)]),
-        exact,
-        lambda done: reach(PIECES + (1 - PIECES) * done),
+        np.array([_placed(piece.outer, leaf.matrix) for leaf, piece in zip(leaves, pieces, strict=True)]), exact
     )
 
 
-def _tightest(outer: npt.NDArray[np.float64], exact: Callable[[int], Extent], reach: Reach) -> Extent:
+def _tightest(outer: npt.NDArray[np.float64], exact: Callable[[int], Extent]) -> Extent:
     """The extent of all, where the extents in `outer` (n, 6) are too wide: only who may stick out is looked at."""
     known: dict[int, Extent] = {}
     reached = np.full(6, -np.inf)
@@ -143,7 +165,6 @@ def _tightest(outer: npt.NDArray[np.float64], exact: Callable[[int], Extent], re
             if outer[at, direction] <= reached[direction] + SLACK:
                 break
             if at not in known:
-                reach(max(direction / 6, min(1.0, len(known) / min(EXACT, len(outer)))))
                 known[at] = exact(at) if len(known) < EXACT else outer[at]
                 reached = np.maximum(reached, np.minimum(known[at], outer[at] + SLACK))
     return reached

@@ -60,7 +60,7 @@ def _units(reader: STEPCAFControl_Reader) -> str | None:
     """The units of length of the file; None where it has several."""
     lengths, angles, solid_angles = (Sequence_TCollection_AsciiString() for _ in range(3))
     reader.ChangeReader().FileUnits(lengths, angles, solid_angles)
-    found = {LENGTHS.get(str(each.ToCString()).lower()) for each in lengths}
+    found = {LENGTHS.get(str(each.ToCString()).lower()) for each in document.items(lengths)}
     return found.pop() if len(found) == 1 else None
 
 

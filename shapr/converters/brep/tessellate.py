@@ -178,10 +178,14 @@ def arrays(triangulation: Poly_Triangulation) -> tuple[Vertices, Triangles]:
     if (size, stride, lower, length) != (n, 24, 1, m):
         return _copied(triangulation)
     start = ctypes.c_void_p.from_address(nodes).value or 0
-    return (
-        np.ctypeslib.as_array((ctypes.c_double * (3 * n)).from_address(start)).reshape(-1, 3),
-        np.ctypeslib.as_array((ctypes.c_int32 * (3 * m)).from_address(first)).reshape(-1, 3),
-    )
+    return np.asarray(_View(start, n, "<f8")), np.asarray(_View(first, m, "<i4"))
+
+
+class _View:
+    """Rows of three numbers somewhere in memory, as numpy takes them. A ctypes array would be a new type for each n."""
+
+    def __init__(self, address: int, rows: int, kind: str) -> None:
+        self.__array_interface__ = {"data": (address, False), "shape": (rows, 3), "typestr": kind, "version": 3}
 
 
 def _copied(triangulation: Poly_Triangulation) -> tuple[Vertices, Triangles]:

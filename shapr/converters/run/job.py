@@ -1,5 +1,7 @@
 """What a converter is asked and what it answers: plain data that crosses the fence as JSON."""
 
+import resource
+import time
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +47,23 @@ class Job(BaseModel):
     preview: bool = False
 
 
+class Spent(BaseModel):
+    """What a child has used so far: CPU seconds, bytes of memory at most; and when that was, on the monotonic clock."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cpu: float
+    memory: int
+    at: float
+
+    @classmethod
+    def now(cls) -> "Spent":
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return cls(cpu=time.process_time(), memory=used.ru_maxrss << 10, at=time.monotonic())
+
+
 class Written(BaseModel):
-    """One output: a file in the scratch dir, or the reason why there is none."""
+    """One output: a file in the scratch dir, and what was spent until it was there; or the reason why there is none."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,6 +71,7 @@ class Written(BaseModel):
     path: Path | None
     options: dict[str, Any]
     error: Error | None = None
+    spent: Spent | None = None
 
 
 class Converted(BaseModel):
@@ -72,13 +90,15 @@ class Converted(BaseModel):
 
 
 class Answer(BaseModel):
-    """What the child leaves behind: its outputs with the report, or why it refused the source as a whole."""
+    """What the child leaves behind: its outputs with the report, or why it refused the source as a whole; and what it
+    spent on all that."""
 
     written: tuple[Written, ...] = ()
     report: dict[str, Any] | None = None
     thumbnail: Path | None = None
     preview: Path | None = None
     error: Error | None = None
+    spent: Spent | None = None
 
 
 # A crash can be the machine's fault and is worth one more run; a third would only burn CPU.
