@@ -92,7 +92,7 @@ def _shape(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[
     if after.watertight and not before.watertight:
         yield "gaps closed where points all but coincide, or faces of several surfaces fit together"
     if before.watertight and not after.watertight and _kind(output) == "mesh":
-        yield "it is not watertight: bodies that touch cannot be told apart"
+        yield "its triangles are not watertight, as the source is"
     if before.triangles and after.triangles and after.triangles < before.triangles:
         yield f"{before.triangles - after.triangles} of {before.triangles} triangles without an area were left out"
     if before.solids and after.solids is not None and after.solids < before.solids:
