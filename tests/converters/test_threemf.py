@@ -137,6 +137,14 @@ def test_instances_are_counted_before_they_are_made(tmp_path: Path) -> None:
     assert time.monotonic() - start < 5
 
 
+def test_a_colour_without_a_value_and_layers_of_nothing_are_damage(tmp_path: Path) -> None:
+    part = f'<object id="1" type="model">{tetrahedron()}</object>'
+    read(tmp_path, model(COLOURS + part))
+    assert refused(tmp_path, model(COLOURS.replace(' color="#FF0000"', "") + part)) == "corrupt_file"
+    layers = COLOURS + '<m:multiproperties id="7"><m:multi pindices="0"/></m:multiproperties>'
+    assert refused(tmp_path, model(layers + part)) == "corrupt_file"
+
+
 def test_a_component_that_contains_itself_is_damage(tmp_path: Path) -> None:
     loop = '<object id="1" type="model"><components><component objectid="1"/></components></object>'
     assert refused(tmp_path, model(loop)) == "corrupt_file"

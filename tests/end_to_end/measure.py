@@ -37,7 +37,7 @@ class Measure:
 def measure(path: Path) -> Measure:
     """By the file's extension."""
     extension = path.suffix.lower()
-    if extension in (".stl", ".obj"):
+    if extension in (".stl", ".obj", ".ply", ".off"):
         return mesh(path, 1.0)
     if extension == ".glb":
         return mesh(path, 1000.0)
