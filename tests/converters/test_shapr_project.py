@@ -180,7 +180,7 @@ def test_bodies_and_faces_have_their_colours(tmp_path: Path) -> None:
 
 
 def subshapes(label: TDF_Label) -> list[TDF_Label]:
-    return document._labels(lambda found: XCAFDoc_ShapeTool.GetSubShapes_s(label, found))
+    return document.labels(lambda found: XCAFDoc_ShapeTool.GetSubShapes_s(label, found))
 
 
 def test_a_mesh_body_is_a_mesh(tmp_path: Path) -> None:
