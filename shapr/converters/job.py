@@ -162,7 +162,7 @@ def main(scratch: Path) -> None:
 
 def leave(scratch: Path, answer: Answer) -> None:
     new = scratch / f"{ANSWER}.new"
-    new.write_text(answer.model_copy(update={"spent": Spent.now()}).model_dump_json())
+    new.write_bytes(answer.model_copy(update={"spent": Spent.now()}).model_dump_json().encode())
     new.rename(scratch / ANSWER)  # whole or not at all
 
 

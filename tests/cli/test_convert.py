@@ -182,7 +182,7 @@ def test_another_wish_and_a_run_without_a_batch_are_conversions_of_their_own(sha
 
 
 def test_ctrl_c_says_that_the_conversion_goes_on(shapr: Shapr) -> None:
-    fine = ("-O", "linear_deflection=0.0001", "-O", "angular_deflection=0.5")
+    fine = ("-O", "linear_deflection=0.00002", "-O", "angular_deflection=0.5")
     process = shapr.start("convert", SAMPLES / "assembly.step", "--to", "stl,obj,glb", "--batch", "a b", *fine)
     assert process.stderr
     seen = b""

@@ -1,6 +1,7 @@
 """3MF: what others write is read, what is unsafe is refused before the library sees it, what we write comes back."""
 
 import io
+import locale
 import time
 import zipfile
 from pathlib import Path
@@ -300,3 +301,11 @@ def test_a_real_bomb_is_refused_at_once() -> None:
     with pytest.raises(Refused, match="decompression_bomb"):
         threemf.read(CORPUS / "bad_bomb.3mf", "a", quiet)
     assert time.monotonic() - start < 0.5
+
+
+def test_the_library_leaves_the_locale_alone(tmp_path: Path) -> None:
+    """Its writer sets that of the whole process to `C`: then no text but ASCII could be written any more."""
+    before = locale.setlocale(locale.LC_ALL)
+    threemf_write.write(coloured(), tmp_path / "a.3mf", {"units": "mm"}, quiet)
+    threemf.read(tmp_path / "a.3mf", "a", quiet)
+    assert locale.setlocale(locale.LC_ALL) == before

@@ -37,11 +37,11 @@ def corrupt(tmp_path: Path) -> Path:
 
 
 def converters(service: Service) -> list[int]:
-    """The pids of this service's converter processes: sessions of their own below its worker."""
-    listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
-    worker = service.pid("worker")
-    rows = [line.split(None, 2) for line in listed.splitlines()[1:]]
-    return [int(pid) for pid, parent, args in rows if int(parent) == worker and "shapr.converters" in args]
+    """The pids of this service's converter processes: children of its worker's zygote, called so."""
+    listed = subprocess.run(["ps", "-eo", "pid,ppid,comm,state"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in listed.splitlines()[1:]]
+    zygotes = {pid for pid, parent, *_ in rows if int(parent) == service.pid("worker")}
+    return [int(pid) for pid, parent, name, *_ in rows if parent in zygotes and name == "converter"]
 
 
 def running(service: Service, slow: Path) -> dict[str, Any]:
@@ -54,11 +54,11 @@ def test_a_deleted_conversion_leaves_nothing_behind(service: Service) -> None:
     done = service.convert(BRACKET, "stl,obj", reuse=False)
     listed = "WorkflowId STARTS_WITH 'conversion-" + done["id"] + "'"
     assert len(service.temporal("workflow", "list", "--query", listed)) == 1
-    assert len(objects(service, done["id"])) == 3
+    assert len(objects(service, done["id"])) == 4, "source, outputs, report"
     assert service.http.delete(f"/v1/conversions/{done['id']}").status_code == 204
     gone = service.http.get(f"/v1/conversions/{done['id']}")
     assert (gone.status_code, gone.json()["code"]) == (410, "gone")
-    assert gone.json()["counts"] == {"objects": 3, "executions": 1}
+    assert gone.json()["counts"] == {"objects": 4, "executions": 1}
     assert objects(service, done["id"]) == []
     # Temporal deletes in the background: at once, or, after a terminated workflow, half a minute later.
     until(lambda: not service.temporal("workflow", "list", "--query", listed), 90)

@@ -17,7 +17,7 @@ from shapr.converters import archive
 from shapr.converters.mesh import threemf_tree
 from shapr.converters.mesh.accessors import shown
 from shapr.converters.mesh.model import LONGEST_NAME, MAX_TRIANGLES, Colour, Colours, Mesh, Part
-from shapr.converters.mesh.threemf_arrays import geometry, properties, told, wrapper
+from shapr.converters.mesh.threemf_arrays import geometry, kept_locale, properties, told, wrapper
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
@@ -48,7 +48,8 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
 
     told(reader, hear)
     try:
-        reader.ReadFromFile(str(path))
+        with kept_locale():
+            reader.ReadFromFile(str(path))
         if any(reader.GetWarning(at)[0] in OPEN for at in range(reader.GetWarningCount())):
             raise Refused("corrupt_file", "the 3MF file leaves open which model, or which materials, it means")
         reach(0.7)

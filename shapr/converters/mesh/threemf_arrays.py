@@ -1,7 +1,9 @@
 """lib3mf's mesh calls without a Python object per triangle: its C functions fill and take numpy arrays."""
 
 import ctypes
-from collections.abc import Callable
+import locale
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import lib3mf
@@ -22,6 +24,16 @@ def wrapper() -> Any:
     if not _wrapper:
         _wrapper.append(lib3mf.get_wrapper())
     return _wrapper[0]
+
+
+@contextmanager
+def kept_locale() -> Iterator[None]:
+    """The library's writer sets the locale of the whole process to `C` and leaves it so: text is ASCII then."""
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        yield
+    finally:
+        locale.setlocale(locale.LC_ALL, before)
 
 
 def told(worker: Any, hear: Callable[[float], None]) -> None:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from shapr.conversion import UNIT_MM
 from shapr.converters.mesh.gltf import objects, plain
 from shapr.converters.mesh.model import Mesh, Part
-from shapr.converters.mesh.threemf_arrays import PROPERTIES, set_geometry, set_properties, told, wrapper
+from shapr.converters.mesh.threemf_arrays import PROPERTIES, kept_locale, set_geometry, set_properties, told, wrapper
 from shapr.converters.mesh.topology import welded
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
@@ -44,7 +44,8 @@ def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None
         writer.add(each)
         reach(0.5 * done / len(whole))
     expected = 14 * sum(len(part.corners) for part in parts)  # bytes
-    writer.save(path, largest, lambda: reach(0.5 + 0.49 * min(path.stat().st_size / expected, 1.0)))
+    with kept_locale():
+        writer.save(path, largest, lambda: reach(0.5 + 0.49 * min(path.stat().st_size / expected, 1.0)))
     reach(1.0)
 
 

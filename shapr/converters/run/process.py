@@ -34,7 +34,7 @@ class Converter:
         Raises Refused when the source as a whole is refused or the child broke a limit, Unavailable when the zygote
         cannot be started or died. A cancellation kills the child's group, and leaves when it is gone.
         """
-        (job.scratch / JOB).write_text(inside(job).model_dump_json())
+        (job.scratch / JOB).write_bytes(inside(job).model_dump_json().encode())
         reading = Reading(job.scratch / PROGRESS)
         try:
             end = time.monotonic() + job.limits.wall
