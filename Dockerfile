@@ -11,7 +11,7 @@ RUN pip install --no-cache-dir uv
 WORKDIR /app
 COPY requirements.lock pyproject.toml README.md LICENSE worker_main.py ./
 # Of the lock what the service needs and what builds it, not the tools of its developers. uv checks the lock's hashes.
-RUN uv pip install --system --no-cache --require-hashes -c requirements.lock -r pyproject.toml \
+RUN uv pip install --system --no-cache --compile-bytecode --require-hashes -c requirements.lock -r pyproject.toml \
     && uv pip install --system --no-cache -c requirements.lock hatchling editables
 COPY activities activities
 COPY cli cli
