@@ -47,14 +47,14 @@ WRITERS: dict[str, Callable[[Mesh, Path, dict[str, Any], Reach], None]] = {
 
 def read(format: str, path: Path, name: str, reach: Reach) -> Mesh:
     if format not in READERS:
-        raise Refused("unsupported_format", f"{format} is not read yet")
+        raise Refused("unsupported_format", f"{format} is not read here")
     return READERS[format](path, name, reach)
 
 
 def write(mesh: Mesh, format: str, path: Path, options: dict[str, Any], reach: Reach) -> None:
     """A mesh in millimetres, z up, as a file in its units and axes."""
     if format not in WRITERS:
-        raise Refused("unsupported_pair", f"{format} is not written yet")
+        raise Refused("unsupported_pair", f"{format} is not written here")
     if options.get("up_axis") == "y":
         mesh = mesh.turned(Y_UP)
     if format not in ("glb", "3mf"):

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters.mesh import glb
-from shapr.converters.mesh.colours import linear
 from shapr.converters.mesh.glb import Json
 from shapr.converters.mesh.model import Y_UP, Mesh, Part
+from shapr.converters.mesh.srgb import linear
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
 

@@ -21,11 +21,11 @@ from shapr.converters.mesh.accessors import (
     number,
     shown,
 )
-from shapr.converters.mesh.colours import of_linear
 from shapr.converters.mesh.glb import Json, corrupt
 from shapr.converters.mesh.model import LONGEST_NAME, MAX_PARTS, MAX_TRIANGLES, Y_UP, Colour, Mesh, Part, Triangles
 from shapr.converters.mesh.primitive import DRACO, Draco, Plain, triangles, used
 from shapr.converters.mesh.scene import Placed, placed
+from shapr.converters.mesh.srgb import of_linear
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
