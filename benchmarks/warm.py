@@ -12,6 +12,7 @@ from types import TracebackType
 from benchmarks.rivals import ANGULAR, LINEAR, Used
 from shapr.conversion import Options
 from shapr.converters import formats
+from shapr.converters.run.admission import threads
 from shapr.converters.run.job import Job, Limits
 from shapr.converters.run.process import Converter
 from shapr.settings import Settings
@@ -54,6 +55,7 @@ class Warm:
                 outputs=tuple(effective.items()),
                 scratch=Path(folder),
                 limits=Limits.of(self.settings),
+                threads=threads(source.stat().st_size, running=1),
             )
             begun, before = time.monotonic(), self._others()
             answer = self.loop.run(self.converter.convert(job, lambda _: None))

@@ -37,6 +37,7 @@ def run(job: Job, page: Page) -> tuple[Answer, Model | None]:
             hidden=options.get("include_hidden", False),
             partial=options.get("partial", False),
             scratch=job.scratch,
+            threads=job.threads,
         )
         detect.check(job.source_format, path)
         lost = preflight.check(job.source_format, path)
@@ -48,11 +49,12 @@ def run(job: Job, page: Page) -> tuple[Answer, Model | None]:
             healing = kernel(model.heal, "healing")
     except Refused as refused:
         return Answer(error=Error(code=refused.code, detail=refused.detail)), None
-    written = []
-    for at in range(len(job.outputs)):
+    written = {}
+    for at in job.order:
         phases.begin(f"write {at}")
-        written.append(output(job, model, at))
-    return Measuring(job, page, phases, file, lost).answer(model, written, healing), model
+        written[at] = output(job, model, at)
+    as_asked = [written[at] for at in range(len(job.outputs))]
+    return Measuring(job, page, phases, file, lost).answer(model, as_asked, healing), model
 
 
 def output(job: Job, model: Model, at: int) -> Written:

@@ -36,7 +36,8 @@ def seconds(job: Job) -> dict[str, float]:
     if job.outputs[0][1].get("heal"):
         costs["heal"] = MESH if mesh else HEAL
     once = FACET if mesh else TRIANGULATE  # for the first output of the other kind
-    for at, (format, _) in enumerate(job.outputs):
+    for at in job.order:
+        format, _ = job.outputs[at]
         costs[f"write {at}"] = WRITE.get(format, MESH)
         if (format in WRITE) == mesh:
             costs[f"write {at}"] += once

@@ -36,6 +36,7 @@ class File:
     hidden: bool = False  # of a project: hidden bodies too
     partial: bool = False  # of a project: what can be converted, if it is not all
     scratch: Path = Path()  # where a reader may put what it unpacks
+    threads: int = 1  # that the kernel may run at once
 
 
 class Model(Protocol):
@@ -141,6 +142,7 @@ class BrepModel:
 
         self.page = page
         self.indicator = Indicator(page)
+        self.threads = file.threads
         self.losses: tuple[str, ...] = ()
         self.about: dict[str, Any] = {}
         try:
@@ -220,7 +222,7 @@ class BrepModel:
         shape = document.shape(self.document)
         wanted = tessellate.deflections(shape, options)
         if wanted != self.triangulated:
-            tessellate.triangulate(shape, *wanted, self.indicator)
+            tessellate.triangulate(shape, *wanted, self.indicator, self.threads)
             bare = len(tessellate.bare(shape))
             missing = (f"{bare} faces could not be triangulated: meshes lack them",) if bare else ()
             self.losses = (*self.given, *missing)

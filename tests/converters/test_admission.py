@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shapr.converters.run.admission import MB, Admission, available, need
+from shapr.converters.run.admission import BIG, MB, Admission, available, need, threads
 from shapr.converters.run.job import Limits
 
 ALL = Limits(wall=1, cpu=1, memory=1 << 50, output=1, mesh_to_brep=30_000)
@@ -103,3 +103,18 @@ def test_a_mesh_needs_more_when_it_becomes_a_b_rep() -> None:
 
 def test_the_machine_has_memory() -> None:
     assert 1 << 28 < available() < 1 << 46
+
+
+async def test_the_jobs_that_run_are_counted() -> None:
+    admission = Admission(100)
+    jobs = await started(admission, 40, 60, 1)
+    assert admission.running == 2
+    for job in jobs:
+        await job.end()
+    assert admission.running == 0
+
+
+def test_all_cores_mesh_a_big_source_that_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2})
+    assert threads(BIG, 1) == 3
+    assert threads(BIG - 1, 1) == threads(BIG, 2) == 1

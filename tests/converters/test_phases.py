@@ -29,3 +29,10 @@ def test_what_costs_more_has_a_larger_share(tmp_path: Path) -> None:
     share = {name: end - start for name, (start, end) in ends(tmp_path, "a.step", "step,stl,obj").items()}
     assert share["read 0"] > 5 * share["read 1"]  # STEP again, STL again
     assert share["write 1"] > 5 * share["write 2"]  # the first mesh triangulates
+
+
+def test_b_reps_are_written_before_threads_make_triangles(tmp_path: Path) -> None:
+    found = ends(tmp_path, "a.step", "stl,iges,obj,brep")
+    assert sorted(("write 0", "write 1", "write 2", "write 3"), key=lambda name: found[name]) == [
+        *("write 1", "write 3", "write 0", "write 2")
+    ]

@@ -14,7 +14,7 @@ import pytest
 from shapr.converters.progress import SIZE
 from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer
 from shapr.converters.run.process import Converter
-from shapr.converters.run.zygote import environment
+from shapr.converters.run.zygote import allocator, environment
 from shapr.errors import Unavailable
 from shapr.settings import Settings
 from tests.converters.kit import SAMPLES, job
@@ -90,6 +90,25 @@ async def test_jobs_repeat_byte_for_byte_whatever_runs_beside_them(
     given_up.cancel()
     first, _, *others = await running
     assert [first, *others] == [alone] * 3
+
+
+async def test_the_machines_allocator_serves_the_kernel(converter: Converter) -> None:
+    if (name := allocator()) is None:
+        pytest.skip("libtcmalloc-minimal4 is not installed")
+    assert name in Path(f"/proc/{await pid(converter)}/maps").read_text()
+
+
+async def test_threads_change_no_byte(converter: Converter, tmp_path: Path) -> None:
+    """Nor what is written beside the meshes, although threads take memory in another order each time."""
+    made = []
+    for threads in (1, 2, 2):
+        (folder := tmp_path / str(len(made))).mkdir()
+        given = job(folder, ASSEMBLY, "stl,iges,glb,step,brep", quality="fine").model_copy(update={"threads": threads})
+        answer = await converter.convert(given, lambda _: None)
+        assert [each.format for each in answer.written] == ["stl", "iges", "glb", "step", "brep"]
+        made.append([each.path.read_bytes() for each in answer.written if each.path])
+    assert len(made[0]) == 5
+    assert made[0] == made[1] == made[2]
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSEGV])

@@ -14,6 +14,7 @@ from OCP.BRepMesh import BRepMesh_IncrementalMesh
 from OCP.BRepTools import BRepTools
 from OCP.collections import IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher
 from OCP.IMeshTools import IMeshTools_Parameters
+from OCP.OSD import OSD_ThreadPool
 from OCP.Poly import Poly_Triangulation
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_Orientation, TopAbs_ShapeEnum
@@ -46,13 +47,19 @@ def deflections(shape: TopoDS_Shape, options: dict[str, Any]) -> tuple[float, fl
     return float(f"{chosen:.6g}"), options.get("angular_deflection") or angular
 
 
-def triangulate(shape: TopoDS_Shape, linear: float, angular: float, progress: Indicator = SILENT) -> None:
-    """Attach triangles to the shape's faces. One thread: jobs share the cores, and the order must repeat."""
+def triangulate(
+    shape: TopoDS_Shape, linear: float, angular: float, progress: Indicator = SILENT, threads: int = 1
+) -> None:
+    """Attach triangles to the shape's faces, the same ones whatever the number of threads: each face is one's work."""
     BRepTools.Clean_s(shape)
     given = parameters(linear, angular)
+    if threads > 1:
+        OSD_ThreadPool.DefaultPool_s().Init(threads)  # this one among them
+        OSD_ThreadPool.DefaultPool_s().SetNbDefaultThreadsToLaunch(threads)
+        given.InParallel = True
     BRepMesh_IncrementalMesh(shape, given, progress.range(TRIANGULATION))
     for face in bare(shape):
-        again(face, given)
+        again(face, parameters(linear, angular))
 
 
 def parameters(linear: float, angular: float) -> IMeshTools_Parameters:

@@ -18,6 +18,7 @@ MESH = 25
 MESHES = frozenset({"stl", "obj", "ply", "off", "glb", "gltf", "3mf"})
 FACET = 24_000  # bytes of memory for a triangle that becomes a face of a B-Rep
 PACKED = 20  # bytes of a file for a triangle, at least, about
+BIG = 100_000  # bytes of a source, from which on a second thread is worth its while
 
 
 def need(source_format: str, size: int, outputs: Iterable[str], limits: Limits) -> int:
@@ -26,6 +27,11 @@ def need(source_format: str, size: int, outputs: Iterable[str], limits: Limits) 
     if source_format in MESHES and not MESHES.issuperset(outputs):
         estimate += FACET * min(size // PACKED, limits.mesh_to_brep)
     return min(estimate, limits.memory)
+
+
+def threads(size: int, running: int) -> int:
+    """How many threads the kernel may mesh with: all cores for a big source while no other job is there to use them."""
+    return len(os.sched_getaffinity(0)) if running == 1 and size >= BIG else 1
 
 
 def available() -> int:
@@ -46,6 +52,7 @@ class Admission:
     def __init__(self, budget: int) -> None:
         self.budget = budget
         self.used = 0
+        self.running = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     @asynccontextmanager
@@ -71,10 +78,12 @@ class Admission:
 
     def _leave(self, need: int) -> None:
         self.used -= need
+        self.running -= 1
         self._next()
 
     def _next(self) -> None:
         while self._waiting and self.used + self._waiting[0][0] <= self.budget:
             need, turn = self._waiting.popleft()
             self.used += need
+            self.running += 1
             turn.set_result(None)

@@ -14,7 +14,7 @@ import structlog
 
 from shapr.conversion import Conversion, Source
 from shapr.converters import archive, formats, stub
-from shapr.converters.run.admission import Admission, available, need
+from shapr.converters.run.admission import Admission, available, need, threads
 from shapr.converters.run.external import External, unavailable
 from shapr.converters.run.job import Converted, Job, Limits
 from shapr.converters.run.process import Converter
@@ -69,8 +69,10 @@ class Converters:
             preview=conversion.preview,
         )
         asked = [output for output, _ in job.outputs]
-        async with self.admission.admitted(need(format, job.source.stat().st_size, asked, self.limits)):
-            return await self.run(job, progress)
+        size = job.source.stat().st_size
+        async with self.admission.admitted(need(format, size, asked, self.limits)):
+            alone = {"threads": threads(size, self.admission.running)}
+            return await self.run(job.model_copy(update=alone), progress)
 
     async def run(self, job: Job, progress: Callable[[int], None]) -> Converted:
         """A job at once, by who reads its source format."""

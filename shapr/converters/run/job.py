@@ -8,7 +8,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from shapr.conversion import Error
+from shapr.converters.formats import FORMATS
 from shapr.settings import Settings
+
+BREPS = frozenset(name for name, format in FORMATS.items() if format.kind == "brep")
 
 
 class Limits(BaseModel):
@@ -45,6 +48,13 @@ class Job(BaseModel):
     scratch: Path
     limits: Limits
     preview: bool = False
+    threads: int = 1  # that the kernel may run at once
+
+    @property
+    def order(self) -> list[int]:
+        """Of writing: B-Reps first. The kernel orders some of their entities by address, and the threads that make
+        triangles leave the heap another way each time."""
+        return sorted(range(len(self.outputs)), key=lambda at: self.outputs[at][0] not in BREPS)
 
 
 class Spent(BaseModel):
