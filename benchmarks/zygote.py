@@ -27,7 +27,7 @@ def memory(process: int) -> str:
 
 
 def children(process: int) -> int:
-    """Zombies included."""
+    """Zombies included, and the spare that waits for the next job."""
     stats = (path.read_text().rpartition(")")[2].split() for path in Path("/proc").glob("[0-9]*/stat"))
     return sum(int(fields[1]) == process for fields in stats)
 

@@ -1,8 +1,8 @@
 """The zygote: loads the kernel once, then forks a child for every job. `python -m shapr.converters.nursery WORKER`
 
-It opens no source and has one thread, so that a fork copies no lock that somebody holds. It knows of no child either:
-what it does for one must not move its heap, for the next child begins with that heap, and the kernel orders some
-entities by address. The same job gives the same bytes, whatever runs beside it.
+It opens no source and has one thread, so that a fork copies no lock that somebody holds. It knows of no child but the
+spare, which waits for the next order: what it does for one must not move its heap, for the next child begins with that
+heap, and the kernel orders some entities by address. The same job gives the same bytes, whatever runs beside it.
 
 WORKER is the process id of its worker (`run/zygote.py`), who is at the other end of its stdin, a socket: the zygote
 says READY there, and does what it is told, a word at a time. An order comes with two descriptors, the child's stderr
@@ -16,10 +16,12 @@ import gc
 import importlib
 import os
 import pkgutil
+import signal
 import socket
 import struct
 import sys
 import traceback
+from array import array
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,7 +36,8 @@ NUMBER = struct.Struct("i")
 WORD = struct.Struct("ci")
 ENDED, DISMISS = b"e", b"d"  # words about a child; any other message is an order
 DESCRIPTORS = struct.Struct("ii")
-HELD = 64  # more descriptors than a zygote ever has: three, its socket, and two of an order
+HELD = 64  # more descriptors than a zygote ever has: three, its socket, that to the spare, and two of an order
+MINE = 3  # of the spare: where it is told
 ORDER = 1024  # bytes of the longest order: a few numbers
 
 # Loaded only when a job asks for them, by our modules, by numpy (masked arrays: 60 ms, for want of a compiled file), by
@@ -74,24 +77,64 @@ def load() -> None:
     gc.disable()
 
 
+class Spare:
+    """The next job's child, forked before there is a job: a fork of so large a process takes as long as a small job.
+
+    Two numbers in a place of their own, which no life of a child moves.
+    """
+
+    def __init__(self) -> None:
+        self.held = array("i", (0, -1))  # its process id, 0 for none; the descriptor by which it is told
+
+    def fork(self) -> None:
+        """Have one ready. OSError when there is no process to be had."""
+        me = os.getpid()
+        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours, its:
+            if (pid := os.fork()) == 0:
+                wait(its.fileno(), me)
+            self.held[0], self.held[1] = pid, ours.detach()
+        with contextlib.suppress(OSError):  # it has done so itself, or is dead already
+            os.setpgid(pid, pid)  # before the worker knows it, who kills groups
+
+    def take(self, order: memoryview, stderr: int, scratch: int) -> int:
+        """Give it the order; its process id. OSError when it is dead, or never lived."""
+        pid, descriptor = self.held
+        self.held[0], self.held[1] = 0, -1
+        if not pid:
+            raise ProcessLookupError
+        with socket.socket(fileno=descriptor) as told:
+            try:
+                told.sendmsg([order], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, DESCRIPTORS.pack(stderr, scratch))])
+            except OSError:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                raise
+        return int(pid)
+
+
 def serve(worker: socket.socket) -> None:
     """Do what the worker says, until it hangs up."""
-    message = bytearray(ORDER)
+    message, spare = bytearray(ORDER), Spare()
+    with contextlib.suppress(OSError):  # as for every later one: the order will ask again
+        spare.fork()
     worker.send(READY)
-    while listen(worker, message):
+    while listen(worker, message, spare):
         pass
 
 
-def listen(worker: socket.socket, message: bytearray) -> bool:
+def listen(worker: socket.socket, message: bytearray, spare: Spare) -> bool:
     """Do the next word; False when there will be none any more. Whatever it takes, it has given back when it ends."""
     length, given, _, _ = worker.recvmsg_into([message], socket.CMSG_SPACE(DESCRIPTORS.size))
     if not length:
         return False
     if given:
         stderr, scratch = DESCRIPTORS.unpack(given[0][2])
-        tell(worker, bear(message, length, stderr, scratch))
+        tell(worker, bear(spare, memoryview(message)[:length], stderr, scratch))
         os.close(stderr)
         os.close(scratch)
+        with contextlib.suppress(OSError):
+            spare.fork()
         return True
     word, pid = WORD.unpack_from(message)
     if word == ENDED:
@@ -101,17 +144,15 @@ def listen(worker: socket.socket, message: bytearray) -> bool:
     return True
 
 
-def bear(message: bytearray, length: int, stderr: int, scratch: int) -> int:
-    me = os.getpid()
+def bear(spare: Spare, order: memoryview, stderr: int, scratch: int) -> int:
+    """The process id of the child that has the order now, or a negative errno."""
+    with contextlib.suppress(OSError):
+        return spare.take(order, stderr, scratch)
     try:
-        pid = os.fork()
-    except OSError as error:  # no process to be had
+        spare.fork()
+        return spare.take(order, stderr, scratch)
+    except OSError as error:
         return -(error.errno or 1)
-    if pid == 0:
-        become(bytes(message[:length]), stderr, scratch, me)
-    with contextlib.suppress(OSError):  # it has done so itself, or is dead already
-        os.setpgid(pid, pid)  # before the worker knows it, who kills groups
-    return pid
 
 
 def ended(pid: int) -> int:
@@ -127,27 +168,37 @@ def tell(worker: socket.socket, number: int) -> None:
         worker.send(NUMBER.pack(number))
 
 
-def become(order: bytes, stderr: int, scratch: int, parent: int) -> NoReturn:
-    """In the child: alone, limited, and then the converter."""
+def wait(descriptor: int, parent: int) -> NoReturn:
+    """In the child: alone, until it is told of a job."""
     code = 1
     try:
         limits.tie(parent)
         os.setpgid(0, 0)
-        os.dup2(stderr, 2)
-        os.fchdir(scratch)
-        os.closerange(3, HELD)
-        asked = Order.model_validate_json(order)
-        limits.rename("converter")
-        limits.expendable()
-        confine(Fence(Path(), runtime_paths(), asked.limits), asked.level)
-        job = importlib.import_module("shapr.converters.job")
-        job.main(Path())
+        limits.rename("converter-spare")
+        os.dup2(descriptor, MINE)
+        os.closerange(MINE + 1, HELD)
+        with socket.socket(fileno=MINE) as told:
+            order, given, _, _ = told.recvmsg(ORDER, socket.CMSG_SPACE(DESCRIPTORS.size))
+        if given:
+            become(order, *DESCRIPTORS.unpack(given[0][2]))
         code = 0
     except BaseException:  # noqa: BLE001 - no way leads back into the zygote
         traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(code)  # taking a kernel document apart costs more than the process is worth
+
+
+def become(order: bytes, stderr: int, scratch: int) -> None:
+    """Limited, and then the converter."""
+    os.dup2(stderr, 2)
+    os.fchdir(scratch)
+    os.closerange(3, HELD)
+    asked = Order.model_validate_json(order)
+    limits.rename("converter")
+    limits.expendable()
+    confine(Fence(Path(), runtime_paths(), asked.limits), asked.level)
+    importlib.import_module("shapr.converters.job").main(Path())
 
 
 def main(parent: int) -> None:

@@ -1,6 +1,7 @@
 """The zygote: no job leaves anything behind, its death costs nobody's file its good name, jobs repeat byte for byte."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from shapr.converters.progress import SIZE
+from shapr.converters.run import limits
 from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer
 from shapr.converters.run.process import Converter
 from shapr.converters.run.zygote import allocator, environment
@@ -47,17 +49,23 @@ async def pid(converter: Converter) -> int:
     return (await converter.zygote.start()).popen.pid
 
 
-def of(parent: int) -> list[str]:
-    """States of a process's children."""
-    fields = (path.read_text().rpartition(")")[2].split() for path in Path("/proc").glob("[0-9]*/stat"))
-    return [each[0] for each in fields if int(each[1]) == parent]
+def of(parent: int) -> dict[int, str]:
+    """A process's children, each with its name."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            head, _, rest = path.read_text().rpartition(")")
+            if int(rest.split()[1]) == parent:
+                found[int(path.parent.name)] = head.partition("(")[2]
+    return found
 
 
-async def until_alone(zygote: int) -> None:
-    """It forgets a child after the job has ended: soon, or the test ends here."""
+async def until_idle(zygote: int) -> int:
+    """It forgets a child after the job has ended: soon, or the test ends here. Gives its spare."""
     async with asyncio.timeout(5):
-        while of(zygote):
+        while list((found := of(zygote)).values()) != ["converter-spare"]:
             await asyncio.sleep(0.02)
+    return next(iter(found))
 
 
 def held(process: int) -> tuple[int, int]:
@@ -73,7 +81,7 @@ async def test_many_jobs_leave_nothing(converter: Converter, tmp_path: Path) -> 
     assert before[1] == 1, "a thread could hold a lock across the fork"
     for batch in range(5):
         await asyncio.gather(*[run(converter, tmp_path / f"{batch}-{at}", STL, "obj") for at in range(4)])
-    await until_alone(zygote)
+    await until_idle(zygote)
     assert (held(zygote), len(os.listdir("/proc/self/fd"))) == (before, ours)
     assert await pid(converter) == zygote
 
@@ -149,7 +157,24 @@ async def test_a_cancellation_while_the_child_is_born_leaves_none(converter: Con
         running.cancel()
         await asyncio.wait((running,))
         assert not children(tmp_path / f"{at}")
-    await until_alone(zygote)
+    await until_idle(zygote)
+
+
+async def test_the_spare_is_the_next_jobs_child_and_one_that_died_is_replaced(
+    converter: Converter, tmp_path: Path
+) -> None:
+    zygote = await pid(converter)
+    spare = await until_idle(zygote)
+    running = asyncio.create_task(run(converter, tmp_path / "a", ASSEMBLY, OUTPUTS))
+    await until_running(tmp_path / "a")
+    assert children(tmp_path / "a") == [spare]
+    made = await running
+    os.kill(spare := await until_idle(zygote), signal.SIGKILL)
+    while limits.alive(spare):
+        await asyncio.sleep(0.02)
+    assert await run(converter, tmp_path / "b", ASSEMBLY, OUTPUTS) == made
+    await until_idle(zygote)
+    assert await pid(converter) == zygote
 
 
 async def test_an_idle_zygote_that_died_is_replaced_as_soon_as_one_can_start(
