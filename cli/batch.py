@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from shapr.client import opened
+from shapr.client import Counted
 
 PIECE = 1 << 22  # bytes hashed at a time
 
@@ -57,7 +57,7 @@ def key(batch: str, name: str, sha256: str, outputs: Sequence[str], options: Map
 async def sha256(path: Path) -> str:
     """Of the content, in pieces, so that other files go on meanwhile."""
     digest = hashlib.sha256()
-    with opened(path, None) as file:
+    with Counted(path, None) as file:
         while piece := await asyncio.to_thread(file.read, PIECE):
             digest.update(piece)
     return digest.hexdigest()

@@ -125,7 +125,7 @@ class Client:
         called = (name or source.name).encode(errors="replace").decode()
 
         async def attempt() -> ConversionAnswer:
-            with opened(source, sent) as file:
+            with Counted(source, sent) as file:
                 files = {"file": (called, file, "application/octet-stream")}
                 made = await self._send("POST", "/v1/conversions", headers=headers, data=fields, files=files)
                 return _read(made, ConversionAnswer)
@@ -257,19 +257,15 @@ def _problem(response: httpx.Response) -> ApiError:
 class Counted(io.FileIO):
     """A file that tells how much of it was read."""
 
-    told: Told | None = None
+    def __init__(self, path: Path, told: Told | None) -> None:
+        super().__init__(path)
+        self.told = told
 
     def read(self, size: int | None = -1, /) -> bytes:
         data = super().read(-1 if size is None else size) or b""
         if self.told:
             self.told(len(data))
         return data
-
-
-def opened(path: Path, told: Told | None) -> Counted:
-    file = Counted(path)
-    file.told = told
-    return file
 
 
 @contextmanager

@@ -6,6 +6,7 @@ permanent: a policy of a step only decides how patient we are.
 
 from dataclasses import dataclass
 
+NOTHING = "Nothing to do: the source is at fault."
 SUPERSEDED = "superseded"  # inside Temporal only: a run that lost its row
 
 
@@ -18,7 +19,7 @@ class Row:
     retryable: bool
     title: str
     caller: str
-    operator: str
+    operator: str = NOTHING
 
 
 class Refused(Exception):  # noqa: N818 - it is a decision, not an accident
@@ -34,9 +35,8 @@ class Refused(Exception):  # noqa: N818 - it is a decision, not an accident
         self.retry_after = retry_after
 
 
-NOTHING = "Nothing to do: the source is at fault."
 _SOURCE = (
-    Row("empty_file", 422, False, "The file is empty", "Check the export and upload it again.", NOTHING),
+    Row("empty_file", 422, False, "The file is empty", "Check the export and upload it again."),
     Row(
         "file_too_large",
         413,
@@ -51,7 +51,6 @@ _SOURCE = (
         False,
         "The format is not supported",
         "Use a format of GET /v1/formats; the file name's extension decides.",
-        NOTHING,
     ),
     Row(
         "unsupported_pair",
@@ -59,7 +58,6 @@ _SOURCE = (
         False,
         "This format cannot be converted to that one",
         "See the pairs in GET /v1/formats.",
-        NOTHING,
     ),
     Row(
         "format_mismatch",
@@ -67,7 +65,6 @@ _SOURCE = (
         False,
         "The content is not what the extension says",
         "Give the file its right extension.",
-        NOTHING,
     ),
     Row(
         "corrupt_file",
@@ -75,32 +72,12 @@ _SOURCE = (
         False,
         "The file is damaged",
         "Export it again; it is cut short or breaks its format's rules.",
-        NOTHING,
     ),
+    Row("unsafe_archive", 422, False, "The archive is unsafe", "Pack it again without absolute paths, `..` or links."),
+    Row("decompression_bomb", 422, False, "The file expands too far", "Upload the model without the repetition."),
+    Row("xml_forbidden", 422, False, "The XML uses a forbidden construct", "Remove the DTD and entities."),
     Row(
-        "unsafe_archive",
-        422,
-        False,
-        "The archive is unsafe",
-        "Pack it again without absolute paths, `..` or links.",
-        NOTHING,
-    ),
-    Row(
-        "decompression_bomb",
-        422,
-        False,
-        "The file expands too far",
-        "Upload the model without the repetition.",
-        NOTHING,
-    ),
-    Row("xml_forbidden", 422, False, "The XML uses a forbidden construct", "Remove the DTD and entities.", NOTHING),
-    Row(
-        "external_reference",
-        422,
-        False,
-        "The file refers to other files",
-        "Put everything in one file, or in one ZIP.",
-        NOTHING,
+        "external_reference", 422, False, "The file refers to other files", "Put everything in one file, or in one ZIP."
     ),
     Row(
         "limit_exceeded",
@@ -110,13 +87,9 @@ _SOURCE = (
         "Simplify the model; the detail names the limit.",
         "The limits are settings.",
     ),
-    Row("invalid_geometry", 422, False, "The geometry is not valid", "Repair the model, or try `heal`.", NOTHING),
-    Row(
-        "no_geometry", 422, False, "There is no geometry to convert", "Check that the export contains bodies.", NOTHING
-    ),
-    Row(
-        "unsupported_geometry", 422, False, "Some geometry cannot be converted", "The detail names the bodies.", NOTHING
-    ),
+    Row("invalid_geometry", 422, False, "The geometry is not valid", "Repair the model, or try `heal`."),
+    Row("no_geometry", 422, False, "There is no geometry to convert", "Check that the export contains bodies."),
+    Row("unsupported_geometry", 422, False, "Some geometry cannot be converted", "The detail names the bodies."),
     Row(
         "checksum_mismatch",
         422,
@@ -125,21 +98,13 @@ _SOURCE = (
         "Upload it again.",
         "If it repeats, look at the object store.",
     ),
-    Row(
-        "source_missing",
-        422,
-        False,
-        "The source never arrived",
-        "Create the conversion again and upload the file.",
-        NOTHING,
-    ),
+    Row("source_missing", 422, False, "The source never arrived", "Create the conversion again and upload the file."),
     Row(
         "source_unreachable",
         422,
         False,
         "The source URL cannot be fetched",
         "Check that the URL answers without a login.",
-        NOTHING,
     ),
     Row(
         "forbidden_address",
@@ -185,42 +150,14 @@ _CONVERTER = (
     ),
 )
 _REQUEST = (
-    Row("malformed_request", 400, False, "The request cannot be read", "Check its syntax.", NOTHING),
-    Row("invalid_request", 422, False, "The request is not valid", "The detail names the field.", NOTHING),
-    Row(
-        "invalid_options",
-        422,
-        False,
-        "The options are not valid",
-        "See the option schemas in GET /v1/formats.",
-        NOTHING,
-    ),
-    Row(
-        "unsupported_media_type",
-        415,
-        False,
-        "This content type is not accepted here",
-        "Send multipart/form-data.",
-        NOTHING,
-    ),
-    Row(
-        "method_not_allowed",
-        405,
-        False,
-        "The method is not allowed here",
-        "The Allow header lists the methods.",
-        NOTHING,
-    ),
-    Row("request_timeout", 408, True, "The request stood still for too long", "Send it again.", NOTHING),
-    Row(
-        "range_not_satisfiable",
-        416,
-        False,
-        "The range lies outside the file",
-        "Ask for a range inside the size.",
-        NOTHING,
-    ),
-    Row("unauthorized", 401, False, "A key is needed", "Send Authorization: Bearer with a valid key.", NOTHING),
+    Row("malformed_request", 400, False, "The request cannot be read", "Check its syntax."),
+    Row("invalid_request", 422, False, "The request is not valid", "The detail names the field."),
+    Row("invalid_options", 422, False, "The options are not valid", "See the option schemas in GET /v1/formats."),
+    Row("unsupported_media_type", 415, False, "This content type is not accepted here", "Send multipart/form-data."),
+    Row("method_not_allowed", 405, False, "The method is not allowed here", "The Allow header lists the methods."),
+    Row("request_timeout", 408, True, "The request stood still for too long", "Send it again."),
+    Row("range_not_satisfiable", 416, False, "The range lies outside the file", "Ask for a range inside the size."),
+    Row("unauthorized", 401, False, "A key is needed", "Send Authorization: Bearer with a valid key."),
     Row(
         "forbidden",
         403,
@@ -229,35 +166,20 @@ _REQUEST = (
         "Use a key with the right scope; a browser must be on an allowed host.",
         "SHAPR_ALLOWED_HOSTS lists the host names.",
     ),
-    Row("not_found", 404, False, "There is no such thing", "Check the address and the id.", NOTHING),
-    Row(
-        "conflict", 409, False, "It cannot be done in this state", "Get the conversion and look at its state.", NOTHING
-    ),
-    Row("gone", 410, False, "It was deleted", "Create it again.", NOTHING),
-    Row(
-        "idempotency_mismatch",
-        422,
-        False,
-        "The key was used for another request",
-        "Use a new Idempotency-Key.",
-        NOTHING,
-    ),
+    Row("not_found", 404, False, "There is no such thing", "Check the address and the id."),
+    Row("conflict", 409, False, "It cannot be done in this state", "Get the conversion and look at its state."),
+    Row("gone", 410, False, "It was deleted", "Create it again."),
+    Row("idempotency_mismatch", 422, False, "The key was used for another request", "Use a new Idempotency-Key."),
     Row(
         "idempotency_in_flight",
         409,
         True,
         "The first request with this key is still running",
         "Try again after Retry-After.",
-        NOTHING,
     ),
-    Row("rate_limited", 429, True, "Too many requests", "Try again after Retry-After.", NOTHING),
+    Row("rate_limited", 429, True, "Too many requests", "Try again after Retry-After."),
     Row(
-        "quota_exceeded",
-        429,
-        True,
-        "The quota is used up",
-        "Wait for running conversions, or ask for a larger quota.",
-        NOTHING,
+        "quota_exceeded", 429, True, "The quota is used up", "Wait for running conversions, or ask for a larger quota."
     ),
 )
 _SERVICE = (

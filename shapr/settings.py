@@ -96,7 +96,7 @@ class Settings(BaseSettings):
         description="Without Landlock or system call filters a worker does not start (strict), or says so and converts"
         " (degrade). `make up` degrades: docs/sandbox.md.",
     )
-    max_mesh_to_brep: int = Field(30_000, gt=0, description="Triangles above which a mesh is not made a B-Rep.")
+    max_mesh_to_brep: int = Field(50_000, gt=0, description="Triangles above which a mesh is not made a B-Rep.")
 
     # One for each format that can be a source: `sources()` of shapr/converters/formats.py reads them by name.
     converter_shapr: ExternalProgram = _external("Shapr3D")

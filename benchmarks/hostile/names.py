@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.hostile.brep import cylinder
 from benchmarks.hostile.gltf import glb, square
 from benchmarks.hostile.kit import SAMPLES, Bait, Hostile, either, refused
-from benchmarks.hostile.threemf import mesh, model, package
+from benchmarks.hostile.package import mesh, model, package
 
 CORNERS = "v 0 0 0\nv 10 0 0\nv 10 10 0\nv 0 10 5\n"
 SOLID = CORNERS + "f 1 3 2\nf 1 4 3\nf 1 2 4\nf 2 3 4\n"

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from shapr.conversion import Error
 from shapr.converters import archive, detect, preflight, preview, report
+from shapr.converters.formats import FORMATS
 from shapr.converters.phases import Phases
 from shapr.converters.progress import Page
 from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job, Spent, Written
@@ -116,7 +117,8 @@ class Measuring:
         self.phases.begin(f"read {at}")
         options, title = written.options, written.format.upper()
         unit, up_axis = options.get("units", "mm"), options.get("up_axis", "z")
-        file = File(path, written.format, self.job.source_name, unit, up_axis)
+        faceted = FORMATS[self.file.format].kind == "mesh"
+        file = File(path, written.format, self.job.source_name, unit, up_axis, faceted=faceted)
         try:
             model = read(file, self.page, self.job.limits.mesh_to_brep)
             self.phases.begin(f"measure {at}")

@@ -34,6 +34,7 @@ class File:
     unit: Unit = "mm"
     up_axis: str = "z"
     hidden: bool = False  # of a project: hidden bodies too
+    faceted: bool = False  # a mesh that we made a B-Rep: flat triangles, with nothing to repair
     partial: bool = False  # of a project: what can be converted, if it is not all
     scratch: Path = Path()  # where a reader may put what it unpacks
     threads: int = 1  # that the kernel may run at once
@@ -161,9 +162,9 @@ class BrepModel:
         from shapr.converters.brep import brep, document, iges, step
 
         if file.format == "step":
-            read = step.read(file.path, self.indicator)
+            read = step.read(file.path, self.indicator, repair=not file.faceted)
         elif file.format == "iges":
-            read = iges.read(file.path, file.name, self.indicator)
+            read = iges.read(file.path, file.name, self.indicator, repair=not file.faceted)
         else:
             read = brep.read(file.path, file.name, {"source_units": file.unit}, self.indicator)
         document.check(read)

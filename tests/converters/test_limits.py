@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.hostile.gltf import glb, square
-from benchmarks.hostile.threemf import mesh, model, package
+from benchmarks.hostile.package import mesh, model, package
 from shapr.converters.mesh import files
 from shapr.converters.mesh.model import Mesh, Part, check
 from shapr.errors import Refused

@@ -10,7 +10,8 @@ from shapr.converters.mesh import topology
 from shapr.converters.mesh.heal import healed
 from shapr.converters.mesh.measure import measured
 from shapr.converters.mesh.model import Mesh, Part
-from shapr.converters.mesh.topology import cleaned, components
+from shapr.converters.mesh.slivers import cleaned
+from shapr.converters.mesh.topology import components
 from shapr.errors import Refused
 from tests.converters.meshes import cube
 

@@ -8,7 +8,7 @@ from benchmarks.hostile import brep as brep_files
 from benchmarks.hostile import iges as iges_files
 from benchmarks.hostile import step as step_files
 from benchmarks.hostile.iges import groups, iges
-from benchmarks.hostile.step import CONTEXT, assembly, document, leaf, mapped, part21, product, reference
+from benchmarks.hostile.part21 import CONTEXT, assembly, document, leaf, mapped, part21, product, reference
 from shapr.converters import preflight
 from shapr.converters.preflight.step import LOSS, without_references
 from shapr.errors import Refused

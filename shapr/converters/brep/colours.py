@@ -11,6 +11,7 @@ from OCP.XCAFDoc import XCAFDoc_ColorTool, XCAFDoc_ColorType, XCAFDoc_DocumentTo
 
 from shapr.converters.brep import document
 from shapr.converters.mesh.model import Colour
+from shapr.converters.mesh.srgb import curved, linear
 
 # A surface colour says more than a general one; the colour of curves is not that of a surface.
 KINDS = (XCAFDoc_ColorType.XCAFDoc_ColorSurf, XCAFDoc_ColorType.XCAFDoc_ColorGen)
@@ -22,23 +23,14 @@ def of(label: TDF_Label) -> Colour | None:
     for kind in KINDS:
         if XCAFDoc_ColorTool.GetColor_s(label, kind, found):
             rgb = found.GetRGB()
-            red, green, blue = (round(srgb(each), 4) for each in (rgb.Red(), rgb.Green(), rgb.Blue()))
-            return red, green, blue, round(found.Alpha(), 4)
+            red, green, blue, alpha = curved((rgb.Red(), rgb.Green(), rgb.Blue(), found.Alpha())).tolist()
+            return round(red, 4), round(green, 4), round(blue, 4), round(alpha, 4)
     return None
 
 
-def srgb(linear: float) -> float:
-    """IEC 61966-2-1, as the kernel has it."""
-    return linear * 12.92 if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
-
-
 def set(model: TDocStd_Document, label: TDF_Label, colour: Colour) -> None:
-    made = Quantity_ColorRGBA(*map(linear, colour[:3]), colour[3])
+    made = Quantity_ColorRGBA(*linear(colour).tolist())
     XCAFDoc_DocumentTool.ColorTool_s(model.Main()).SetColor(label, made, XCAFDoc_ColorType.XCAFDoc_ColorSurf)
-
-
-def linear(srgb: float) -> float:
-    return srgb / 12.92 if srgb <= 0.04045 else ((srgb + 0.055) / 1.055) ** 2.4
 
 
 def text(colour: Colour) -> str:

@@ -109,6 +109,13 @@ def explore(shape: TopoDS_Shape, kind: TopAbs_ShapeEnum) -> Iterator[Any]:
         explorer.Next()
 
 
+def once(shape: TopoDS_Shape, kind: TopAbs_ShapeEnum) -> Iterator[Any]:
+    """Those of a kind, shared ones once."""
+    known = IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher()
+    TopExp.MapShapes_s(shape, kind, known)
+    return (known.FindKey(at) for at in range(1, known.Extent() + 1))
+
+
 def children(shape: TopoDS_Shape) -> Iterator[TopoDS_Shape]:
     """What a shape is made of directly, where it is."""
     iterator = TopoDS_Iterator(shape)
@@ -179,9 +186,8 @@ def check(document: TDocStd_Document) -> None:
         inside = components(label)
         placements = [XCAFDoc_ShapeTool.GetLocation_s(each) for each in inside]
         if not inside:
-            known = IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher()
-            TopExp.MapShapes_s(XCAFDoc_ShapeTool.GetShape_s(label), TopAbs_ShapeEnum.TopAbs_VERTEX, known)
-            points = (BRep_Tool.Pnt_s(TopoDS.Vertex(known.FindKey(at))) for at in range(1, known.Extent() + 1))
+            vertices = once(XCAFDoc_ShapeTool.GetShape_s(label), TopAbs_ShapeEnum.TopAbs_VERTEX)
+            points = (BRep_Tool.Pnt_s(TopoDS.Vertex(each)) for each in vertices)
         else:
             points = (gp_Pnt(*_moved(each)) for each in placements)
         if not all(math.isfinite(sum(point.Coord())) for point in points):

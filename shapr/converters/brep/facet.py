@@ -20,7 +20,8 @@ from shapr.converters.brep.bodies import Body, Look, held
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.sew import compound
 from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices
-from shapr.converters.mesh.topology import FLAT, Component, cleaned, components, welded
+from shapr.converters.mesh.slivers import FLAT, cleaned
+from shapr.converters.mesh.topology import Component, components, welded
 from shapr.errors import Refused
 
 # Exporters round: points that were one differ in the last digits. Fractions of the diagonal, finest first.

@@ -16,6 +16,7 @@ from OCP.TDocStd import TDocStd_Document
 from shapr.converters.brep import colours, tree
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.mesh.model import Colour
+from shapr.converters.mesh.srgb import curved, linear
 from shapr.errors import Refused
 
 HEADER = struct.Struct("<4sII")  # magic, version, length of the file
@@ -67,8 +68,8 @@ def _name(content: dict[str, Any]) -> None:
     for material in content.get("materials", ()):
         surface = material.setdefault("pbrMetallicRoughness", {})
         surface["metallicFactor"] = 0.0  # the default of the format is metal, which is black without surroundings
-        red, green, blue, alpha = surface.get("baseColorFactor", (1.0, 1.0, 1.0, 1.0))
-        material["name"] = colours.text((*map(colours.srgb, (red, green, blue)), alpha))
+        red, green, blue, alpha = curved(surface.get("baseColorFactor", (1.0, 1.0, 1.0, 1.0))).tolist()
+        material["name"] = colours.text((red, green, blue, alpha))
     for kind, called in (("nodes", "node"), ("meshes", "mesh")):
         for at, each in enumerate(content.get(kind, ())):
             each["name"] = each.get("name") or f"{called} {at + 1}"
@@ -102,7 +103,7 @@ def _material(materials: list[dict[str, Any]], colour: Colour) -> int:
     for at, each in enumerate(materials):
         if each["name"] == name:
             return at
-    factor = [*map(colours.linear, colour[:3]), colour[3]]
+    factor = linear(colour).tolist()
     made = {
         "name": name,
         "pbrMetallicRoughness": {"baseColorFactor": factor, "metallicFactor": 0.0},

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections import deque
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
@@ -26,6 +27,7 @@ from shapr.converters.brep.bodies import Body, Look, held, looks, unmirrored
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.sew import sewn
 from shapr.converters.brep.step import UNITS, ascii_stem
+from shapr.converters.brep.unrepaired import unrepaired
 from shapr.converters.mesh.model import Colour
 from shapr.errors import Refused
 
@@ -43,8 +45,9 @@ def tail(path: Path, size: int = 4096) -> bytes:
         return file.read()
 
 
-def read(path: Path, source_name: str, progress: Indicator = SILENT) -> TDocStd_Document:
-    """A document in millimetres. Names, colours and layers stay with the faces that are sewn."""
+def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: bool = True) -> TDocStd_Document:
+    """A document in millimetres. Names, colours and layers stay with the faces that are sewn. Without repair: shapes
+    just as the file has them, but sewn."""
     if not TERMINATE.search(tail(path)):
         raise Refused("corrupt_file", "the IGES file is cut short: it has no terminate section")
     reader = IGESCAFControl_Reader()
@@ -54,7 +57,9 @@ def read(path: Path, source_name: str, progress: Indicator = SILENT) -> TDocStd_
     progress.reading(0.25, path)
     if reader.ReadFile(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("corrupt_file", "the IGES file breaks the rules of its syntax, or is cut short")
-    if not reader.Transfer(made, progress.range(0.6)) or not document.roots(made):
+    with nullcontext() if repair else unrepaired(reader):
+        transferred = reader.Transfer(made, progress.range(0.6))
+    if not transferred or not document.roots(made):
         raise Refused("no_geometry", "the IGES file holds no shape that can be read")
     if document.count(document.shape(made), TopAbs_ShapeEnum.TopAbs_FACE):
         made = solid(made, PurePath(source_name).stem, progress)

@@ -19,7 +19,7 @@ from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
-from shapr.converters.brep import colours, document, tree
+from shapr.converters.brep import colours, document, flat, tree
 from shapr.converters.measure import Measured
 from shapr.converters.mesh.model import Colour
 from shapr.converters.progress import Reach
@@ -37,7 +37,7 @@ Extent = npt.NDArray[np.float64]  # (6,): the highest x, y, z and the negative o
 
 @dataclass(frozen=True)
 class Piece:
-    """One part, in its own frame. `outer` holds it."""
+    """One part, in its own frame. `outer` holds it; `points` are its corners, if it is flat all over."""
 
     shape: TopoDS_Shape
     bodies: int
@@ -47,6 +47,7 @@ class Piece:
     area: float
     closed: bool
     outer: Extent
+    points: npt.NDArray[np.float64] | None
     colours: frozenset[Colour]
     uncoloured: bool  # a face shows the colour of the instance
 
@@ -100,6 +101,7 @@ def _piece(shape: TopoDS_Shape, own: dict[int, Colour], reach: Reach) -> Piece:
     loose = sum(1 for _ in document.outside(shape, kinds.TopAbs_FACE, kinds.TopAbs_SHELL))
     faces = [hash(face) for face in document.explore(shape, kinds.TopAbs_FACE)]
     outer = extent(shape)
+    points = flat.points(shape)
     middle = gp_Pnt(*((outer[:3] - outer[3:]) / 2).tolist()) if np.isfinite(outer).all() else gp_Pnt()
     area = volume = 0.0
     for at, face in enumerate(document.explore(shape, kinds.TopAbs_FACE)):
@@ -107,7 +109,7 @@ def _piece(shape: TopoDS_Shape, own: dict[int, Colour], reach: Reach) -> Piece:
         area += _area(face)
     for at, solid in enumerate(document.explore(shape, kinds.TopAbs_SOLID)):
         reach(0.5 + 0.5 * at / solids)
-        volume += _volume(solid, middle)
+        volume += _volume(solid, middle, INTEGRATION if points is None else None)
     return Piece(
         shape,
         bodies=solids + free + loose,
@@ -117,6 +119,7 @@ def _piece(shape: TopoDS_Shape, own: dict[int, Colour], reach: Reach) -> Piece:
         area=area,
         closed=not loose and bool(shells) and all(BRep_Tool.IsClosed_s(shell) for shell in shells),
         outer=outer,
+        points=points,
         colours=frozenset(own[face] for face in faces if face in own),
         uncoloured=any(face not in own for face in faces),
     )
@@ -128,10 +131,11 @@ def _area(face: TopoDS_Shape) -> float:
     return float(properties.Mass())
 
 
-def _volume(solid: TopoDS_Shape, middle: gp_Pnt) -> float:
-    """About the middle of the part: about a far origin digits would cancel."""
+def _volume(solid: TopoDS_Shape, middle: gp_Pnt, error: float | None) -> float:
+    """About the middle of the part: about a far origin digits would cancel. Without an error: of flat faces, where the
+    kernel's quick integration is exact."""
     properties = GProp_GProps(middle)
-    BRepGProp.VolumeProperties_s(solid, properties, INTEGRATION)
+    BRepGProp.VolumeProperties_s(solid, properties, *([] if error is None else [error]))
     return float(properties.Mass())
 
 
@@ -145,6 +149,10 @@ def _box(leaves: list[tree.Leaf], pieces: list[Piece], reach: Reach) -> Extent:
         return extent(face, exact=True)
 
     def exact(at: int) -> Extent:
+        points = pieces[at].points
+        if points is not None:
+            placed = points @ leaves[at].matrix[:, :3].T + leaves[at].matrix[:, 3]
+            return np.concatenate([placed.max(axis=0), -placed.min(axis=0)])
         faces = list(
             document.explore(pieces[at].shape.Located(leaves[at].location, False), TopAbs_ShapeEnum.TopAbs_FACE)
         )

@@ -2,6 +2,7 @@
 
 import mmap
 import re
+from contextlib import nullcontext
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -16,6 +17,7 @@ from OCP.TDocStd import TDocStd_Document
 
 from shapr.converters.brep import document
 from shapr.converters.brep.indicator import SILENT, Indicator
+from shapr.converters.brep.unrepaired import unrepaired
 from shapr.converters.preflight.step import without_references
 from shapr.errors import Refused
 
@@ -33,8 +35,8 @@ TO_ENTITIES, WRITTEN = 0.55, 0.24
 ENTITY = 55  # bytes of an entity's line
 
 
-def read(path: Path, progress: Indicator = SILENT) -> TDocStd_Document:
-    """A document in millimetres, whatever the file's units."""
+def read(path: Path, progress: Indicator = SILENT, repair: bool = True) -> TDocStd_Document:
+    """A document in millimetres, whatever the file's units. Without repair: shapes just as the file has them."""
     cleaned = without_references(path)
     reader = STEPCAFControl_Reader()
     for keep in (reader.SetColorMode, reader.SetNameMode, reader.SetLayerMode, reader.SetMatMode, reader.SetPropsMode):
@@ -45,7 +47,9 @@ def read(path: Path, progress: Indicator = SILENT) -> TDocStd_Document:
     if reader.NbRootsForTransfer() < 1:
         raise Refused("no_geometry", "the STEP file holds no shape")
     made = document.new()
-    if not reader.Transfer(made, progress.range(TRANSFER, TRANSFERRED)):
+    with nullcontext() if repair else unrepaired(reader):
+        transferred = reader.Transfer(made, progress.range(TRANSFER, TRANSFERRED))
+    if not transferred:
         raise Refused("corrupt_file", "the STEP file's shapes cannot be read")
     if not document.roots(made):
         if cleaned != path:

@@ -7,16 +7,8 @@ from typing import Any
 import numpy as np
 
 from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices
-from shapr.converters.mesh.topology import (
-    Rows,
-    cornered,
-    same_points,
-    single,
-    surfaces,
-    volumes,
-    without_slivers,
-    wound,
-)
+from shapr.converters.mesh.slivers import without_slivers
+from shapr.converters.mesh.topology import Rows, cornered, same_points, single, surfaces, volumes, wound
 from shapr.errors import Refused
 
 # Exporters round: points that were one differ in the last digits. Fractions of the diagonal, finest first.
