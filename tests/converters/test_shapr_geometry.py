@@ -17,9 +17,9 @@ from OCP.gp import gp_Dir, gp_Pnt, gp_Vec
 from OCP.ShapeAnalysis import ShapeAnalysis_Surface
 from OCP.TopLoc import TopLoc_Location
 
+from shapr.converters.brep.measure import volume
 from shapr.converters.shaprfile import curves, solids, surfaces, xb
 from shapr.converters.shaprfile import traced as curves_traced
-from shapr.converters.shaprfile.solids import volume
 from shapr.errors import Refused
 from tests.converters.shaprkit import blends, bodies, geometry, shapes, traced
 from tests.converters.shaprkit.bodies import Style
@@ -27,7 +27,6 @@ from tests.converters.shaprkit.nodes import Nodes
 
 POINTS = 8  # compared, of each shape
 NEAR = 0.001  # mm
-LOOSE = {"rational cylinder": 1e-3, "offset of swept": 5e-4}  # what the kernel's own integration is off
 
 PLAIN = {
     "rings without vertices": Style(ring_vertices=False),
@@ -96,7 +95,7 @@ def test_analytic_bodies_come_back_exactly(name: str, style: str, tmp_path: Path
 
 @pytest.mark.parametrize("name", shapes.FREE)
 def test_free_form_bodies_come_back(name: str, tmp_path: Path) -> None:
-    same(shapes.tilted(shapes.FREE[name]()), PLAIN["negative senses"], tmp_path, LOOSE.get(name, 1e-4))
+    same(shapes.tilted(shapes.FREE[name]()), PLAIN["negative senses"], tmp_path, 1e-5)
 
 
 @pytest.mark.parametrize("style", TRACED)
@@ -113,7 +112,7 @@ def test_free_form_bodies_come_back(name: str, tmp_path: Path) -> None:
     ],
 )
 def test_edges_that_surfaces_tell_are_traced(name: str, style: str, tmp_path: Path) -> None:
-    same(shapes.tilted(shapes.FREE[name]()), TRACED[style], tmp_path, LOOSE.get(name, 1e-4))
+    same(shapes.tilted(shapes.FREE[name]()), TRACED[style], tmp_path, 1e-5)
 
 
 @pytest.mark.parametrize("name", ["cone with an apex", "half a sphere", "elbow", "two solids", "rounded"])

@@ -8,9 +8,7 @@ import numpy as np
 from OCP.BRep import BRep_Tool
 from OCP.BRepBuilderAPI import BRepBuilderAPI_GTransform, BRepBuilderAPI_ModifyShape, BRepBuilderAPI_Transform
 from OCP.BRepCheck import BRepCheck_Analyzer
-from OCP.BRepGProp import BRepGProp
 from OCP.gp import gp_GTrsf, gp_Trsf
-from OCP.GProp import GProp_GProps
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.ShapeAnalysis import ShapeAnalysis_ShapeTolerance
 from OCP.STEPControl import STEPControl_Reader
@@ -18,6 +16,7 @@ from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 
 from shapr.converters.brep import document
+from shapr.converters.brep.measure import volume
 from shapr.converters.shaprfile.history import Matrix
 from shapr.converters.shaprfile.part21 import MM, Part21
 from shapr.converters.shaprfile.topology import BodyWriter
@@ -108,10 +107,11 @@ def sound(shape: TopoDS_Shape, solids: int) -> None:
     for solid in found:
         if not volume(solid) > 0:
             raise Refused("unsupported_geometry", "the solid came out inside out or without volume")
-        shells = sorted((volume(shell) for shell in document.explore(solid, TopAbs_ShapeEnum.TopAbs_SHELL)), key=abs)
-        if any(each > 0 for each in shells[:-1]):
+        shells = list(document.explore(solid, TopAbs_ShapeEnum.TopAbs_SHELL))
+        volumes = sorted(map(volume, shells), key=abs) if len(shells) > 1 else []
+        if any(each > 0 for each in volumes[:-1]):
             raise Refused("unsupported_geometry", "a void of the solid came out full")
-        if not all(BRep_Tool.IsClosed_s(shell) for shell in document.explore(solid, TopAbs_ShapeEnum.TopAbs_SHELL)):
+        if not all(map(BRep_Tool.IsClosed_s, shells)):
             raise Refused("unsupported_geometry", "the solid is not closed")
     worst = ShapeAnalysis_ShapeTolerance().Tolerance(shape, 1)
     if worst > LOOSE:
@@ -138,9 +138,3 @@ def moved(body: Body, matrix: Matrix) -> Body:
         made = BRepBuilderAPI_GTransform(body.shape, general, True)
     faces = {id: TopoDS.Face(made.ModifiedShape(face)) for id, face in body.faces.items()}
     return Body(made.Shape(), faces, body.solid)
-
-
-def volume(shape: TopoDS_Shape) -> float:
-    mass = GProp_GProps()
-    BRepGProp.VolumeProperties_s(shape, mass)
-    return float(mass.Mass())

@@ -6,9 +6,9 @@ from OCP.TDF import TDF_Label
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
 from shapr.converters.brep import document
+from shapr.converters.brep.measure import volume
 from shapr.converters.shaprfile import reader
 from shapr.converters.shaprfile.reader import Project as Read
-from shapr.converters.shaprfile.solids import volume
 from tests.converters.shaprkit import bodies, shapes
 from tests.converters.shaprkit.project import Project
 
