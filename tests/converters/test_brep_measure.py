@@ -7,9 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from OCP.BRepBuilderAPI import BRepBuilderAPI_Copy, BRepBuilderAPI_MakeEdge, BRepBuilderAPI_MakeFace
+from OCP.BRepBuilderAPI import (
+    BRepBuilderAPI_Copy,
+    BRepBuilderAPI_MakeEdge,
+    BRepBuilderAPI_MakeFace,
+    BRepBuilderAPI_MakeVertex,
+)
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCone, BRepPrimAPI_MakeSphere, BRepPrimAPI_MakeTorus
-from OCP.gp import gp_Pln, gp_Pnt, gp_Trsf, gp_Vec
+from OCP.gp import gp_Lin, gp_Pln, gp_Pnt, gp_Trsf, gp_Vec
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_DocumentTool
@@ -65,7 +70,8 @@ def nowhere(value: float) -> TopoDS_Shape:
     ("shape", "code"),
     [
         (compound([]), "no_geometry"),
-        (BRepBuilderAPI_MakeEdge(gp_Pnt(0, 0, 0), gp_Pnt(1, 0, 0)).Shape(), "no_geometry"),
+        (BRepBuilderAPI_MakeVertex(gp_Pnt(0, 0, 0)).Shape(), "no_geometry"),
+        (BRepBuilderAPI_MakeEdge(gp_Lin()).Shape(), "invalid_geometry"),
         (BRepBuilderAPI_MakeFace(gp_Pln()).Shape(), "invalid_geometry"),
         (nowhere(math.nan), "invalid_geometry"),
         (nowhere(math.inf), "invalid_geometry"),

@@ -137,15 +137,9 @@ def test_a_face_with_material_on_both_sides_is_in_both_solids(tmp_path: Path) ->
 def test_sheets_come_back(dummy: bool, edges: str, tmp_path: Path) -> None:
     for sheet in (shapes.faces(shapes.crossed())[0], shapes.together(*shapes.faces(shapes.box())[:3])):
         made = back(bodies.body(sheet, Style(edges=edges, dummy_fins=dummy)), tmp_path)
-        assert not made.solid
+        assert made.kind == "sheet"
         assert len(shapes.faces(made.shape)) == len(shapes.faces(sheet))
         assert far(sheet, made.shape) < NEAR
-
-
-def test_a_wire_is_named_not_made_up(tmp_path: Path) -> None:
-    wire = shapes.together(*shapes.edges(shapes.box())[:4])
-    with pytest.raises(Refused, match="a wire body has no faces"):
-        back(bodies.body(wire), tmp_path)
 
 
 def test_the_shell_around_the_voids_need_not_come_first(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from shapr.converters.shaprfile.reader import Project as Read
 from shapr.errors import Refused
 from tests.converters.shaprkit import meshbody
 from tests.converters.shaprkit.project import Made, Project
-from tests.converters.shaprkit.reading import cube, found, parts, read, wire
+from tests.converters.shaprkit.reading import cube, found, parts, point, read, wire
 
 CUBE = [(x, y, z) for x in (0, 10) for y in (0, 10) for z in (0, 10)]
 SIDES = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
@@ -201,21 +201,21 @@ def test_what_cannot_be_converted_is_named_and_why(tmp_path: Path) -> None:
     project = Project()
     one(project, 10, title="Good")
     feature = project.feature("Import")
-    project.label(feature, project.create(feature, wire()), title="Threads")
-    with pytest.raises(Refused, match="Threads: a wire body has no faces") as refused:
+    project.label(feature, project.create(feature, point()), title="Dot")
+    with pytest.raises(Refused, match="Dot: the body has a point that is no end of an edge") as refused:
         read(project, tmp_path)
     assert refused.value.code == "unsupported_geometry"
     (tmp_path / "partial").mkdir()
     made = read(project, tmp_path / "partial", partial=True)
     assert found(made) == {"Good": 1000}
-    assert made.losses == ["Threads: a wire body has no faces (left out)"]
+    assert made.losses == ["Dot: the body has a point that is no end of an edge (left out)"]
 
 
 def test_partial_of_nothing_is_refused(tmp_path: Path) -> None:
     project = Project()
     feature = project.feature("Import")
-    project.label(feature, project.create(feature, wire()), title="Threads")
-    with pytest.raises(Refused, match="Threads"):
+    project.label(feature, project.create(feature, point()), title="Dot")
+    with pytest.raises(Refused, match="Dot"):
         read(project, tmp_path, partial=True)
 
 

@@ -142,7 +142,7 @@ def _closed(shape: TopoDS_Shape, looks: dict[int, Look], diagonal: float) -> tup
     closed, rest = sewn(loose, looks, diagonal)
     for body in (*closed, *rest):
         looks = looks | body.looks
-    shapes = [*solids, *(body.shape for body in (*closed, *rest))]
+    shapes = [*solids, *(body.shape for body in (*closed, *rest)), *document.free_edges(shape)]
     return shapes[0] if len(shapes) == 1 else compound(shapes), looks
 
 

@@ -8,15 +8,18 @@ import numpy as np
 from OCP.BRep import BRep_Tool
 from OCP.BRepBuilderAPI import BRepBuilderAPI_GTransform, BRepBuilderAPI_ModifyShape, BRepBuilderAPI_Transform
 from OCP.BRepCheck import BRepCheck_Analyzer
+from OCP.collections import HSequence_TopoDS_Shape
 from OCP.gp import gp_GTrsf, gp_Trsf
 from OCP.IFSelect import IFSelect_ReturnStatus
-from OCP.ShapeAnalysis import ShapeAnalysis_ShapeTolerance
+from OCP.ShapeAnalysis import ShapeAnalysis_FreeBounds, ShapeAnalysis_ShapeTolerance
 from OCP.STEPControl import STEPControl_Reader
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 
 from shapr.converters.brep import document
 from shapr.converters.brep.measure import volume
+from shapr.converters.brep.sew import compound
+from shapr.converters.shaprfile.curves import CONFUSED
 from shapr.converters.shaprfile.history import Matrix
 from shapr.converters.shaprfile.part21 import MM, Part21
 from shapr.converters.shaprfile.topology import BodyWriter
@@ -33,7 +36,7 @@ class Body:
 
     shape: TopoDS_Shape
     faces: dict[int, TopoDS_Face]
-    solid: bool
+    kind: str  # solid, sheet or wire: the most that is in it
 
 
 @dataclass(frozen=True)
@@ -76,17 +79,15 @@ def _readings(file: File) -> Iterator[Reading]:
 def _built(file: File, body: Node, reading: Reading, scratch: Path) -> Body:
     part = Part21()
     written = BodyWriter(file, part, reading.outer, reading.along_edge).write(body)
-    part.product("body", written.items, written.solid)
+    part.product("body", written.items)
     path = scratch / "body.step"
     path.write_text(part.text(), encoding="ascii")
     reader = STEPControl_Reader()
     if reader.ReadFile(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone or not reader.TransferRoots():
         raise Refused("unsupported_geometry", "the kernel cannot build the body")
-    shape = reader.OneShape()
-    if written.solid:
-        sound(shape, len(written.items))
-    elif not document.count(shape, TopAbs_ShapeEnum.TopAbs_FACE) or not BRepCheck_Analyzer(shape).IsValid():
-        raise Refused("unsupported_geometry", "the sheet came out broken")
+    shape = _wired(reader.OneShape(), len(written.wires))
+    kind = "solid" if written.solids else "sheet" if written.sheets else "wire"
+    sound(shape, len(written.solids), kind)
     faces = list(document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE))
     if len(faces) < len(written.faces):
         raise Refused(
@@ -94,16 +95,36 @@ def _built(file: File, body: Node, reading: Reading, scratch: Path) -> Body:
         )
     # The kernel keeps the order in which a shell lists its faces. One that it split shifts them: then none is known.
     known = zip(written.faces, map(TopoDS.Face, faces), strict=True) if len(faces) == len(written.faces) else ()
-    return Body(shape, dict(known), written.solid)
+    return Body(shape, dict(known), kind)
 
 
-def sound(shape: TopoDS_Shape, solids: int) -> None:
+def _wired(shape: TopoDS_Shape, edges: int) -> TopoDS_Shape:
+    """The shape with its edges that bound no face as wires: those that meet are one."""
+    found = document.free_edges(shape)
+    if len(found) != edges:
+        raise Refused("unsupported_geometry", f"{len(found)} of {edges} edges without faces came out")
+    if not edges:
+        return shape
+    row = HSequence_TopoDS_Shape()
+    for edge in found:
+        row.Append(edge)
+    wires = document.items(ShapeAnalysis_FreeBounds.ConnectEdgesToWires_s(row, CONFUSED, False))
+    if sum(document.count(wire, TopAbs_ShapeEnum.TopAbs_EDGE) for wire in wires) != edges:
+        raise Refused("unsupported_geometry", "edges were lost where they meet")
+    bodies = document.explore(shape, TopAbs_ShapeEnum.TopAbs_SOLID)
+    shells = document.outside(shape, TopAbs_ShapeEnum.TopAbs_SHELL, TopAbs_ShapeEnum.TopAbs_SOLID)
+    faces = document.outside(shape, TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_SHELL)
+    parts = [*bodies, *shells, *faces, *wires]
+    return parts[0] if len(parts) == 1 else compound(parts)
+
+
+def sound(shape: TopoDS_Shape, solids: int, kind: str = "solid") -> None:
     """As many solids as there should be, valid, closed, of some volume, and with edges that meet."""
     found = list(document.explore(shape, TopAbs_ShapeEnum.TopAbs_SOLID))
     if len(found) != solids:
         raise Refused("unsupported_geometry", f"{len(found)} of {solids} solids closed")
     if not BRepCheck_Analyzer(shape).IsValid():
-        raise Refused("unsupported_geometry", "the solid came out invalid")
+        raise Refused("unsupported_geometry", f"the {kind} came out invalid")
     for solid in found:
         if not volume(solid) > 0:
             raise Refused("unsupported_geometry", "the solid came out inside out or without volume")
@@ -137,4 +158,4 @@ def moved(body: Body, matrix: Matrix) -> Body:
                 general.SetValue(row + 1, column + 1, float(rows[row, column]))
         made = BRepBuilderAPI_GTransform(body.shape, general, True)
     faces = {id: TopoDS.Face(made.ModifiedShape(face)) for id, face in body.faces.items()}
-    return Body(made.Shape(), faces, body.solid)
+    return Body(made.Shape(), faces, body.kind)

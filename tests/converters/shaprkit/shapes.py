@@ -171,6 +171,16 @@ def thread(radius: float, depth: float, pitch: float, turns: float) -> Any:
     return made.Shape()
 
 
+def edge(*curve: Any) -> Any:
+    """Of a curve, or straight between two points."""
+    ends = [gp_Pnt(*each) if isinstance(each, tuple) else each for each in curve]
+    return BRepBuilderAPI_MakeEdge(*ends).Edge()
+
+
+def circle(radius: float, at: tuple[float, float, float] = (0, 0, 0)) -> Geom_Circle:
+    return Geom_Circle(gp_Ax2(gp_Pnt(*at), Z), radius)
+
+
 def crossed() -> Any:
     return cut(cylinder(4, 20, (0, 0, -10)), cylinder(3, 20, (-10, 0, 0), X))
 
@@ -229,4 +239,12 @@ FILLETS: dict[str, Callable[[], Any]] = {
     "rounded cylinder": lambda: rounded(cylinder(5, 12), 1, Geom_Circle),
     "rounded boss": lambda: rounded(fuse(box(20, 20, 5, (-10, -10, -5)), cylinder(4, 12)), 1, Geom_Circle),
     "rounded box": lambda: rounded(box(), 2),
+}
+WIRES: dict[str, Callable[[], Any]] = {
+    "chain": lambda: together(edge((0, 0, 0), (5, 0, 0)), edge((5, 0, 0), (5, 7, 0)), edge((5, 7, 0), (5, 7, 9))),
+    "net": lambda: together(*edges(box())),
+    "rings": lambda: together(edge(circle(5)), edge(circle(4, (0, 0, 9)))),
+    "arc": lambda: edge(circle(5), 0.3, 4.0),
+    "spline": lambda: edge(spline([(0, 0, 0), (4, 3, 2), (8, -1, 5), (12, 0, 9)])),
+    "closed spline": lambda: edge(spline([(x, y, 0) for x, y in BLOB], True)),
 }
