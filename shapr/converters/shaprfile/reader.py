@@ -114,6 +114,8 @@ def _add(
     if placed.matrix is not None:
         converted = solids.moved(converted, placed.matrix)
     _label(project.document, body, converted, folders)
+    if lost := sum(id not in converted.faces for id in body.faces):
+        project.losses.append(f"{shown(body.name)}: the colours of {lost} faces, which the kernel splits")
     if converted.kind == "wire":
         project.wires.append(shown(body.name))
     return converted.kind
@@ -131,7 +133,7 @@ def _label(model: TDocStd_Document, body: Body, converted: solids.Body, folders:
         kind = kinds.XCAFDoc_ColorCurv if converted.kind == "wire" else kinds.XCAFDoc_ColorSurf
         colours.SetColor(label, _colour(body.colour), kind)
     for id, colour in body.faces.items():
-        if (face := converted.faces.get(id)) is not None:
+        for face in converted.faces.get(id, ()):
             painted = shapes.AddSubShape(label, face)
             colours.SetColor(painted, _colour(colour), XCAFDoc_ColorType.XCAFDoc_ColorSurf)
     if body.folder:

@@ -19,6 +19,7 @@ from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 from shapr.converters.brep import document
 from shapr.converters.brep.measure import volume
 from shapr.converters.brep.sew import compound
+from shapr.converters.shaprfile import sides
 from shapr.converters.shaprfile.curves import CONFUSED
 from shapr.converters.shaprfile.history import Matrix
 from shapr.converters.shaprfile.part21 import MM, Part21
@@ -32,10 +33,10 @@ LOOSE = 0.1  # mm: a tolerance beyond it means that edges and faces do not meet
 
 @dataclass(frozen=True)
 class Body:
-    """A shape of the kernel; `faces` by Parasolid's node id."""
+    """A shape of the kernel; `faces` by Parasolid's node id, as far as that is known."""
 
     shape: TopoDS_Shape
-    faces: dict[int, TopoDS_Face]
+    faces: dict[int, tuple[TopoDS_Face, ...]]
     kind: str  # solid, sheet or wire: the most that is in it
 
 
@@ -88,14 +89,17 @@ def _built(file: File, body: Node, reading: Reading, scratch: Path) -> Body:
     shape = _wired(reader.OneShape(), len(written.wires))
     kind = "solid" if written.solids else "sheet" if written.sheets else "wire"
     sound(shape, len(written.solids), kind)
-    faces = list(document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE))
+    faces = [TopoDS.Face(face) for face in document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE)]
     if len(faces) < len(written.faces):
         raise Refused(
             "unsupported_geometry", f"{len(written.faces) - len(faces)} of {len(written.faces)} faces were lost"
         )
-    # The kernel keeps the order in which a shell lists its faces. One that it split shifts them: then none is known.
-    known = zip(written.faces, map(TopoDS.Face, faces), strict=True) if len(faces) == len(written.faces) else ()
-    return Body(shape, dict(known), kind)
+    if len(faces) > len(written.faces):
+        return Body(shape, sides.matched(file, written.looks, faces), kind)
+    known: dict[int, tuple[TopoDS_Face, ...]] = {}
+    for id, face in zip(written.faces, faces, strict=True):  # the kernel keeps the order in which a shell lists them
+        known[id] = (*known.get(id, ()), face)
+    return Body(shape, known, kind)
 
 
 def _wired(shape: TopoDS_Shape, edges: int) -> TopoDS_Shape:
@@ -157,5 +161,5 @@ def moved(body: Body, matrix: Matrix) -> Body:
             for column in range(4):
                 general.SetValue(row + 1, column + 1, float(rows[row, column]))
         made = BRepBuilderAPI_GTransform(body.shape, general, True)
-    faces = {id: TopoDS.Face(made.ModifiedShape(face)) for id, face in body.faces.items()}
+    faces = {id: tuple(TopoDS.Face(made.ModifiedShape(piece)) for piece in pieces) for id, pieces in body.faces.items()}
     return Body(made.Shape(), faces, body.kind)

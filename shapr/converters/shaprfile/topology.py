@@ -30,12 +30,14 @@ SMOOTH = 0.99  # cosine between normals
 
 @dataclass
 class Written:
-    """`solids`, `sheets` and `wires`: STEP entities. `faces`: the STEP face of each face by its node id."""
+    """`solids`, `sheets` and `wires`: STEP entities. `faces`: the node ids of the faces in the order in which they were
+    written, those with material on both sides twice; `looks`: whether each was written as looking along its surface."""
 
     solids: list[str] = field(default_factory=list)
     sheets: list[str] = field(default_factory=list)
     wires: list[str] = field(default_factory=list)  # one for each edge that bounds no face
-    faces: dict[int, str] = field(default_factory=dict)
+    faces: list[int] = field(default_factory=list)
+    looks: dict[int, set[bool]] = field(default_factory=dict)
 
     @property
     def items(self) -> list[str]:
@@ -86,7 +88,7 @@ class BodyWriter:
             for shell in shells
             for face in (*self._chain(shell.face), *self._chain(shell.front_face, "next_front"))
         }
-        return [face for face in faces.values() if face.node_id not in self.made.faces]
+        return [face for face in faces.values() if face.node_id not in self.made.looks]
 
     def _solid(self, shells: list[Node]) -> str:
         if not shells:
@@ -120,8 +122,9 @@ class BodyWriter:
         if not bounds:
             bounds.append(self._unbounded(surface))
         bounded = f"({','.join(bounds)}),{self._surfaces[surface.index]},{logical(along != turned)}"
-        self.made.faces[face.node_id] = written = self.part.new(f"ADVANCED_FACE('',{bounded})")
-        return written
+        self.made.faces.append(face.node_id)
+        self.made.looks.setdefault(face.node_id, set()).add(along != turned)
+        return self.part.new(f"ADVANCED_FACE('',{bounded})")
 
     def _looks_along(self, face: Node, surface: Node) -> bool:
         """Whether a face looks the way the kernel's surface does."""

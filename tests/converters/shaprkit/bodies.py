@@ -32,6 +32,7 @@ class Style:
     trimmed: str = ""  # `+` or `-`: edges with vertices have trimmed curves, on a basis of that sense
     ring_vertices: bool = True  # else rings have none
     edges: str = ""  # `intersection`, `tolerant`: what edges are given by
+    terminators: bool = False  # intersections end where their surfaces touch
     surfaces: str = ""  # `blend`: cylinders and tori are rolling balls
     dummy_fins: bool = True  # edges of one face have a second fin without a loop
     title: str = PARTITION

@@ -218,6 +218,7 @@ ANALYTIC: dict[str, Callable[[], Any]] = {
 FREE: dict[str, Callable[[], Any]] = {
     "crossed": crossed,
     "part of crossed": lambda: cut(crossed(), box(30, 30, 45, (0, 0, -15))),
+    "tubes that touch": lambda: cut(cylinder(4, 20, (0, 0, -10)), cylinder(4, 20, (-10, 0, 0), X)),
     "sphere drilled": lambda: cut(BRepPrimAPI_MakeSphere(7).Shape(), cylinder(3, 20, (2, 0, -10))),
     "cone drilled": lambda: cut(BRepPrimAPI_MakeCone(6, 2, 12).Shape(), cylinder(2, 20, (-10, 0, 6), X)),
     "rational": lambda: nurbs(fuse(box(), cylinder(3, 20, (5, 10, 25)))),
