@@ -67,6 +67,28 @@ def test_a_union_that_nobody_renamed_has_the_name_of_one_of_its_parts(tmp_path: 
     assert list(found(read(project, tmp_path))) == ["First"]
 
 
+@pytest.mark.parametrize("anew", [True, False])
+def test_a_union_goes_on_as_its_first_body(anew: bool, tmp_path: Path) -> None:
+    """Its name, colour and visibility, though the other was named later; of the other only what the first has not."""
+    project = Project()
+    a = one(project, 10, title="Housing", colour=0xFF0000FF)
+    project.folder("a", "Parts")
+    b = one(project, 5, title="Boss", colour=0x0000FFFF, hidden=True, folder="a")
+    project.merge(project.feature("Boolean"), [a, b], cube(12), anew)
+    made = read(project, tmp_path)
+    assert found(made) == {"Housing": 1728}
+    assert colour(made, parts(made)["Housing"]) == (255, 0, 0, 255)
+    assert made.about["bodies"][0]["folder"] == "Parts"
+
+
+def test_a_union_of_a_union_goes_on_as_the_very_first(tmp_path: Path) -> None:
+    project = Project()
+    bodies = [one(project, 10, title="First"), one(project, 5, title="Second"), one(project, 4, title="Third")]
+    both = project.merge(project.feature("Boolean"), bodies[:2], cube(12), anew=True)
+    project.merge(project.feature("Boolean"), [both, bodies[2]], cube(13), anew=False)
+    assert found(read(project, tmp_path)) == {"First": 2197}
+
+
 def test_a_deleted_body_is_gone_though_its_block_is_there(tmp_path: Path) -> None:
     project = Project()
     one(project, 10, title="Kept")
