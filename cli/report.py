@@ -9,7 +9,7 @@ from cli.terminal import complain, print_table, row, say, table, tell
 from shapr.answers import ConversionAnswer, ErrorAnswer, OutputAnswer
 
 ORDER = (
-    *("bodies", "solids", "faces", "triangles", "min_corner", "max_corner", "volume", "area"),
+    *("bodies", "solids", "faces", "curves", "triangles", "min_corner", "max_corner", "volume", "area"),
     *("watertight", "units", "up_axis", "names", "colours"),
 )
 TOLD_ELSEWHERE = ("format", "losses")

@@ -139,6 +139,7 @@ class Measuring:
             model.assembly,
             (*lost, *model.losses),
             model.meshes,
+            model.wires,
             model.about,
             stem=Path(self.job.source_name).stem,
         )

@@ -23,4 +23,5 @@ class Measured:
     up_axis: str | None
     names: int  # different names of parts
     colours: int  # different colours
+    curves: int | None = None  # edges that bound no face; None for a mesh, which has none
     labels: frozenset[str] = frozenset()  # the names themselves

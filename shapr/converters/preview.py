@@ -47,7 +47,7 @@ def make(model: Model, job: Job, page: Page) -> Made:
         return None
 
     def draw(path: Path) -> None:
-        thumbnail.draw(model.mesh(LIGHT), path)
+        thumbnail.draw(model.shown(LIGHT), path)
         page.reach(0.5)
 
     return Made(
@@ -59,7 +59,7 @@ def make(model: Model, job: Job, page: Page) -> Made:
 
 def light(model: Model, path: Path) -> None:
     """The model as GLB; Refused if it is not light."""
-    triangles = model.mesh(LIGHT).triangles
+    triangles = model.shown(LIGHT).triangles
     if triangles > LIGHT:
         raise Refused("limit_exceeded", f"it has {triangles} triangles, and at most {LIGHT} are shown")
     model.show(path)

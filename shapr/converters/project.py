@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shapr.converters.brep import document, measure, tessellate
+from shapr.converters.brep import document, measure, tessellate, wires
 from shapr.converters.formats import FORMATS
 from shapr.converters.measure import Measured
 from shapr.converters.mesh import files, packing
@@ -20,40 +20,51 @@ if TYPE_CHECKING:
 
 
 class ProjectModel(BrepModel):
-    """Mesh outputs hold both kinds of bodies, B-Rep outputs the solids and sheets: the report names the others."""
+    """Mesh outputs hold solids, sheets and meshes, B-Rep outputs solids, sheets and wires; the report names the
+    others."""
 
     def _read(self, file: File) -> "TDocStd_Document":
         self.project = reader.read(file.path, file.scratch, file.hidden, file.partial, self.page.reach)
         self.losses = tuple(self.project.losses)
         self.about = {"shapr": self.project.about}
         self.meshes = tuple(part.name for part in self.project.meshes)
-        if self.solid:
+        self.wires = tuple(self.project.wires)
+        if self.exact:
             document.check(self.project.document)
         return self.project.document
 
     @property
-    def solid(self) -> bool:
+    def exact(self) -> bool:
         """Whether there is any B-Rep in it."""
         return bool(document.roots(self.project.document))
 
+    @property
+    def solid(self) -> bool:
+        """Whether any B-Rep in it has faces."""
+        return self.exact and not document.faceless(self.project.document)
+
     def measured(self) -> Measured:
         found = []
-        if self.solid:
+        if self.exact:
             found.append(measure.measured(self.document, self.indicator.step()))
         if self.project.meshes:
             found.append(mesh_measure.measured(Mesh(tuple(self.project.meshes))))
         return replace(found[0] if len(found) == 1 else both(*found), units="m")
 
     def heal(self) -> dict[str, Any]:
-        return super().heal() if self.solid else {}
+        return super().heal() if self.exact else {}
 
     def mesh(self, most: int) -> Mesh:
         solids = super().mesh(most).parts if self.solid else ()
         return Mesh((*solids, *self.project.meshes))
 
+    def shown(self, most: int) -> Mesh:
+        drawn = wires.tubes(self.document) if self.exact else ()
+        return Mesh((*(self.mesh(most).parts if self.solid or self.project.meshes else ()), *drawn))
+
     def show(self, path: Path) -> None:
         if self.project.meshes:
-            files.write(self.mesh(1 << 31), "glb", path, {}, self.page.reach)
+            files.write(self.shown(1 << 31), "glb", path, {}, self.page.reach)
         else:
             super().show(path)
 
@@ -61,7 +72,7 @@ class ProjectModel(BrepModel):
         if not self.project.meshes:
             return super().write(format, path, options)
         if FORMATS[format].kind == "brep":
-            if not self.solid:
+            if not self.exact:
                 names = ", ".join(self.meshes)
                 raise Refused("unsupported_geometry", f"a body that is a mesh has no exact shape: {names}")
             return super().write(format, path, options)

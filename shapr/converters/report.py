@@ -17,18 +17,21 @@ TREES = frozenset({"step", "glb"})  # formats that can hold an assembly as we wr
 NOTABLE = 0.01  # a relative difference of volume that is worth a sentence
 # What a reader misses in a file of ours, in the words of its writer.
 WRITTEN = {NO_MTL: "colours of materials are written with the vertices: OBJ keeps materials in a second file"}
+LINES = "lines are passed over"  # what the reader of GLB says of the curves that its writer kept
 DIGITS = 10  # significant ones of a measure
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A file that was read and measured. `assembly`: it has a tree of parts; `meshes`: bodies that are no B-Reps."""
+    """A file that was read and measured. `assembly`: it has a tree of parts; `meshes`: bodies that are no B-Reps;
+    `wires`: bodies of curves alone, where bodies have names."""
 
     format: str
     measured: Measured
     assembly: bool = False
     losses: tuple[str, ...] = ()
     meshes: tuple[str, ...] = ()
+    wires: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)
     stem: str = ""  # of the source's file name, which parts without a name are called after
 
@@ -76,16 +79,24 @@ def deltas(source: Measured, output: Measured) -> dict[str, float]:
 
 def lost(source: Opened, output: Opened, options: dict[str, Any]) -> list[str]:
     """In words, what this output does not have of the source."""
-    written = (WRITTEN.get(loss, loss) for loss in output.losses)
+    told = (loss for loss in output.losses if not (source.measured.curves and loss == LINES))
+    written = (WRITTEN.get(loss, loss) for loss in told)
     return [*_shape(source, output, options), *_labels(source, output, options), *written]
 
 
 def _shape(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[str]:
     before, after = source.measured, output.measured
-    if _kind(source) == "brep" and _kind(output) == "mesh":
+    if before.faces and _kind(output) == "mesh":
         yield (
             "exact surfaces became triangles within "
             f"{options['linear_deflection']:g} mm and {options['angular_deflection']:g} degrees"
+        )
+    if before.curves and _kind(output) == "mesh":
+        what = f"bodies that are wires: {', '.join(source.wires)}" if source.wires else f"{before.curves} free curves"
+        title = output.format.upper()
+        lines = LINES in output.losses
+        yield (
+            f"curves are lines in {title}: {what}" if lines else f"curves cannot be stored in {title}: it lacks {what}"
         )
     if source.meshes and _kind(output) == "brep":
         yield f"bodies that are meshes cannot be stored in {output.format.upper()}: {', '.join(source.meshes)}"
@@ -107,6 +118,8 @@ def _changes(before: Measured, after: Measured) -> Iterator[str]:
         yield f"{before.triangles - after.triangles} of {before.triangles} triangles without an area were left out"
     if before.solids and after.solids is not None and after.solids < before.solids:
         yield f"{before.solids - after.solids} of {before.solids} solids came out as open surfaces"
+    if before.curves and after.curves is not None and after.curves < before.curves:
+        yield f"{before.curves - after.curves} of {before.curves} free curves are not in it"
     if before.watertight and not after.watertight:
         yield "it does not close any more: edges do not meet, or bodies that touch cannot be told apart"
     for what in ("volume", "area"):

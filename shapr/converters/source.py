@@ -44,6 +44,7 @@ class Model(Protocol):
     losses: tuple[str, ...]  # what the reader had to pass over, in words
     about: dict[str, Any]  # what else there is to report of the source
     meshes: tuple[str, ...]  # names of bodies that are meshes, beside B-Reps
+    wires: tuple[str, ...]  # names of bodies that are wires, as far as bodies are named
 
     @property
     def assembly(self) -> bool:
@@ -60,8 +61,11 @@ class Model(Protocol):
     def mesh(self, most: int) -> Mesh:
         """Its triangles: of a B-Rep as last triangulated, else at standard quality; coarser if there are too many."""
 
+    def shown(self, most: int) -> Mesh:
+        """What a picture shows: its triangles, and its curves as thin tubes."""
+
     def show(self, path: Path) -> None:
-        """Write it as GLB, with those triangles."""
+        """Write that as GLB."""
 
 
 def read(file: File, page: Page, limit: int) -> Model:
@@ -87,6 +91,7 @@ class MeshModel:
 
     assembly = False
     meshes: tuple[str, ...] = ()
+    wires: tuple[str, ...] = ()
 
     def __init__(self, mesh: Mesh, file: File, page: Page, limit: int) -> None:
         self.about: dict[str, Any] = {}
@@ -101,6 +106,8 @@ class MeshModel:
         stem = Path(self.file.name).stem
         parts = (part if part.name else replace(part, name=stem) for part in self._mesh.parts)
         return replace(self._mesh, parts=tuple(parts))
+
+    shown = mesh
 
     def show(self, path: Path) -> None:
         files.write(self.mesh(), "glb", path, {}, self.page.reach)
@@ -137,6 +144,7 @@ class BrepModel:
     """A B-Rep."""
 
     meshes: tuple[str, ...] = ()
+    wires: tuple[str, ...] = ()
 
     def __init__(self, file: File, page: Page) -> None:
         from shapr.converters.brep.indicator import Indicator
@@ -198,10 +206,20 @@ class BrepModel:
             mesh = tessellate.mesh(self.document)
         return mesh
 
-    def show(self, path: Path) -> None:
-        from shapr.converters.brep import glb
+    def shown(self, most: int) -> Mesh:
+        from shapr.converters.brep import document, wires
 
-        glb.write(self.document, path, self.indicator)
+        drawn = wires.tubes(self.document)
+        solids = () if drawn and document.faceless(self.document) else self.mesh(most).parts
+        return Mesh((*solids, *drawn))
+
+    def show(self, path: Path) -> None:
+        from shapr.converters.brep import document, glb
+
+        if document.free_edges(document.shape(self.document)):
+            files.write(self.shown(1 << 31), "glb", path, {}, self.page.reach)
+        else:
+            glb.write(self.document, path, self.indicator)
 
     def write(self, format: str, path: Path, options: dict[str, Any]) -> dict[str, Any]:
         if FORMATS[format].kind == "brep":
@@ -221,6 +239,9 @@ class BrepModel:
         from shapr.converters.brep import document, tessellate
 
         shape = document.shape(self.document)
+        if document.faceless(self.document):
+            named = f": {', '.join(self.wires)}" if self.wires else ""
+            raise Refused("no_geometry", f"there are only curves, and a mesh cannot hold a curve{named}")
         wanted = tessellate.deflections(shape, options)
         if wanted != self.triangulated:
             tessellate.triangulate(shape, *wanted, self.indicator, self.threads)

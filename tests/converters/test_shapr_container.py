@@ -13,8 +13,8 @@ from OCP.gp import gp_Pnt
 from OCP.ShapeAnalysis import ShapeAnalysis_Surface
 
 from shapr.converters.brep import document
+from shapr.converters.brep.measure import volume
 from shapr.converters.shaprfile import reader
-from shapr.converters.shaprfile.solids import volume
 from shapr.errors import Refused
 from tests.converters.shaprkit import bodies, shapes
 from tests.converters.shaprkit.project import Project

@@ -10,7 +10,7 @@ from shapr.errors import Refused
 from tests.converters import kit
 from tests.converters.shaprkit import meshbody
 from tests.converters.shaprkit.project import Project
-from tests.converters.shaprkit.reading import wire
+from tests.converters.shaprkit.reading import point
 from tests.converters.test_shapr_project import CUBE, TRIANGLES, one
 
 
@@ -73,11 +73,11 @@ async def test_a_body_that_cannot_be_converted_is_named_or_left_out_if_allowed(t
     project = Project()
     one(project, 10, title="Good")
     feature = project.feature("Import")
-    project.label(feature, project.create(feature, wire()), title="Threads")
-    with pytest.raises(Refused, match="Threads") as refused:
+    project.label(feature, project.create(feature, point()), title="Dot")
+    with pytest.raises(Refused, match="Dot") as refused:
         await answered(tmp_path, saved(project, tmp_path), "step")
     assert refused.value.code == "unsupported_geometry"
     (tmp_path / "again").mkdir()
     answer = await answered(tmp_path / "again", tmp_path / "project.shapr", "step", partial=True)
     assert answer.report["outputs"]["step"]["solids"] == 1
-    assert any("Threads" in loss for loss in answer.report["losses"])
+    assert any("Dot" in loss for loss in answer.report["losses"])

@@ -16,7 +16,7 @@ from shapr.converters.shaprfile.reader import Project as Read
 from shapr.errors import Refused
 from tests.converters.shaprkit import meshbody
 from tests.converters.shaprkit.project import Made, Project
-from tests.converters.shaprkit.reading import cube, found, parts, read, wire
+from tests.converters.shaprkit.reading import cube, found, parts, point, read, wire
 
 CUBE = [(x, y, z) for x in (0, 10) for y in (0, 10) for z in (0, 10)]
 SIDES = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
@@ -65,6 +65,28 @@ def test_a_union_that_nobody_renamed_has_the_name_of_one_of_its_parts(tmp_path: 
     a, b = one(project, 10, title="First", colour=0xFF0000FF), one(project, 5)
     project.merge(project.feature("Boolean"), [a, b], cube(12), anew=True)
     assert list(found(read(project, tmp_path))) == ["First"]
+
+
+@pytest.mark.parametrize("anew", [True, False])
+def test_a_union_goes_on_as_its_first_body(anew: bool, tmp_path: Path) -> None:
+    """Its name, colour and visibility, though the other was named later; of the other only what the first has not."""
+    project = Project()
+    a = one(project, 10, title="Housing", colour=0xFF0000FF)
+    project.folder("a", "Parts")
+    b = one(project, 5, title="Boss", colour=0x0000FFFF, hidden=True, folder="a")
+    project.merge(project.feature("Boolean"), [a, b], cube(12), anew)
+    made = read(project, tmp_path)
+    assert found(made) == {"Housing": 1728}
+    assert colour(made, parts(made)["Housing"]) == (255, 0, 0, 255)
+    assert made.about["bodies"][0]["folder"] == "Parts"
+
+
+def test_a_union_of_a_union_goes_on_as_the_very_first(tmp_path: Path) -> None:
+    project = Project()
+    bodies = [one(project, 10, title="First"), one(project, 5, title="Second"), one(project, 4, title="Third")]
+    both = project.merge(project.feature("Boolean"), bodies[:2], cube(12), anew=True)
+    project.merge(project.feature("Boolean"), [both, bodies[2]], cube(13), anew=False)
+    assert found(read(project, tmp_path)) == {"First": 2197}
 
 
 def test_a_deleted_body_is_gone_though_its_block_is_there(tmp_path: Path) -> None:
@@ -201,21 +223,21 @@ def test_what_cannot_be_converted_is_named_and_why(tmp_path: Path) -> None:
     project = Project()
     one(project, 10, title="Good")
     feature = project.feature("Import")
-    project.label(feature, project.create(feature, wire()), title="Threads")
-    with pytest.raises(Refused, match="Threads: a wire body has no faces") as refused:
+    project.label(feature, project.create(feature, point()), title="Dot")
+    with pytest.raises(Refused, match="Dot: the body has a point that is no end of an edge") as refused:
         read(project, tmp_path)
     assert refused.value.code == "unsupported_geometry"
     (tmp_path / "partial").mkdir()
     made = read(project, tmp_path / "partial", partial=True)
     assert found(made) == {"Good": 1000}
-    assert made.losses == ["Threads: a wire body has no faces (left out)"]
+    assert made.losses == ["Dot: the body has a point that is no end of an edge (left out)"]
 
 
 def test_partial_of_nothing_is_refused(tmp_path: Path) -> None:
     project = Project()
     feature = project.feature("Import")
-    project.label(feature, project.create(feature, wire()), title="Threads")
-    with pytest.raises(Refused, match="Threads"):
+    project.label(feature, project.create(feature, point()), title="Dot")
+    with pytest.raises(Refused, match="Dot"):
         read(project, tmp_path, partial=True)
 
 

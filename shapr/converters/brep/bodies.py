@@ -28,7 +28,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Body:
-    """A solid, shell, face or compound of such, and the looks of its faces by their `hash`."""
+    """A solid, shell, face, wire or compound of such, and the looks of its faces and free edges by their `hash`."""
 
     shape: TopoDS_Shape
     looks: dict[int, Look] = field(default_factory=dict)
@@ -41,11 +41,15 @@ class Body:
         return self.name or max(dict.fromkeys(names), key=names.count, default="")
 
     def _looks(self) -> list[Look]:
-        return [self.looks.get(hash(face), Look()) for face in self.faces]
+        return [self.looks.get(hash(each), Look()) for each in self.pieces]
 
     @property
-    def faces(self) -> list[TopoDS_Shape]:
-        return list(document.explore(self.shape, TopAbs_ShapeEnum.TopAbs_FACE))
+    def pieces(self) -> list[TopoDS_Shape]:
+        """Its faces, and its edges that bound none."""
+        return [
+            *document.explore(self.shape, TopAbs_ShapeEnum.TopAbs_FACE),
+            *document.free_edges(self.shape),
+        ]
 
     def put(self, model: TDocStd_Document, name: str) -> TDF_Label:
         """As a part of a document: one colour is the part's, several are those of its faces."""
@@ -58,9 +62,9 @@ class Body:
             if (colour := different.pop()) is not None:
                 colours.set(model, part, colour)
         else:
-            for face, look in zip(self.faces, found, strict=True):
+            for piece, look in zip(self.pieces, found, strict=True):
                 if look.colour is not None:
-                    colours.set(model, tool.AddSubShape(part, face), look.colour)
+                    colours.set(model, tool.AddSubShape(part, piece), look.colour)
         layers = XCAFDoc_DocumentTool.LayerTool_s(model.Main())
         for layer in sorted({layer for look in found for layer in look.layers}):
             layers.SetLayer(part, TCollection_ExtendedString(layer, True))
@@ -93,7 +97,7 @@ def held(groups: Sequence[tuple[str, Sequence[Body]]], stem: str) -> TDocStd_Doc
 
 
 def looks(model: TDocStd_Document, part: TDF_Label) -> dict[int, Look]:
-    """The looks of a part's faces; names are those of its solids and shells."""
+    """The looks of a part's faces and free edges; names are those of its solids and shells."""
     found: dict[int, Look] = {}
     own = colours.faces(part)
     base, whole = colours.of(part), layers(model, part)
@@ -110,6 +114,9 @@ def looks(model: TDocStd_Document, part: TDF_Label) -> dict[int, Look]:
         key = hash(face)
         mine = found[key].layers if key in found else whole
         found[key] = Look(names.get(key, ""), own.get(key, base), mine)
+    if free_edges := document.free_edges(XCAFDoc_ShapeTool.GetShape_s(part)):
+        own, base = colours.edges(part), colours.of_curves(part)
+        found |= {hash(edge): Look("", own.get(hash(edge), base), whole) for edge in free_edges}
     return found
 
 

@@ -19,8 +19,17 @@ KINDS = (XCAFDoc_ColorType.XCAFDoc_ColorSurf, XCAFDoc_ColorType.XCAFDoc_ColorGen
 
 def of(label: TDF_Label) -> Colour | None:
     """The colour that a label itself has."""
+    return _first(label, KINDS)
+
+
+def of_curves(label: TDF_Label) -> Colour | None:
+    """The colour that a label's edges have: one of curves before that of surfaces, which some files give to wires."""
+    return _first(label, (XCAFDoc_ColorType.XCAFDoc_ColorCurv, *KINDS))
+
+
+def _first(label: TDF_Label, kinds: tuple[XCAFDoc_ColorType, ...]) -> Colour | None:
     found = Quantity_ColorRGBA()
-    for kind in KINDS:
+    for kind in kinds:
         if XCAFDoc_ColorTool.GetColor_s(label, kind, found):
             rgb = found.GetRGB()
             red, green, blue, alpha = curved((rgb.Red(), rgb.Green(), rgb.Blue(), found.Alpha())).tolist()
@@ -29,8 +38,11 @@ def of(label: TDF_Label) -> Colour | None:
 
 
 def set(model: TDocStd_Document, label: TDF_Label, colour: Colour) -> None:
+    """Of its faces; of its edges where it has none."""
     made = Quantity_ColorRGBA(*linear(colour).tolist())
-    XCAFDoc_DocumentTool.ColorTool_s(model.Main()).SetColor(label, made, XCAFDoc_ColorType.XCAFDoc_ColorSurf)
+    faces = next(document.explore(XCAFDoc_ShapeTool.GetShape_s(label), TopAbs_ShapeEnum.TopAbs_FACE), None)
+    kind = XCAFDoc_ColorType.XCAFDoc_ColorCurv if faces is None else XCAFDoc_ColorType.XCAFDoc_ColorSurf
+    XCAFDoc_DocumentTool.ColorTool_s(model.Main()).SetColor(label, made, kind)
 
 
 def text(colour: Colour) -> str:
@@ -57,6 +69,16 @@ def faces(part: TDF_Label) -> dict[int, Colour]:
             found[hash(shape)] = colour
         elif kind < int(TopAbs_ShapeEnum.TopAbs_FACE):
             found |= dict.fromkeys(map(hash, document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE)), colour)
+    return found
+
+
+def edges(part: TDF_Label) -> dict[int, Colour]:
+    """The edges of a part that have a colour of their own, or from the wire or compound they belong to; by `hash`."""
+    found: dict[int, Colour] = {}
+    coloured = [(XCAFDoc_ShapeTool.GetShape_s(label), of_curves(label)) for label in sublabels(part)]
+    for shape, colour in sorted(coloured, key=lambda each: int(each[0].ShapeType())):
+        if colour is not None:
+            found |= dict.fromkeys(map(hash, document.free_edges(shape)), colour)
     return found
 
 

@@ -132,6 +132,16 @@ def outside(shape: TopoDS_Shape, kind: TopAbs_ShapeEnum, holder: TopAbs_ShapeEnu
         explorer.Next()
 
 
+def free_edges(shape: TopoDS_Shape) -> list[TopoDS_Shape]:
+    """The edges that bound no face: wires, curves."""
+    return list(outside(shape, TopAbs_ShapeEnum.TopAbs_EDGE, TopAbs_ShapeEnum.TopAbs_FACE))
+
+
+def faceless(document: TDocStd_Document) -> bool:
+    """Whether there is nothing in it that could be triangulated."""
+    return next(explore(shape(document), TopAbs_ShapeEnum.TopAbs_FACE), None) is None
+
+
 def count(shape: TopoDS_Shape, kind: TopAbs_ShapeEnum) -> int:
     return sum(1 for _ in explore(shape, kind))
 
@@ -178,8 +188,8 @@ def check(document: TDocStd_Document) -> None:
     """Something to convert, of a finite size, every vertex of every part and every placement too: the kernel's boxes
     pass over what is not a number."""
     whole = shape(document)
-    if whole is None or whole.IsNull() or not count(whole, TopAbs_ShapeEnum.TopAbs_FACE):
-        raise Refused("no_geometry", "the file holds no face")
+    if whole is None or whole.IsNull() or (faceless(document) and not free_edges(whole)):
+        raise Refused("no_geometry", "the file holds no face and no curve")
     box(whole)
     tool = XCAFDoc_DocumentTool.ShapeTool_s(document.Main())
     for label in labels(tool.GetShapes):

@@ -5,10 +5,8 @@ from typing import Any
 
 from OCP.BRep import BRep_Tool
 from OCP.BRepCheck import BRepCheck_Analyzer
-from OCP.BRepGProp import BRepGProp
 from OCP.BRepLib import BRepLib
 from OCP.BRepTools import BRepTools_ReShape
-from OCP.GProp import GProp_GProps
 from OCP.ShapeFix import ShapeFix_Shape
 from OCP.TDF import TDF_Label
 from OCP.TDocStd import TDocStd_Document
@@ -18,7 +16,7 @@ from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
 from shapr.converters.brep import colours, document, tree
 from shapr.converters.brep.bodies import Look
-from shapr.converters.brep.measure import extent
+from shapr.converters.brep.measure import extent, volume
 from shapr.converters.brep.sew import compound, sewn
 from shapr.converters.progress import Reach
 
@@ -86,7 +84,7 @@ def faults(shape: TopoDS_Shape) -> Wrong:
     wrong = Wrong(
         open_shells=sum(not BRep_Tool.IsClosed_s(each) for each in document.explore(shape, SHELL))
         + sum(1 for _ in document.outside(shape, FACE, SHELL)),
-        inside_out_solids=sum(_volume(each) < 0 for each in document.explore(shape, SOLID)),
+        inside_out_solids=sum(volume(each) < 0 for each in document.explore(shape, SOLID)),
     )
     if not checked.IsValid():
         for kind in (SOLID, FACE, EDGE):
@@ -94,12 +92,6 @@ def faults(shape: TopoDS_Shape) -> Wrong:
             invalid = sum(not checked.IsValid(each) for each in once.values())
             setattr(wrong, {SOLID: "invalid_solids", FACE: "invalid_faces", EDGE: "invalid_edges"}[kind], invalid)
     return wrong
-
-
-def _volume(solid: TopoDS_Shape) -> float:
-    properties = GProp_GProps()
-    BRepGProp.VolumeProperties_s(solid, properties)
-    return float(properties.Mass())
 
 
 def _repair(model: TDocStd_Document, part: TDF_Label, before: Wrong, found: Healing) -> Wrong:
@@ -120,7 +112,7 @@ def _repair(model: TDocStd_Document, part: TDF_Label, before: Wrong, found: Heal
             looks |= {hash(each): Look(colour=own[hash(face)]) for each in document.explore(now, FACE)}
     fixed, looks = _closed(fixed, looks, diagonal)
     for solid in document.explore(fixed, SOLID):
-        if BRep_Tool.IsClosed_s(solid) and _volume(solid) < 0:
+        if BRep_Tool.IsClosed_s(solid) and volume(solid) < 0:
             BRepLib.OrientClosedSolid_s(TopoDS.Solid(solid))
     after = faults(fixed)
     if after.total >= before.total:
@@ -150,7 +142,7 @@ def _closed(shape: TopoDS_Shape, looks: dict[int, Look], diagonal: float) -> tup
     closed, rest = sewn(loose, looks, diagonal)
     for body in (*closed, *rest):
         looks = looks | body.looks
-    shapes = [*solids, *(body.shape for body in (*closed, *rest))]
+    shapes = [*solids, *(body.shape for body in (*closed, *rest)), *document.free_edges(shape)]
     return shapes[0] if len(shapes) == 1 else compound(shapes), looks
 
 

@@ -25,7 +25,7 @@ from OCP.XCAFDoc import XCAFDoc_ShapeTool
 from shapr.converters.brep import document, tree
 from shapr.converters.brep.bodies import Body, Look, held, looks, unmirrored
 from shapr.converters.brep.indicator import SILENT, Indicator
-from shapr.converters.brep.sew import sewn
+from shapr.converters.brep.sew import compound, sewn
 from shapr.converters.brep.step import UNITS, ascii_stem
 from shapr.converters.brep.unrepaired import unrepaired
 from shapr.converters.mesh.model import Colour
@@ -98,6 +98,8 @@ def solid(model: TDocStd_Document, stem: str, progress: Indicator = SILENT) -> T
                 pool += group
             else:
                 bodies += closed
+        if curves := document.free_edges(shape):
+            bodies.append(Body(compound(curves), found, name))
         if bodies:
             groups.append((name, bodies))
     if pool:
@@ -163,13 +165,14 @@ def _apart(model: TDocStd_Document, stem: str) -> TDocStd_Document:
         shape = XCAFDoc_ShapeTool.GetShape_s(leaf.part)
         placed = shape.Moved(leaf.location)
         known = looks(model, leaf.part)
-        both = (document.explore(each, TopAbs_ShapeEnum.TopAbs_FACE) for each in (shape, placed))
+        both = (Body(each).pieces for each in (shape, placed))
         there = {
             hash(now): _coloured(known.get(hash(face), Look()), leaf.colour) for face, now in zip(*both, strict=True)
         }
         solids = list(document.explore(placed, TopAbs_ShapeEnum.TopAbs_SOLID))
         loose = next(document.outside(placed, TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_SOLID), None)
-        bodies += [Body(each, there, leaf.name) for each in (solids if loose is None else [placed])]
+        whole = loose is None and not document.free_edges(placed)
+        bodies += [Body(each, there, leaf.name) for each in (solids if whole else [placed])]
     return held([("", bodies)], stem)
 
 

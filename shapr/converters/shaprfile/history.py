@@ -33,10 +33,12 @@ class Placed:
 class Replay:
     """`alive`: names of each entity of each living body. `order`: the features' place in history.
 
-    `placed`: where bodies are, if not in the partition of their own number as it is.
+    `survivors`: of a body that was made of several, the names of the one that went on as it. `placed`: where bodies
+    are, if not in the partition of their own number as it is.
     """
 
     alive: dict[int, dict[int, Names]] = field(default_factory=dict)
+    survivors: dict[int, Names] = field(default_factory=dict)
     placed: dict[int, Placed] = field(default_factory=dict)
     order: dict[int, int] = field(default_factory=dict)
     features: dict[int, str] = field(default_factory=dict)  # operation by node id
@@ -48,7 +50,7 @@ def replay(workspace: Workspace) -> Replay:
     with unknown():
         made = tree(workspace)
         for data in calls(workspace, made):
-            apply(made.alive, data)
+            apply(made, data)
     return made
 
 
@@ -100,14 +102,15 @@ def suppressed_nodes(workspace: Workspace) -> list[int]:
     return [int(each) for each in nodes if isinstance(each, int | str) and str(each).isdigit()]
 
 
-def apply(alive: dict[int, dict[int, Names]], data: Any) -> None:
+def apply(made: Replay, data: Any) -> None:
     """What one call did: bodies made, changed, consumed."""
     geometry: Any = data[2] if len(data) > 2 else [False]
     if not geometry or not geometry[0]:
         return
     outputs, _, entries = geometry[1][:3]
     partitions = [partition for partition, _ in outputs]
-    before = dict(alive)  # names of a body are replaced, never changed
+    alive = made.alive
+    before, survivors = dict(alive), dict(made.survivors)  # names of a body are replaced, never changed
     for entry in entries:
         partition, lives = partitions[entry[0]], bool(entry[2][0])
         if not lives:
@@ -116,6 +119,10 @@ def apply(alive: dict[int, dict[int, Names]], data: Any) -> None:
         names = dict(before.get(partition, {}))
         for row in entry[7]:
             names[row[0]] = _derived(row, before, partition, partitions)
+            if row[0] == BODY and (row[1] or row[2]):
+                went_on = partition if row[1] else partitions[row[2][0][0]]
+                own = before.get(went_on, {}).get(BODY, frozenset())
+                made.survivors[partition] = survivors.get(went_on, own)
         for entity, name in zip(entry[3], entry[4], strict=True):
             names[entity] = names.get(entity, frozenset()) | {name} if entity == BODY else frozenset({name})
         names.setdefault(BODY, frozenset())

@@ -59,7 +59,8 @@ class Labels:
     def body(self, partition: int, number: int) -> Body:
         """`number`: of a body that nobody named."""
         names = self._replay.alive[partition]
-        found = self._bodies.get(self._known(names[BODY])) or self._partly(names[BODY])
+        survivor = self._replay.survivors.get(partition, frozenset())
+        found = self._bodies.get(self._known(names[BODY])) or self._inherited(names[BODY], survivor)
         latest = {kind: max(values)[2] for kind, values in found.items()}
         identity = {str(value[1]) for value in found.get(IDENTITY, ())}
         folder, hidden_by_folder = next(
@@ -137,6 +138,15 @@ class Labels:
             if kind == CREATED:
                 found[key.get("nodeID"), data.get("qualifier")].append((id, key.get("entropy") or []))
         return found
+
+    def _inherited(self, names: Names, survivor: Names) -> dict[int, list[tuple[Any, int, str]]]:
+        """For a body that nobody labelled since it was made of others: the labels of the one that went on as it; what
+        that lacks, but for being hidden, of the others."""
+        every = self._partly(names)
+        if not survivor:
+            return every
+        own = self._bodies.get(self._known(survivor)) or self._partly(survivor)
+        return {kind: values for kind, values in every.items() if kind != HIDDEN} | dict(own)
 
     def _partly(self, names: Names) -> dict[int, list[tuple[Any, int, str]]]:
         """For a body that no anchor names exactly, as after a split: the latest that names one of its origins."""

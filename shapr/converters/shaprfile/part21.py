@@ -50,16 +50,15 @@ class Part21:
         where, up, right = self.point(at), self.direction(axis), self.direction(x_axis)
         return self.add(f"AXIS2_PLACEMENT_3D('',{where},{up},{right})")
 
-    def product(self, name: str, items: Sequence[str], solid: bool) -> None:
-        """A part of one body. `items` are its solids or surface models."""
+    def product(self, name: str, items: Sequence[str]) -> None:
+        """A part of one body. `items` are its solids, surface models and wireframes."""
         label = string(name)
         product = self.new(f"PRODUCT('{label}','{label}','',({self._product_context()}))")
         formation = self.new(f"PRODUCT_DEFINITION_FORMATION('','',{product})")
         definition = self.new(f"PRODUCT_DEFINITION('design','',{formation},{self._design()})")
         shape = self.new(f"PRODUCT_DEFINITION_SHAPE('','',{definition})")
-        kind = "ADVANCED_BREP" if solid else "MANIFOLD_SURFACE"
         origin = self.placement((0, 0, 0), (0, 0, 1), (1, 0, 0))
-        made = self.new(f"{kind}_SHAPE_REPRESENTATION('',({','.join((origin, *items))}),{self._context})")
+        made = self.new(f"SHAPE_REPRESENTATION('',({','.join((origin, *items))}),{self._context})")
         self.new(f"SHAPE_DEFINITION_REPRESENTATION({shape},{made})")
 
     def text(self) -> str:

@@ -27,10 +27,12 @@ NAMED = 5  # bodies that an error names, at most
 
 @dataclass
 class Project:
-    """`meshes` are in millimetres. `about` goes into the report; `losses` says what is not here, and why."""
+    """`meshes` are in millimetres; `wires` are the names of bodies of edges alone. `about` goes into the report;
+    `losses` says what is not here, and why."""
 
     document: TDocStd_Document
     meshes: list[Part] = field(default_factory=list)
+    wires: list[str] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
     losses: list[str] = field(default_factory=list)
 
@@ -112,7 +114,11 @@ def _add(
     if placed.matrix is not None:
         converted = solids.moved(converted, placed.matrix)
     _label(project.document, body, converted, folders)
-    return "solid" if converted.solid else "sheet"
+    if lost := sum(id not in converted.faces for id in body.faces):
+        project.losses.append(f"{shown(body.name)}: the colours of {lost} faces, which the kernel splits")
+    if converted.kind == "wire":
+        project.wires.append(shown(body.name))
+    return converted.kind
 
 
 def _label(model: TDocStd_Document, body: Body, converted: solids.Body, folders: dict[str, TDF_Label]) -> None:
@@ -123,9 +129,11 @@ def _label(model: TDocStd_Document, body: Body, converted: solids.Body, folders:
     label = shapes.AddShape(converted.shape, False)
     _named(label, body.name)
     if body.colour:
-        colours.SetColor(label, _colour(body.colour), XCAFDoc_ColorType.XCAFDoc_ColorSurf)
+        kinds = XCAFDoc_ColorType
+        kind = kinds.XCAFDoc_ColorCurv if converted.kind == "wire" else kinds.XCAFDoc_ColorSurf
+        colours.SetColor(label, _colour(body.colour), kind)
     for id, colour in body.faces.items():
-        if (face := converted.faces.get(id)) is not None:
+        for face in converted.faces.get(id, ()):
             painted = shapes.AddSubShape(label, face)
             colours.SetColor(painted, _colour(colour), XCAFDoc_ColorType.XCAFDoc_ColorSurf)
     if body.folder:

@@ -8,16 +8,19 @@ import numpy as np
 from OCP.BRep import BRep_Tool
 from OCP.BRepBuilderAPI import BRepBuilderAPI_GTransform, BRepBuilderAPI_ModifyShape, BRepBuilderAPI_Transform
 from OCP.BRepCheck import BRepCheck_Analyzer
-from OCP.BRepGProp import BRepGProp
+from OCP.collections import HSequence_TopoDS_Shape
 from OCP.gp import gp_GTrsf, gp_Trsf
-from OCP.GProp import GProp_GProps
 from OCP.IFSelect import IFSelect_ReturnStatus
-from OCP.ShapeAnalysis import ShapeAnalysis_ShapeTolerance
+from OCP.ShapeAnalysis import ShapeAnalysis_FreeBounds, ShapeAnalysis_ShapeTolerance
 from OCP.STEPControl import STEPControl_Reader
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 
 from shapr.converters.brep import document
+from shapr.converters.brep.measure import volume
+from shapr.converters.brep.sew import compound
+from shapr.converters.shaprfile import sides
+from shapr.converters.shaprfile.curves import CONFUSED
 from shapr.converters.shaprfile.history import Matrix
 from shapr.converters.shaprfile.part21 import MM, Part21
 from shapr.converters.shaprfile.topology import BodyWriter
@@ -30,11 +33,11 @@ LOOSE = 0.1  # mm: a tolerance beyond it means that edges and faces do not meet
 
 @dataclass(frozen=True)
 class Body:
-    """A shape of the kernel; `faces` by Parasolid's node id."""
+    """A shape of the kernel; `faces` by Parasolid's node id, as far as that is known."""
 
     shape: TopoDS_Shape
-    faces: dict[int, TopoDS_Face]
-    solid: bool
+    faces: dict[int, tuple[TopoDS_Face, ...]]
+    kind: str  # solid, sheet or wire: the most that is in it
 
 
 @dataclass(frozen=True)
@@ -77,41 +80,63 @@ def _readings(file: File) -> Iterator[Reading]:
 def _built(file: File, body: Node, reading: Reading, scratch: Path) -> Body:
     part = Part21()
     written = BodyWriter(file, part, reading.outer, reading.along_edge).write(body)
-    part.product("body", written.items, written.solid)
+    part.product("body", written.items)
     path = scratch / "body.step"
     path.write_text(part.text(), encoding="ascii")
     reader = STEPControl_Reader()
     if reader.ReadFile(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone or not reader.TransferRoots():
         raise Refused("unsupported_geometry", "the kernel cannot build the body")
-    shape = reader.OneShape()
-    if written.solid:
-        sound(shape, len(written.items))
-    elif not document.count(shape, TopAbs_ShapeEnum.TopAbs_FACE) or not BRepCheck_Analyzer(shape).IsValid():
-        raise Refused("unsupported_geometry", "the sheet came out broken")
-    faces = list(document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE))
+    shape = _wired(reader.OneShape(), len(written.wires))
+    kind = "solid" if written.solids else "sheet" if written.sheets else "wire"
+    sound(shape, len(written.solids), kind)
+    faces = [TopoDS.Face(face) for face in document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE)]
     if len(faces) < len(written.faces):
         raise Refused(
             "unsupported_geometry", f"{len(written.faces) - len(faces)} of {len(written.faces)} faces were lost"
         )
-    # The kernel keeps the order in which a shell lists its faces. One that it split shifts them: then none is known.
-    known = zip(written.faces, map(TopoDS.Face, faces), strict=True) if len(faces) == len(written.faces) else ()
-    return Body(shape, dict(known), written.solid)
+    if len(faces) > len(written.faces):
+        return Body(shape, sides.matched(file, written.looks, faces), kind)
+    known: dict[int, tuple[TopoDS_Face, ...]] = {}
+    for id, face in zip(written.faces, faces, strict=True):  # the kernel keeps the order in which a shell lists them
+        known[id] = (*known.get(id, ()), face)
+    return Body(shape, known, kind)
 
 
-def sound(shape: TopoDS_Shape, solids: int) -> None:
+def _wired(shape: TopoDS_Shape, edges: int) -> TopoDS_Shape:
+    """The shape with its edges that bound no face as wires: those that meet are one."""
+    found = document.free_edges(shape)
+    if len(found) != edges:
+        raise Refused("unsupported_geometry", f"{len(found)} of {edges} edges without faces came out")
+    if not edges:
+        return shape
+    row = HSequence_TopoDS_Shape()
+    for edge in found:
+        row.Append(edge)
+    wires = document.items(ShapeAnalysis_FreeBounds.ConnectEdgesToWires_s(row, CONFUSED, False))
+    if sum(document.count(wire, TopAbs_ShapeEnum.TopAbs_EDGE) for wire in wires) != edges:
+        raise Refused("unsupported_geometry", "edges were lost where they meet")
+    bodies = document.explore(shape, TopAbs_ShapeEnum.TopAbs_SOLID)
+    shells = document.outside(shape, TopAbs_ShapeEnum.TopAbs_SHELL, TopAbs_ShapeEnum.TopAbs_SOLID)
+    faces = document.outside(shape, TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_SHELL)
+    parts = [*bodies, *shells, *faces, *wires]
+    return parts[0] if len(parts) == 1 else compound(parts)
+
+
+def sound(shape: TopoDS_Shape, solids: int, kind: str = "solid") -> None:
     """As many solids as there should be, valid, closed, of some volume, and with edges that meet."""
     found = list(document.explore(shape, TopAbs_ShapeEnum.TopAbs_SOLID))
     if len(found) != solids:
         raise Refused("unsupported_geometry", f"{len(found)} of {solids} solids closed")
     if not BRepCheck_Analyzer(shape).IsValid():
-        raise Refused("unsupported_geometry", "the solid came out invalid")
+        raise Refused("unsupported_geometry", f"the {kind} came out invalid")
     for solid in found:
         if not volume(solid) > 0:
             raise Refused("unsupported_geometry", "the solid came out inside out or without volume")
-        shells = sorted((volume(shell) for shell in document.explore(solid, TopAbs_ShapeEnum.TopAbs_SHELL)), key=abs)
-        if any(each > 0 for each in shells[:-1]):
+        shells = list(document.explore(solid, TopAbs_ShapeEnum.TopAbs_SHELL))
+        volumes = sorted(map(volume, shells), key=abs) if len(shells) > 1 else []
+        if any(each > 0 for each in volumes[:-1]):
             raise Refused("unsupported_geometry", "a void of the solid came out full")
-        if not all(BRep_Tool.IsClosed_s(shell) for shell in document.explore(solid, TopAbs_ShapeEnum.TopAbs_SHELL)):
+        if not all(map(BRep_Tool.IsClosed_s, shells)):
             raise Refused("unsupported_geometry", "the solid is not closed")
     worst = ShapeAnalysis_ShapeTolerance().Tolerance(shape, 1)
     if worst > LOOSE:
@@ -136,11 +161,5 @@ def moved(body: Body, matrix: Matrix) -> Body:
             for column in range(4):
                 general.SetValue(row + 1, column + 1, float(rows[row, column]))
         made = BRepBuilderAPI_GTransform(body.shape, general, True)
-    faces = {id: TopoDS.Face(made.ModifiedShape(face)) for id, face in body.faces.items()}
-    return Body(made.Shape(), faces, body.solid)
-
-
-def volume(shape: TopoDS_Shape) -> float:
-    mass = GProp_GProps()
-    BRepGProp.VolumeProperties_s(shape, mass)
-    return float(mass.Mass())
+    faces = {id: tuple(TopoDS.Face(made.ModifiedShape(piece)) for piece in pieces) for id, pieces in body.faces.items()}
+    return Body(made.Shape(), faces, body.kind)

@@ -23,7 +23,6 @@ from shapr.converters.shaprfile.part21 import MM, Part21, logical
 from shapr.converters.shaprfile.xb import File, Node
 from shapr.errors import Refused
 
-SOLID, WIRE, SHEET, GENERAL = 1, 2, 3, 6  # BODY.body_type
 DOUBTS = {"CONE": 1, "OFFSET_SURF": 2, "BLENDED_EDGE": 3}  # surfaces whose parameters nobody has seen used
 CLOSED = (Geom_SphericalSurface, Geom_ToroidalSurface, Geom_BSplineSurface, Geom_SurfaceOfRevolution)
 SMOOTH = 0.99  # cosine between normals
@@ -31,11 +30,18 @@ SMOOTH = 0.99  # cosine between normals
 
 @dataclass
 class Written:
-    """`items`: solids or surface models. `faces`: the STEP face of each face by its node id."""
+    """`solids`, `sheets` and `wires`: STEP entities. `faces`: the node ids of the faces in the order in which they were
+    written, those with material on both sides twice; `looks`: whether each was written as looking along its surface."""
 
-    items: list[str] = field(default_factory=list)
-    faces: dict[int, str] = field(default_factory=dict)
-    solid: bool = True
+    solids: list[str] = field(default_factory=list)
+    sheets: list[str] = field(default_factory=list)
+    wires: list[str] = field(default_factory=list)  # one for each edge that bounds no face
+    faces: list[int] = field(default_factory=list)
+    looks: dict[int, set[bool]] = field(default_factory=dict)
+
+    @property
+    def items(self) -> list[str]:
+        return [*self.solids, *self.sheets, *self.wires]
 
 
 class BodyWriter:
@@ -56,33 +62,33 @@ class BodyWriter:
 
     def write(self, body: Node) -> Written:
         """`unsupported_geometry` for what cannot be said in STEP, with the reason."""
-        if body.body_type == WIRE:
-            raise Refused("unsupported_geometry", "a wire body has no faces")
         regions = list(self._chain(body.region))
-        solid = [region for region in regions if region.type == "S"]
-        self.made.solid = bool(solid)
-        for region in solid:
-            self.made.items.append(self._solid(list(self._chain(region.shell))))
-        if solid and self._loose(regions):
-            raise Refused("unsupported_geometry", "the body has faces or edges beside its solids")
-        if not solid:
-            shells = [shell for region in regions for shell in self._chain(region.shell)]
-            faces = list({face.index: face for shell in shells for face in self._chain(shell.face)}.values())
-            if not faces:
-                raise Refused("unsupported_geometry", "the body has no faces")
-            shell = self.part.new(f"OPEN_SHELL('',({','.join(self._face(face, False) for face in faces)}))")
-            self.made.items.append(self.part.new(f"SHELL_BASED_SURFACE_MODEL('',({shell}))"))
+        for region in regions:
+            if region.type == "S":
+                self.made.solids.append(self._solid(list(self._chain(region.shell))))
+        shells = [shell for region in regions for shell in self._chain(region.shell)]
+        if loose := self._loose(shells):
+            shell = self.part.new(f"OPEN_SHELL('',({','.join(self._face(face, False) for face in loose)}))")
+            self.made.sheets.append(self.part.new(f"SHELL_BASED_SURFACE_MODEL('',({shell}))"))
+        for edge in self.file.of("EDGE"):
+            if not any(fin.loop for fin in self._fins(edge)):
+                alone = self.part.new(f"CONNECTED_EDGE_SET('',({self._edge(edge)}))")
+                self.made.wires.append(self.part.new(f"EDGE_BASED_WIREFRAME_MODEL('',({alone}))"))
+        points = [self.file.nodes.get(shell.vertex or 0) for shell in shells]
+        if any(point is not None and point.fin is None for point in points):
+            raise Refused("unsupported_geometry", "the body has a point that is no end of an edge")
+        if not self.made.items:
+            raise Refused("unsupported_geometry", "the body has no faces and no edges")
         return self.made
 
-    def _loose(self, regions: list[Node]) -> bool:
-        """Whether something has no material on either side: the solids of a body would be only a part of it."""
-        for shell in (shell for region in regions for shell in self._chain(region.shell)):
-            if shell.edge or shell.vertex:
-                return True
-            faces = [*self._chain(shell.face), *self._chain(shell.front_face, "next_front")]
-            if any(face.node_id not in self.made.faces for face in faces):
-                return True
-        return False
+    def _loose(self, shells: list[Node]) -> list[Node]:
+        """Faces that have no material on either side."""
+        faces = {
+            face.index: face
+            for shell in shells
+            for face in (*self._chain(shell.face), *self._chain(shell.front_face, "next_front"))
+        }
+        return [face for face in faces.values() if face.node_id not in self.made.looks]
 
     def _solid(self, shells: list[Node]) -> str:
         if not shells:
@@ -116,8 +122,9 @@ class BodyWriter:
         if not bounds:
             bounds.append(self._unbounded(surface))
         bounded = f"({','.join(bounds)}),{self._surfaces[surface.index]},{logical(along != turned)}"
-        self.made.faces[face.node_id] = written = self.part.new(f"ADVANCED_FACE('',{bounded})")
-        return written
+        self.made.faces.append(face.node_id)
+        self.made.looks.setdefault(face.node_id, set()).add(along != turned)
+        return self.part.new(f"ADVANCED_FACE('',{bounded})")
 
     def _looks_along(self, face: Node, surface: Node) -> bool:
         """Whether a face looks the way the kernel's surface does."""

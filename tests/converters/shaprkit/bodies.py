@@ -14,7 +14,7 @@ from OCP.TopAbs import TopAbs_Orientation, TopAbs_ShapeEnum
 from OCP.TopExp import TopExp
 from OCP.TopoDS import TopoDS, TopoDS_Iterator, TopoDS_Shape
 
-from shapr.converters.brep.document import explore
+from shapr.converters.brep.document import explore, free_edges
 from tests.converters.shaprkit import blends, edges, geometry, traced
 from tests.converters.shaprkit.geometry import MM, xyz
 from tests.converters.shaprkit.nodes import PARTITION, Nodes
@@ -32,6 +32,7 @@ class Style:
     trimmed: str = ""  # `+` or `-`: edges with vertices have trimmed curves, on a basis of that sense
     ring_vertices: bool = True  # else rings have none
     edges: str = ""  # `intersection`, `tolerant`: what edges are given by
+    terminators: bool = False  # intersections end where their surfaces touch
     surfaces: str = ""  # `blend`: cylinders and tori are rolling balls
     dummy_fins: bool = True  # edges of one face have a second fin without a loop
     title: str = PARTITION
@@ -55,7 +56,7 @@ class Built:
 
 
 def body(shape: TopoDS_Shape, style: Style | None = None) -> bytes:
-    """The transmit file of one body: of all solids of a shape, else of its faces, else of its edges."""
+    """The transmit file of one body: of all solids of a shape, else of its faces, and of its edges without faces."""
     return build(shape, style or Style()).data((style or Style()).title)
 
 
@@ -81,12 +82,16 @@ def build(shape: TopoDS_Shape, style: Style) -> Nodes:
         nodes.set(air, body=body, face=nodes.chain(made), front_face=nodes.chain(made, "previous_front", "next_front"))
     else:
         kind = WIRE
-        _wires(built, shape)
         nodes.set(outside, shell=air)
-        nodes.set(air, body=body, edge=nodes.chain(list(built.edges.values())))
+        nodes.set(air, body=body)
+    free = _wires(built, free_edges(shape))
+    if free and kind != WIRE:
+        kind = GENERAL
+    nodes.set(air, edge=nodes.chain(free))
     nodes.chain(regions)
     _finish(built)
-    rims, vertices = list(built.edges.values()), list(built.vertices.values())
+    rims = [edge for edge in built.edges.values() if kind == WIRE or edge not in free]
+    vertices = list(built.vertices.values())
     for index in (*rims, *vertices):
         nodes.set(index, owner=body)
     nodes.set(body, region=outside, body_type=kind, edge=nodes.chain(rims), vertex=nodes.chain(vertices))
@@ -247,9 +252,10 @@ def _vertex(built: Built, vertex: Any) -> int:
     return built.vertices[key]
 
 
-def _wires(built: Built, shape: TopoDS_Shape) -> None:
+def _wires(built: Built, free: list[TopoDS_Shape]) -> list[int]:
     """Edges without faces: both fins have no loop."""
-    for each in explore(shape, TopAbs_ShapeEnum.TopAbs_EDGE):
+    before = set(built.edges.values())
+    for each in free:
         edge = TopoDS.Edge(each.Oriented(TopAbs_Orientation.TopAbs_FORWARD))
         made = _edge(built, edge)
         for sense, vertex in zip("-+", ends(edge), strict=True):
@@ -257,6 +263,7 @@ def _wires(built: Built, shape: TopoDS_Shape) -> None:
             if not _ring_without_vertex(built, edge):
                 built.nodes.set(fin, vertex=_vertex(built, vertex))
             built.fins[made].append(fin)
+    return [edge for edge in built.edges.values() if edge not in before]
 
 
 def _finish(built: Built) -> None:

@@ -6,10 +6,11 @@ from OCP.TDF import TDF_Label
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
 from shapr.converters.brep import document
+from shapr.converters.brep.measure import volume
 from shapr.converters.shaprfile import reader
 from shapr.converters.shaprfile.reader import Project as Read
-from shapr.converters.shaprfile.solids import volume
 from tests.converters.shaprkit import bodies, shapes
+from tests.converters.shaprkit.nodes import Nodes
 from tests.converters.shaprkit.project import Project
 
 
@@ -19,6 +20,17 @@ def cube(side: float) -> bytes:
 
 def wire() -> bytes:
     return bodies.body(shapes.together(*shapes.edges(shapes.box())[:4]))
+
+
+def point() -> bytes:
+    """A body of one vertex: nothing that a format of ours holds."""
+    nodes = Nodes()
+    body = nodes.add("BODY", res_size=1000.0, res_linear=1e-8, body_type=bodies.GENERAL)
+    vertex = nodes.add("VERTEX", point=nodes.add("POINT", pvec=(0, 0, 0)), owner=body)
+    region = nodes.add("REGION", body=body, type="V")
+    nodes.set(region, shell=nodes.add("SHELL", body=body, region=region, vertex=vertex))
+    nodes.set(body, region=region, vertex=vertex)
+    return nodes.data()
 
 
 def read(project: Project, folder: Path, hidden: bool = False, partial: bool = False) -> Read:

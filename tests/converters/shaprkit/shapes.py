@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from OCP.BRep import BRep_Builder, BRep_Tool
@@ -14,7 +15,8 @@ from OCP.BRepBuilderAPI import (
     BRepBuilderAPI_Transform,
 )
 from OCP.BRepFilletAPI import BRepFilletAPI_MakeFillet
-from OCP.BRepOffsetAPI import BRepOffsetAPI_MakeThickSolid, BRepOffsetAPI_ThruSections
+from OCP.BRepLib import BRepLib
+from OCP.BRepOffsetAPI import BRepOffsetAPI_MakePipeShell, BRepOffsetAPI_MakeThickSolid, BRepOffsetAPI_ThruSections
 from OCP.BRepPrimAPI import (
     BRepPrimAPI_MakeBox,
     BRepPrimAPI_MakeCone,
@@ -25,14 +27,15 @@ from OCP.BRepPrimAPI import (
     BRepPrimAPI_MakeTorus,
 )
 from OCP.collections import HArray1_gp_Pnt, List_TopoDS_Shape
-from OCP.Geom import Geom_Circle, Geom_SurfaceOfLinearExtrusion, Geom_SurfaceOfRevolution
+from OCP.Geom import Geom_Circle, Geom_CylindricalSurface, Geom_SurfaceOfLinearExtrusion, Geom_SurfaceOfRevolution
+from OCP.Geom2d import Geom2d_Line
 from OCP.GeomAPI import GeomAPI_Interpolate
-from OCP.gp import gp_Ax1, gp_Ax2, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
+from OCP.gp import gp_Ax1, gp_Ax2, gp_Ax3, gp_Dir, gp_Dir2d, gp_Pnt, gp_Pnt2d, gp_Trsf, gp_Vec
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS, TopoDS_Compound
 
 from shapr.converters.brep.document import explore
-from shapr.converters.shaprfile.solids import volume
+from shapr.converters.brep.measure import volume
 
 Z, X = gp_Dir(0, 0, 1), gp_Dir(1, 0, 0)
 
@@ -150,6 +153,34 @@ def thick(shape: Any, kind: type) -> Any:
     return made.Shape().Reversed() if volume(made.Shape()) < 0 else made.Shape()
 
 
+def thread(radius: float, depth: float, pitch: float, turns: float) -> Any:
+    """What a screw's sharp thread takes from its rod: a triangle that climbs while it turns."""
+    slope = pitch / (2 * math.pi)
+    rod = Geom_CylindricalSurface(gp_Ax3(gp_Pnt(0, 0, 0), Z), radius)
+    line = Geom2d_Line(gp_Pnt2d(0, 0), gp_Dir2d(1, slope))
+    helix = BRepBuilderAPI_MakeEdge(line, rod, 0.0, turns * 2 * math.pi * math.hypot(1, slope)).Edge()
+    BRepLib.BuildCurves3d_s(helix)
+    corners = [gp_Pnt(*at) for at in ((radius, 0, -pitch / 2), (radius, 0, pitch / 2), (radius - depth, 0, 0))]
+    sides = [BRepBuilderAPI_MakeEdge(*ends).Edge() for ends in pairwise([*corners, corners[0]])]
+    made = BRepOffsetAPI_MakePipeShell(BRepBuilderAPI_MakeWire(helix).Wire())
+    made.SetMode(Z)
+    made.SetTolerance(1e-6, 1e-6, 1e-6)
+    made.Add(BRepBuilderAPI_MakeWire(*sides).Wire())
+    made.Build()
+    made.MakeSolid()
+    return made.Shape()
+
+
+def edge(*curve: Any) -> Any:
+    """Of a curve, or straight between two points."""
+    ends = [gp_Pnt(*each) if isinstance(each, tuple) else each for each in curve]
+    return BRepBuilderAPI_MakeEdge(*ends).Edge()
+
+
+def circle(radius: float, at: tuple[float, float, float] = (0, 0, 0)) -> Geom_Circle:
+    return Geom_Circle(gp_Ax2(gp_Pnt(*at), Z), radius)
+
+
 def crossed() -> Any:
     return cut(cylinder(4, 20, (0, 0, -10)), cylinder(3, 20, (-10, 0, 0), X))
 
@@ -187,6 +218,7 @@ ANALYTIC: dict[str, Callable[[], Any]] = {
 FREE: dict[str, Callable[[], Any]] = {
     "crossed": crossed,
     "part of crossed": lambda: cut(crossed(), box(30, 30, 45, (0, 0, -15))),
+    "tubes that touch": lambda: cut(cylinder(4, 20, (0, 0, -10)), cylinder(4, 20, (-10, 0, 0), X)),
     "sphere drilled": lambda: cut(BRepPrimAPI_MakeSphere(7).Shape(), cylinder(3, 20, (2, 0, -10))),
     "cone drilled": lambda: cut(BRepPrimAPI_MakeCone(6, 2, 12).Shape(), cylinder(2, 20, (-10, 0, 6), X)),
     "rational": lambda: nurbs(fuse(box(), cylinder(3, 20, (5, 10, 25)))),
@@ -208,4 +240,12 @@ FILLETS: dict[str, Callable[[], Any]] = {
     "rounded cylinder": lambda: rounded(cylinder(5, 12), 1, Geom_Circle),
     "rounded boss": lambda: rounded(fuse(box(20, 20, 5, (-10, -10, -5)), cylinder(4, 12)), 1, Geom_Circle),
     "rounded box": lambda: rounded(box(), 2),
+}
+WIRES: dict[str, Callable[[], Any]] = {
+    "chain": lambda: together(edge((0, 0, 0), (5, 0, 0)), edge((5, 0, 0), (5, 7, 0)), edge((5, 7, 0), (5, 7, 9))),
+    "net": lambda: together(*edges(box())),
+    "rings": lambda: together(edge(circle(5)), edge(circle(4, (0, 0, 9)))),
+    "arc": lambda: edge(circle(5), 0.3, 4.0),
+    "spline": lambda: edge(spline([(0, 0, 0), (4, 3, 2), (8, -1, 5), (12, 0, 9)])),
+    "closed spline": lambda: edge(spline([(x, y, 0) for x, y in BLOB], True)),
 }

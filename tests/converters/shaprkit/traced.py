@@ -82,13 +82,19 @@ def replace(built: Any, edge: int, kernel: Any, fins: list[int]) -> None:
     closed = bool(np.linalg.norm(points[0] - points[-1]) < 1e-9)
     if closed:
         points[-1] = points[0]
-    intersection = intersected(nodes, surfaces, points, closed, style.curve_sense)
+    intersection = intersected(nodes, surfaces, points, closed, style.curve_sense, style.terminators)
     nodes.set(intersection, owner=edge, node_id=built.id())
     nodes.set(edge, curve=intersection)
 
 
-def intersected(nodes: Nodes, surfaces: list[int], points: list[Any], closed: bool, sense: str) -> int:
+def intersected(
+    nodes: Nodes, surfaces: list[int], points: list[Any], closed: bool, sense: str, terminators: bool = False
+) -> int:
+    """`terminators`: the chart stops before its ends, where the surfaces may touch; its limits say where those are."""
     rows = [tuple(map(float, each)) for each in points]
+    exact_ends, terminated = (rows[0], rows[-1]), terminators and not closed
+    if terminated:
+        rows = rows[1:-1]
     steps = [float(np.linalg.norm(np.array(b) - np.array(a))) for a, b in pairwise(rows)]
     chart = nodes.add(
         "CHART",
@@ -100,8 +106,11 @@ def intersected(nodes: Nodes, surfaces: list[int], points: list[Any], closed: bo
         parameter_error=[None, None],
         hvec=rows,
     )
-    kind = "H" if closed else "L"
-    limits = [nodes.add("LIMIT", type=kind, hvec=[rows[at]]) for at in (0, -1)]
+    kind = "H" if closed else "T" if terminated else "L"
+    limits = [
+        nodes.add("LIMIT", type=kind, hvec=[end, rows[at]] if terminated else [end])
+        for end, at in zip(exact_ends, (0, -1), strict=True)
+    ]
     data = nodes.add("INTERSECTION_DATA", uv_type=1, values=[None] * 4)
     return nodes.add(
         "INTERSECTION",
