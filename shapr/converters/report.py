@@ -24,7 +24,7 @@ DIGITS = 10  # significant ones of a measure
 @dataclass(frozen=True)
 class Opened:
     """A file that was read and measured. `assembly`: it has a tree of parts; `meshes`: bodies that are no B-Reps;
-    `wires`: bodies of curves alone, where bodies have names."""
+    `wires`: bodies with edges that bound no face, where bodies have names."""
 
     format: str
     measured: Measured
@@ -92,7 +92,8 @@ def _shape(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[
             f"{options['linear_deflection']:g} mm and {options['angular_deflection']:g} degrees"
         )
     if before.curves and _kind(output) == "mesh":
-        what = f"bodies that are wires: {', '.join(source.wires)}" if source.wires else f"{before.curves} free curves"
+        several = f"{before.curves} free curves" if before.curves > 1 else "a free curve"
+        what = f"those of {', '.join(source.wires)}" if source.wires else several
         title = output.format.upper()
         lines = LINES in output.losses
         yield (

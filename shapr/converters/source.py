@@ -44,7 +44,7 @@ class Model(Protocol):
     losses: tuple[str, ...]  # what the reader had to pass over, in words
     about: dict[str, Any]  # what else there is to report of the source
     meshes: tuple[str, ...]  # names of bodies that are meshes, beside B-Reps
-    wires: tuple[str, ...]  # names of bodies that are wires, as far as bodies are named
+    wires: tuple[str, ...]  # names of bodies with edges that bound no face, as far as bodies are named
 
     @property
     def assembly(self) -> bool:

@@ -158,6 +158,18 @@ def test_hidden_bodies_come_when_asked_for(tmp_path: Path) -> None:
     assert {document.name(each) for each in document.roots(every.document)} == {"Inner", "Shown", "Top"}
 
 
+def test_folders_of_one_name_stay_apart(tmp_path: Path) -> None:
+    project = Project()
+    project.folder("a", "root")
+    for at, id in enumerate("bc", 1):
+        project.folder(id, "Parts", inside="a")
+        one(project, at, title=f"Body {id}", folder=id)
+    made = read(project, tmp_path)
+    roots = document.roots(made.document)
+    assert [document.name(root) for root in roots] == ["Parts", "Parts"]
+    assert [len(document.components(root)) for root in roots] == [1, 1]
+
+
 def test_all_hidden_says_what_to_ask_for(tmp_path: Path) -> None:
     project = Project()
     one(project, 1, hidden=True)

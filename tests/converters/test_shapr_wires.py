@@ -26,7 +26,7 @@ STYLES = {
     "trimmed": Style(trimmed="+"),
     "trimmed against the basis": Style(trimmed="-"),
 }
-WIRES = "bodies that are wires: Threads"
+WIRES = "those of Threads"
 
 
 def length(shape: Any) -> float:
@@ -155,7 +155,7 @@ async def test_wires_beside_a_mesh_body(tmp_path: Path) -> None:
     assert [each.error for each in answer.written] == [None, None]
     told = answer.report["outputs"]
     assert told["stl"]["triangles"] == 12
-    assert told["stl"]["losses"][0] == "curves cannot be stored in STL: it lacks bodies that are wires: Threads"
+    assert told["stl"]["losses"][0] == "curves cannot be stored in STL: it lacks those of Threads"
     assert not [loss for loss in told["stl"]["losses"] if "exact surfaces" in loss]
     assert told["step"]["curves"] == 1
     assert "bodies that are meshes cannot be stored in STEP: Scan" in told["step"]["losses"]
@@ -168,3 +168,13 @@ async def test_a_hidden_wire_is_not_written(tmp_path: Path) -> None:
     answer = await answered(tmp_path, project, "stl,step")
     assert answer.report["outputs"]["step"]["curves"] == 0
     assert not [loss for loss in answer.report["outputs"]["stl"]["losses"] if "wires" in loss]
+
+
+async def test_edges_beside_the_faces_of_a_body_are_named_too(tmp_path: Path) -> None:
+    project = Project()
+    threads(project, shapes.edge((0, 0, 0), (0, 0, 50)))
+    threads(project, shapes.together(shapes.box(), shapes.edge((0, 0, 30), (0, 0, 90))), title="Mixed")
+    answer = await answered(tmp_path, project, "stl,step")
+    assert answer.report["outputs"]["step"]["curves"] == 2
+    losses = answer.report["outputs"]["stl"]["losses"]
+    assert "curves cannot be stored in STL: it lacks those of Threads, Mixed" in losses

@@ -40,8 +40,10 @@ def _first(label: TDF_Label, kinds: tuple[XCAFDoc_ColorType, ...]) -> Colour | N
 def set(model: TDocStd_Document, label: TDF_Label, colour: Colour) -> None:
     """Of its faces; of its edges where it has none."""
     made = Quantity_ColorRGBA(*linear(colour).tolist())
-    faces = next(document.explore(XCAFDoc_ShapeTool.GetShape_s(label), TopAbs_ShapeEnum.TopAbs_FACE), None)
-    kind = XCAFDoc_ColorType.XCAFDoc_ColorCurv if faces is None else XCAFDoc_ColorType.XCAFDoc_ColorSurf
+    kind = XCAFDoc_ColorType.XCAFDoc_ColorSurf
+    if not label.IsNull():  # the kernel finds no label for a piece of a placed part
+        faces = document.explore(XCAFDoc_ShapeTool.GetShape_s(label), TopAbs_ShapeEnum.TopAbs_FACE)
+        kind = kind if next(faces, None) is not None else XCAFDoc_ColorType.XCAFDoc_ColorCurv
     XCAFDoc_DocumentTool.ColorTool_s(model.Main()).SetColor(label, made, kind)
 
 

@@ -171,8 +171,8 @@ def _apart(model: TDocStd_Document, stem: str) -> TDocStd_Document:
         }
         solids = list(document.explore(placed, TopAbs_ShapeEnum.TopAbs_SOLID))
         loose = next(document.outside(placed, TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_SOLID), None)
-        whole = loose is None and not document.free_edges(placed)
-        bodies += [Body(each, there, leaf.name) for each in (solids if whole else [placed])]
+        divisible = loose is None and not document.free_edges(placed)
+        bodies += [Body(each, there, leaf.name) for each in (solids if divisible else [placed])]
     return held([("", bodies)], stem)
 
 

@@ -24,6 +24,7 @@ class Body:
     name: str
     hidden: bool = False
     folder: str = ""
+    folder_id: str = ""  # several may have one name
     construction: bool = False  # a plane or an axis
     colour: Rgba | None = None
     faces: dict[int, Rgba] = field(default_factory=dict)
@@ -63,14 +64,15 @@ class Labels:
         found = self._bodies.get(self._known(names[BODY])) or self._inherited(names[BODY], survivor)
         latest = {kind: max(values)[2] for kind, values in found.items()}
         identity = {str(value[1]) for value in found.get(IDENTITY, ())}
-        folder, hidden_by_folder = next(
-            (self._folders[each] for each in identity if each in self._folders), ("", False)
+        folder_id, folder, hidden_by_folder = next(
+            (self._folders[each] for each in identity if each in self._folders), ("", "", False)
         )
         body = Body(
             partition,
             latest.get(TITLE) or f"Body {number}",
             hidden=latest.get(HIDDEN) == "1" or hidden_by_folder,
             folder=folder,
+            folder_id=folder_id,
             construction=self._construction(names[BODY]),
             colour=self._colours.get(latest.get(MATERIAL, "")),
         )
@@ -165,15 +167,15 @@ def _rgba(colour: Any) -> Rgba | None:
     return red, green, blue, alpha
 
 
-def _folders(workspace: Workspace) -> dict[str, tuple[str, bool]]:
-    """By an item's identity: its folder's name, and whether that or one around it is hidden."""
+def _folders(workspace: Workspace) -> dict[str, tuple[str, str, bool]]:
+    """By an item's identity: its folder's id and name, and whether that or one around it is hidden."""
     folders = {
         text(id): (text(name), bool(hidden), spoken(children).get("elements") or [])
         for id, name, hidden, children in workspace.rows(
             "HistoryFolders", "FolderID", "FolderName", "Hidden", "NamedChildren"
         )
     }
-    inside: dict[str, tuple[str, bool]] = {}
+    inside: dict[str, tuple[str, str, bool]] = {}
     parents = {
         str(element.get("id")): id
         for id, (_, _, elements) in folders.items()
@@ -188,5 +190,5 @@ def _folders(workspace: Workspace) -> dict[str, tuple[str, bool]]:
             at = parents.get(at, "")
         for element in elements:
             if element.get("type") == ITEM:
-                inside[str(element.get("id"))] = ("" if name == "root" else name, hidden)
+                inside[str(element.get("id"))] = (id, "" if name == "root" else name, hidden)
     return inside

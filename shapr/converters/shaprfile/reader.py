@@ -27,8 +27,8 @@ NAMED = 5  # bodies that an error names, at most
 
 @dataclass
 class Project:
-    """`meshes` are in millimetres; `wires` are the names of bodies of edges alone. `about` goes into the report;
-    `losses` says what is not here, and why."""
+    """`meshes` are in millimetres; `wires` are the names of bodies with edges that bound no face. `about` goes into the
+    report; `losses` says what is not here, and why."""
 
     document: TDocStd_Document
     meshes: list[Part] = field(default_factory=list)
@@ -116,7 +116,7 @@ def _add(
     _label(project.document, body, converted, folders)
     if lost := sum(id not in converted.faces for id in body.faces):
         project.losses.append(f"{shown(body.name)}: the colours of {lost} faces, which the kernel splits")
-    if converted.kind == "wire":
+    if document.free_edges(converted.shape):
         project.wires.append(shown(body.name))
     return converted.kind
 
@@ -137,10 +137,10 @@ def _label(model: TDocStd_Document, body: Body, converted: solids.Body, folders:
             painted = shapes.AddSubShape(label, face)
             colours.SetColor(painted, _colour(colour), XCAFDoc_ColorType.XCAFDoc_ColorSurf)
     if body.folder:
-        if body.folder not in folders:
-            folders[body.folder] = shapes.NewShape()
-            _named(folders[body.folder], body.folder)
-        _named(shapes.AddComponent(folders[body.folder], label, TopLoc_Location()), body.name)
+        if body.folder_id not in folders:
+            folders[body.folder_id] = shapes.NewShape()
+            _named(folders[body.folder_id], body.folder)
+        _named(shapes.AddComponent(folders[body.folder_id], label, TopLoc_Location()), body.name)
 
 
 def _named(label: TDF_Label, name: str) -> None:
