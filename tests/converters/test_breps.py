@@ -130,6 +130,19 @@ async def test_a_step_file_that_names_another_file_does_not_open_it(tmp_path: Pa
     assert measure(made["step"].path).solids == 1
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["\\X2\\00C40063\\X0\\", "Äc".encode(), b"\xc4c", b"\\X\\C4c", b"\\S\\Dc"],
+    ids=["hexadecimal", "UTF-8", "Windows-1252", "a byte in hexadecimal", "a page of ISO 8859"],
+)
+def test_names_beyond_ascii_in_every_spelling(tmp_path: Path, said: str | bytes) -> None:
+    text = (SAMPLES / "bracket.step").read_bytes()
+    name = said if isinstance(said, bytes) else said.encode()
+    (tmp_path / "a.step").write_bytes(text.replace(b"'Bracket'", b"'" + name + b"'"))
+    model = step.read(tmp_path / "a.step")
+    assert [document.name(root) for root in document.roots(model)] == ["Äc"]
+
+
 async def test_an_assembly_that_doubles_thirty_times_is_refused(tmp_path: Path) -> None:
     """Each level places the one below twice: a billion leaves in a few kilobytes."""
     from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox
