@@ -150,6 +150,7 @@ class BrepModel:
                 raise
             reason = f"the kernel gave up reading it ({type(failure).__name__})"
             raise Refused("corrupt_file", reason) from failure
+        self.losses = self._lost()
         self.given = self.losses  # by the reader
         self.nameless = file.format == "brep"  # the format has none: what its one part is called is ours
         self.writer = BrepWriter(self.document, file.name, self.indicator)
@@ -166,6 +167,12 @@ class BrepModel:
             read = brep.read(file.path, file.name, {"source_units": file.unit}, self.indicator)
         document.check(read)
         return read
+
+    def _lost(self) -> tuple[str, ...]:
+        from shapr.converters.brep import document
+
+        lost = document.lost(self.document)
+        return (f"curves that belong to no face are passed over: {lost}",) if lost else ()
 
     @property
     def assembly(self) -> bool:
@@ -222,8 +229,12 @@ class BrepModel:
         if wanted != self.triangulated:
             tessellate.triangulate(shape, *wanted, self.indicator)
             bare = len(tessellate.bare(shape))
-            missing = (f"{bare} faces could not be triangulated: meshes lack them",) if bare else ()
-            self.losses = (*self.given, *missing)
+            curves = document.curves(shape)
+            missing = {
+                f"{bare} faces could not be triangulated: meshes lack them": bare,
+                f"meshes lack the curves that belong to no face: {curves}": curves,
+            }
+            self.losses = (*self.given, *(loss for loss, count in missing.items() if count))
             self.triangulated = wanted
         return dict(zip(("linear_deflection", "angular_deflection"), wanted, strict=True))
 

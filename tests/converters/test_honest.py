@@ -6,9 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from OCP.BRepPrimAPI import BRepPrimAPI_MakeCone
+from OCP.BRep import BRep_Builder
+from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeEdge
+from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCone
+from OCP.gp import gp_Pnt
+from OCP.TopoDS import TopoDS_Compound
 
 from shapr.converters.brep import document, tessellate
+from shapr.converters.brep.indicator import SILENT
 from shapr.converters.job import run
 from shapr.converters.measure import Measured
 from shapr.converters.mesh import threemf, threemf_write
@@ -16,6 +21,7 @@ from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.progress import Page, Reading
 from shapr.converters.report import Opened, lost
 from shapr.converters.run.job import Answer
+from shapr.converters.source import BrepWriter
 from shapr.errors import Refused
 from tests.converters import kit
 
@@ -64,6 +70,24 @@ def test_triangles_that_become_no_face_are_told(tmp_path: Path) -> None:
     assert "12 of 24 triangles have no area or repeat another one: they were left out" in losses
     assert "the area differs by -50.0 %" in losses
     assert not any("not closed" in loss for loss in losses), "what was written is a solid"
+
+
+@pytest.mark.parametrize(
+    ("format", "output", "loss"),
+    [
+        ("iges", "step", "curves that belong to no face are passed over: 1"),
+        ("step", "stl", "meshes lack the curves that belong to no face: 1"),
+    ],
+)
+def test_curves_outside_of_faces_are_told(tmp_path: Path, format: str, output: str, loss: str) -> None:
+    both, builder = TopoDS_Compound(), BRep_Builder()
+    builder.MakeCompound(both)
+    builder.Add(both, BRepPrimAPI_MakeBox(1, 2, 3).Shape())
+    builder.Add(both, BRepBuilderAPI_MakeEdge(gp_Pnt(0, 0, 0), gp_Pnt(1, 2, 9)).Edge())
+    path = tmp_path / f"a.{format}"
+    options = {"units": "mm", "step_schema": "AP214"}
+    BrepWriter(document.holding(both, "a"), "a", SILENT).write(format, path, options)
+    assert answered(tmp_path, path, output).report["losses"] == [loss]
 
 
 def test_a_surface_that_closes_no_more_is_told() -> None:

@@ -14,7 +14,7 @@ from OCP.collections import IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher, Seq
 from OCP.gp import gp_Pnt, gp_Trsf
 from OCP.Message import Message, Message_Printer
 from OCP.TCollection import TCollection_ExtendedString
-from OCP.TDataStd import TDataStd_Comment, TDataStd_Name
+from OCP.TDataStd import TDataStd_Comment, TDataStd_Integer, TDataStd_Name
 from OCP.TDF import TDF_Label
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
@@ -52,6 +52,17 @@ def units(document: TDocStd_Document) -> str | None:
         return None
     document.Main().FindAttribute(TDataStd_Comment.GetID_s(), comment)
     return str(comment.Get().ToExtString()) or None
+
+
+def say_lost(document: TDocStd_Document, curves: int) -> None:
+    """Note how many curves outside of faces the reader had to pass over."""
+    TDataStd_Integer.Set_s(document.Main(), curves)
+
+
+def lost(document: TDocStd_Document) -> int:
+    number = TDataStd_Integer()
+    found = document.Main().IsAttribute(TDataStd_Integer.GetID_s())
+    return int(number.Get()) if found and document.Main().FindAttribute(TDataStd_Integer.GetID_s(), number) else 0
 
 
 def holding(shape: TopoDS_Shape, name: str) -> TDocStd_Document:
@@ -123,6 +134,11 @@ def outside(shape: TopoDS_Shape, kind: TopAbs_ShapeEnum, holder: TopAbs_ShapeEnu
     while explorer.More():
         yield explorer.Current()
         explorer.Next()
+
+
+def curves(shape: TopoDS_Shape) -> int:
+    """How many edges belong to no face: wires and sketches."""
+    return sum(1 for _ in outside(shape, TopAbs_ShapeEnum.TopAbs_EDGE, TopAbs_ShapeEnum.TopAbs_FACE))
 
 
 def count(shape: TopoDS_Shape, kind: TopAbs_ShapeEnum) -> int:

@@ -57,7 +57,9 @@ def read(path: Path, source_name: str, progress: Indicator = SILENT) -> TDocStd_
     if not reader.Transfer(made, progress.range(0.6)) or not document.roots(made):
         raise Refused("no_geometry", "the IGES file holds no shape that can be read")
     if document.count(document.shape(made), TopAbs_ShapeEnum.TopAbs_FACE):
+        lost = document.curves(document.shape(made))
         made = solid(made, PurePath(source_name).stem, progress)
+        document.say_lost(made, lost)
     document.say_units(made, UNIT_FLAGS.get(reader.IGESModel().GlobalSection().UnitFlag()))
     return made
 
