@@ -150,7 +150,7 @@ class BrepModel:
                 raise
             reason = f"the kernel gave up reading it ({type(failure).__name__})"
             raise Refused("corrupt_file", reason) from failure
-        self.losses = self._lost()
+        self.losses = (*self.losses, *self._lost())
         self.given = self.losses  # by the reader
         self.nameless = file.format == "brep"  # the format has none: what its one part is called is ours
         self.writer = BrepWriter(self.document, file.name, self.indicator)
