@@ -46,7 +46,7 @@ SOLID = re.compile(rb"\s*+(?:#[^\r\n]*+\s++)*+solid", re.IGNORECASE)
 OBJ = re.compile(rb"(?:^|\r)[ \t]*(?:v|vt|vn|vp|f|l|p|o|g|s|mtllib|usemtl)[ \t]", re.MULTILINE)
 
 OFF = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?:\s|#[^\r\n]*[\r\n])*+(?:(?:ST)?C?N?4?n?OFF(?![A-Z])|\d+\s+\d+(?:\s+\d+)?\s)", re.IGNORECASE
+    rb"(?:\xef\xbb\xbf)?(?:\s|#[^\r\n]*[\r\n])*+(?:(?:ST|C|N)*+4?n?OFF(?![A-Z])|\d+\s+\d+(?:\s+\d+)?\s)", re.IGNORECASE
 )
 
 

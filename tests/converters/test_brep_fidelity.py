@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import trimesh
-from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox
+from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeSphere, BRepPrimAPI_MakeTorus
 from OCP.gp import gp_Ax2, gp_Dir, gp_Pnt, gp_Trsf
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.IGESCAFControl import IGESCAFControl_Writer
+from OCP.IGESControl import IGESControl_Writer
 from OCP.Interface import Interface_Static
 from OCP.STEPControl import STEPControl_Reader
 from OCP.TDocStd import TDocStd_Document
@@ -108,6 +109,18 @@ def test_iges_keeps_names_and_colours_with_solids_and_with_sewn_faces(tmp_path: 
     tessellate.triangulate(document.shape(again), 0.05, 10)
     for part in tessellate.mesh(again).parts:  # surfaces of revolution come mirrored out of the kernel's reader
         assert trimesh.Trimesh(part.vertices, part.corners, process=True).volume > 1500
+
+
+@pytest.mark.parametrize(("body", "volume"), [("sphere", 523.598776), ("torus", 789.568352)])
+def test_an_iges_surface_that_closes_alone_is_a_solid(tmp_path: Path, body: str, volume: float) -> None:
+    shape = BRepPrimAPI_MakeSphere(5).Shape() if body == "sphere" else BRepPrimAPI_MakeTorus(10, 2).Shape()
+    writer = IGESControl_Writer("MM", 0)
+    assert writer.AddShape(shape)
+    writer.ComputeModel()
+    assert writer.Write(str(tmp_path / "a.igs"))
+    measured = measure.measured(iges.read(tmp_path / "a.igs", "a.igs"), lambda _: None)
+    assert (measured.solids, measured.faces, measured.watertight) == (1, 1, True)
+    assert measured.volume == pytest.approx(volume, rel=2e-5)
 
 
 def test_iges_names_are_in_its_own_alphabet(tmp_path: Path) -> None:

@@ -130,6 +130,19 @@ async def test_a_step_file_that_names_another_file_does_not_open_it(tmp_path: Pa
     assert measure(made["step"].path).solids == 1
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["\\X2\\00C40063\\X0\\", "Äc".encode(), b"\xc4c", b"\\X\\C4c", b"\\S\\Dc"],
+    ids=["hexadecimal", "UTF-8", "Windows-1252", "a byte in hexadecimal", "a page of ISO 8859"],
+)
+def test_names_beyond_ascii_in_every_spelling(tmp_path: Path, said: str | bytes) -> None:
+    text = (SAMPLES / "bracket.step").read_bytes()
+    name = said if isinstance(said, bytes) else said.encode()
+    (tmp_path / "a.step").write_bytes(text.replace(b"'Bracket'", b"'" + name + b"'"))
+    model = step.read(tmp_path / "a.step")
+    assert [document.name(root) for root in document.roots(model)] == ["Äc"]
+
+
 async def test_an_assembly_that_doubles_thirty_times_is_refused(tmp_path: Path) -> None:
     """Each level places the one below twice: a billion leaves in a few kilobytes."""
     from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox
@@ -150,3 +163,35 @@ async def test_an_assembly_that_doubles_thirty_times_is_refused(tmp_path: Path) 
     with pytest.raises(Refused) as caught:
         document.check_instances(model)
     assert caught.value.code == "decompression_bomb"
+
+
+async def test_tessellated_shapes_without_surfaces_are_refused(tmp_path: Path) -> None:
+    """AP242 has faces of nothing but triangles: the kernel crashed on measuring them, or left them out of the box."""
+    from OCP.BRep import BRep_Builder, BRep_Tool
+    from OCP.BRepMesh import BRepMesh_IncrementalMesh
+    from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox
+    from OCP.Interface import Interface_Static
+    from OCP.STEPCAFControl import STEPCAFControl_Writer
+    from OCP.TopAbs import TopAbs_ShapeEnum
+    from OCP.TopLoc import TopLoc_Location
+    from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shell
+
+    box, builder, shell = BRepPrimAPI_MakeBox(1, 2, 3).Shape(), BRep_Builder(), TopoDS_Shell()
+    BRepMesh_IncrementalMesh(box, 0.1)
+    builder.MakeShell(shell)
+    for face in document.explore(box, TopAbs_ShapeEnum.TopAbs_FACE):
+        bare = TopoDS_Face()
+        builder.MakeFace(bare, BRep_Tool.Triangulation_s(TopoDS.Face(face), TopLoc_Location()))
+        builder.Add(shell, bare)
+    STEPCAFControl_Writer()  # creates the setting
+    before = Interface_Static.IVal_s("write.step.tessellated")
+    Interface_Static.SetIVal_s("write.step.tessellated", 1)
+    options = {"units": "mm", "step_schema": "AP242"}
+    step.write(document.holding(shell, "shell"), tmp_path / "a.step", "shell.step", options)
+    Interface_Static.SetIVal_s("write.step.tessellated", before)
+    assert b"TESSELLATED_SHELL" in (tmp_path / "a.step").read_bytes()
+    with pytest.raises(Refused) as caught:
+        await convert(tmp_path, tmp_path / "a.step", "stl")
+    assert caught.value.code == "unsupported_geometry"
+    assert caught.value.detail is not None
+    assert "6 of 6 faces" in caught.value.detail

@@ -169,6 +169,20 @@ def test_colours_become_srgb(tmp_path: Path) -> None:
     assert coloured.tolist() == [[255] * 4] * 4
 
 
+@pytest.mark.parametrize(("mode", "alpha"), [(None, 255), ("OPAQUE", 255), ("BLEND", 0)])
+def test_the_alpha_of_points_counts_only_where_the_material_blends(
+    tmp_path: Path, mode: str | None, alpha: int
+) -> None:
+    content = document(SQUARE, TWO, np.zeros((4, 4), "<f4"))
+    primitive = content["meshes"][0]["primitives"][0]
+    primitive["attributes"]["COLOR_0"] = 2
+    if mode is not None:
+        content["materials"], primitive["material"] = [{"alphaMode": mode}], 0
+    colours = read(tmp_path, content).parts[0].vertex_colours
+    assert colours is not None
+    assert colours.tolist() == [[0, 0, 0, alpha]] * 4
+
+
 def test_instances_of_an_extension_are_placed(tmp_path: Path) -> None:
     content = document(SQUARE, TWO, np.array([[0, 0, 0], [5, 0, 0]], "<f4"))
     content["nodes"] = [{"mesh": 0, "extensions": {"EXT_mesh_gpu_instancing": {"attributes": {"TRANSLATION": 2}}}}]

@@ -7,6 +7,7 @@ import pytest
 import trimesh
 from hypothesis import given, settings
 
+from shapr.converters import detect
 from shapr.converters.mesh.model import Mesh
 from shapr.errors import Refused
 from tests.converters.meshes import cube, meshes, paint, read, soup, there_and_back
@@ -51,6 +52,26 @@ def test_dialects(tmp_path: Path, text: str) -> None:
     assert off(tmp_path, text).triangles == 2
 
 
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        ("COFF", " 255 0 1 255\n"),
+        ("CNOFF", " 0 0 1 255 0 1 255\n"),
+        ("STCNOFF", " 0 0 1 255 0 1 255 0.5 0.5\n"),
+        ("STCOFF", " 255 0 1 0.5 0.5\n"),
+        ("NCOFF", " 255 0 1 255 0 0 1\n"),
+        ("CSTOFF", " 255 0 1 255 0.5 0.5\n"),
+        ("NCSTOFF", " 255 0 1 255 0 0 1 0.5 0.5\n"),
+    ],
+)
+def test_colours_of_points_with_normals_and_textures(tmp_path: Path, header: str, line: str) -> None:
+    """The last three are as MeshLab writes them: with the colours before the normals."""
+    colours = off(tmp_path, f"{header}\n4 1 0\n" + POINTS.replace("\n", line) + "4 0 1 2 3\n").parts[0].vertex_colours
+    assert colours is not None
+    assert colours.tolist() == [[255, 0, 1, 255]] * 4
+    detect.check("off", tmp_path / "a.off")
+
+
 def test_colours_are_bytes_or_fractions(tmp_path: Path) -> None:
     faces = off(tmp_path, "OFF\n4 2 0\n" + POINTS + "3 0 1 2 255 0 1\n3 0 2 3\n").parts[0].face_colours
     assert faces is not None
@@ -81,6 +102,7 @@ def test_colours_are_bytes_or_fractions(tmp_path: Path) -> None:
         ("OFF\n", "corrupt_file"),
         ("OFF BINARY\n", "unsupported_geometry"),
         ("4OFF\n4 1 0\n", "unsupported_geometry"),
+        ("nOFF\n3\n4 1 0\n" + POINTS + "4 0 1 2 3\n", "unsupported_geometry"),
     ],
 )
 def test_a_bad_one_gets_a_code(tmp_path: Path, text: str, code: str) -> None:

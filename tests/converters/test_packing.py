@@ -11,12 +11,14 @@ import pytest
 from shapr.converters.brep import document, step, tessellate
 from shapr.converters.brep import glb as kernel_glb
 from shapr.converters.mesh import glb, gltf, gltf_read, packing
+from shapr.converters.mesh.measure import measured
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.mesh.topology import welded
 from shapr.errors import Refused
 from tests.converters.kit import SAMPLES
 from tests.converters.test_gltf import SQUARE, coloured, quiet, refusal
 from tests.converters.test_gltf import document as gltf_document
+from tests.converters.test_gltf import read as read_gltf
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / ".cache" / "gltf-validator"
@@ -122,6 +124,22 @@ def test_what_would_grow_stays_as_it_is(tmp_path: Path, kind: str) -> None:
 def test_packing_repeats_byte_by_byte(written: Path, tmp_path: Path, kind: str) -> None:
     first = packed(written / "assembly.glb", tmp_path, kind).read_bytes()
     assert packed(written / "assembly.glb", tmp_path, kind).read_bytes() == first
+
+
+def test_draco_data_of_a_strip_is_triangles(tmp_path: Path) -> None:
+    """Draco packs triangles, also where the primitive that it replaces was a strip of them."""
+    import DracoPy
+
+    mesh = DracoPy.encode(SQUARE.astype("f8"), np.array([[0, 1, 2], [0, 2, 3]], "u4"))
+    content = gltf_document(np.frombuffer(mesh, "u1"), SQUARE, np.array([1, 2, 0, 3], "<u2"))
+    unique = DracoPy.decode(mesh).attributes[0]["unique_id"]
+    packed = {"KHR_draco_mesh_compression": {"bufferView": 0, "attributes": {"POSITION": unique}}}
+    content["meshes"][0]["primitives"] = [
+        {"attributes": {"POSITION": 1}, "indices": 2, "mode": 5, "extensions": packed}
+    ]
+    (part,) = read_gltf(tmp_path, content).parts
+    assert len(part.corners) == 2
+    assert measured(Mesh((part,))).area == pytest.approx(1e6, rel=1e-3)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -73,6 +73,10 @@ def test_strips_are_cut_into_triangles(tmp_path: Path) -> None:
     assert mesh.parts[0].corners.tolist() == [[0, 1, 3], [3, 1, 2], [0, 1, 2]]
 
 
+def test_a_comment_may_say_end_header(tmp_path: Path) -> None:
+    assert ply(tmp_path, "comment end_header is near\n" + VERTEX + FACE, POINTS + "4 0 1 2 3\n").triangles == 2
+
+
 @pytest.mark.parametrize("ends", ["\r\n", "\r"])
 def test_line_ends_of_other_systems(tmp_path: Path, ends: str) -> None:
     text = f"ply\nformat ascii 1.0\n{VERTEX}{FACE}end_header\n{POINTS}4 0 1 2 3\n"

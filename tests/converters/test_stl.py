@@ -74,6 +74,24 @@ def test_a_binary_one_may_begin_with_solid(tmp_path: Path) -> None:
     assert read(tmp_path / "a.stl").triangles == 1
 
 
+@pytest.mark.parametrize(
+    ("head", "attributes", "expected"),
+    [
+        (b"VisCAM", (0xFC00, 0x801F, 0x7C00), [[255, 0, 0, 255], [0, 0, 255, 255], [192, 192, 192, 255]]),
+        (b"COLOR=\1\2\3\xff,", (0x001F, 0x7C00, 0x8000), [[255, 0, 0, 255], [0, 0, 255, 255], [1, 2, 3, 255]]),
+        (b"no colours", (1, 0, 0x7FFF), None),
+    ],
+)
+def test_colours_in_the_attributes_of_triangles(
+    tmp_path: Path, head: bytes, attributes: tuple[int, ...], expected: list[list[int]] | None
+) -> None:
+    """VisCAM marks with bit 15 what is coloured, Magics what is not."""
+    facets = [struct.pack("<12fH", 0, 0, 1, 0, 0, at, 1, 0, at, 0, 1, at, own) for at, own in enumerate(attributes)]
+    (tmp_path / "a.stl").write_bytes(head.ljust(80) + struct.pack("<I", len(facets)) + b"".join(facets))
+    colours = read(tmp_path / "a.stl").parts[0].face_colours
+    assert (None if colours is None else colours.tolist()) == expected
+
+
 def test_what_single_precision_cannot_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused) as caught:
         there_and_back(Mesh((cube(size=1e39),)), tmp_path / "a.stl", encoding="binary")

@@ -46,6 +46,7 @@ def test_a_dtd_behind_much_else_is_seen(tmp_path: Path) -> None:
         (SIMPLE.replace('x="1"', 'x="1e40"'), "corrupt_file"),
         (SIMPLE.replace('objectid="1"', 'objectid="7"'), "corrupt_file"),
         (SIMPLE[:-80], "corrupt_file"),
+        (SIMPLE.replace("<model ", '<model xmlns:z="urn:z" requiredextensions="z" '), "unsupported_geometry"),
         ("", "corrupt_file"),
         ("<a/>", "corrupt_file"),
     ],

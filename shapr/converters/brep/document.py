@@ -198,10 +198,22 @@ def check(document: TDocStd_Document) -> None:
         if not inside:
             vertices = once(XCAFDoc_ShapeTool.GetShape_s(label), TopAbs_ShapeEnum.TopAbs_VERTEX)
             points = (BRep_Tool.Pnt_s(TopoDS.Vertex(each)) for each in vertices)
+            _check_surfaces(XCAFDoc_ShapeTool.GetShape_s(label))
         else:
             points = (gp_Pnt(*_moved(each)) for each in placements)
         if not all(math.isfinite(sum(point.Coord())) for point in points):
             raise Refused("invalid_geometry", "a point of the model is not a number, or infinite")
+
+
+def _check_surfaces(shape: TopoDS_Shape) -> None:
+    """The tessellated shapes of AP242 are faces of nothing but triangles, which the kernel cannot measure or write."""
+    surfaces = [BRep_Tool.Surface_s(TopoDS.Face(face)) for face in explore(shape, TopAbs_ShapeEnum.TopAbs_FACE)]
+    bare = sum(surface is None for surface in surfaces)
+    if bare:
+        raise Refused(
+            "unsupported_geometry",
+            f"{bare} of {len(surfaces)} faces of a part are triangles without a surface (tessellated shapes)",
+        )
 
 
 def _moved(location: TopLoc_Location) -> list[float]:

@@ -22,7 +22,7 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
-from shapr.converters.brep import document, tree
+from shapr.converters.brep import document, seams, tree
 from shapr.converters.brep.bodies import Body, Look, held, looks, unmirrored
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.sew import compound, sewn
@@ -157,8 +157,9 @@ def _groups(shape: TopoDS_Shape) -> Iterator[list[TopoDS_Shape]]:
 
 def _apart(model: TDocStd_Document, stem: str) -> TDocStd_Document:
     """A model of many solids with each as a root of its own. IGES has no tree to lose, and the kernel's time grows with
-    the square of what one root holds: 1,296 solids took 33 s."""
-    if document.count(document.shape(model), TopAbs_ShapeEnum.TopAbs_SOLID) <= TOGETHER:
+    the square of what one root holds: 1,296 solids took 33 s. Also one of which faces have to be cut."""
+    whole = document.shape(model)
+    if document.count(whole, TopAbs_ShapeEnum.TopAbs_SOLID) <= TOGETHER and not seams.loose(whole):
         return model
     bodies: list[Body] = []
     for leaf in tree.leaves(model):
@@ -172,7 +173,8 @@ def _apart(model: TDocStd_Document, stem: str) -> TDocStd_Document:
         solids = list(document.explore(placed, TopAbs_ShapeEnum.TopAbs_SOLID))
         loose = next(document.outside(placed, TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_SOLID), None)
         divisible = loose is None and not document.free_edges(placed)
-        bodies += [Body(each, there, leaf.name) for each in (solids if divisible else [placed])]
+        parts = solids if divisible else [placed]
+        bodies += [Body(seams.cut(each, there), there, leaf.name) for each in parts]
     return held([("", bodies)], stem)
 
 

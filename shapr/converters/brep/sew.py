@@ -12,7 +12,7 @@ from OCP.BRepClass3d import BRepClass3d_SolidClassifier
 from OCP.BRepLib import BRepLib
 from OCP.ShapeFix import ShapeFix_Solid
 from OCP.TopAbs import TopAbs_ShapeEnum, TopAbs_State
-from OCP.TopoDS import TopoDS, TopoDS_Compound, TopoDS_Shape, TopoDS_Solid
+from OCP.TopoDS import TopoDS, TopoDS_Compound, TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
 
 from shapr.converters.brep import document
 from shapr.converters.brep.bodies import Body, Look
@@ -65,8 +65,20 @@ def _shells(shape: TopoDS_Shape) -> tuple[list[TopoDS_Shape], list[TopoDS_Shape]
     shells = list(document.explore(shape, TopAbs_ShapeEnum.TopAbs_SHELL))
     closed = [shell for shell in shells if BRep_Tool.IsClosed_s(shell)]
     rest = [shell for shell in shells if not BRep_Tool.IsClosed_s(shell)]
-    rest += document.outside(shape, TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_SHELL)
+    for face in document.outside(shape, TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_SHELL):
+        alone = _shell(face)  # as a sphere is, or a torus
+        if BRep_Tool.IsClosed_s(alone):
+            closed.append(alone)
+        else:
+            rest.append(face)
     return closed, rest
+
+
+def _shell(face: TopoDS_Shape) -> TopoDS_Shell:
+    builder, shell = BRep_Builder(), TopoDS_Shell()
+    builder.MakeShell(shell)
+    builder.Add(shell, face)
+    return shell
 
 
 def _solids(shells: list[TopoDS_Shape]) -> list[TopoDS_Solid]:

@@ -26,7 +26,7 @@ SCHEMAS = {"AP203": "AP203", "AP214": "AP214IS", "AP242": "AP242DIS"}
 LENGTHS = {"millimetre": "mm", "centimetre": "cm", "metre": "m", "inch": "in", "foot": "ft"}  # as the kernel says them
 STAMP = "2000-01-01T00:00:00"  # the same source gives the same bytes, so no clock is asked
 
-BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\n?[\x80-\xff])*")  # the kernel breaks long lines anywhere
+BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\r?\n?[\x80-\xff])*")  # the kernel breaks long lines anywhere
 
 # Shares of the time, measured on 37 MB and 1,296 solids. The kernel's own scales end early: all shapes are read at 0.11
 # to 0.2 of the reader's, and written at 0.2 to 0.25 of the writer's.
@@ -41,6 +41,7 @@ def read(path: Path, progress: Indicator = SILENT, repair: bool = True) -> TDocS
     reader = STEPCAFControl_Reader()
     for keep in (reader.SetColorMode, reader.SetNameMode, reader.SetLayerMode, reader.SetMatMode, reader.SetPropsMode):
         keep(True)
+    Interface_Static.SetCVal_s("read.step.codepage", codepage(cleaned))
     progress.reading(READING, cleaned)
     if reader.ReadFile(str(cleaned)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("corrupt_file", "the STEP file breaks the rules of its syntax, or is cut short")
@@ -58,6 +59,24 @@ def read(path: Path, progress: Indicator = SILENT, repair: bool = True) -> TDocS
     document.check_instances(made)
     document.say_units(made, _units(reader))
     return made
+
+
+def codepage(path: Path) -> str:
+    """How text beyond ASCII is to be read: as UTF-8, or, where that is what it cannot be, as Windows wrote it in the
+    West. The kernel cuts a name off where it is no UTF-8."""
+    content = path.read_bytes()
+    if content.isascii():
+        return "UTF8"
+    runs = [run[0].replace(b"\r", b"").replace(b"\n", b"") for run in BEYOND_ASCII.finditer(content)]
+    return "CP1252" if 2 * sum(map(_is_utf8, runs)) < len(runs) else "UTF8"
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _units(reader: STEPCAFControl_Reader) -> str | None:

@@ -154,7 +154,7 @@ class Reader:
                 self._lose("morph targets are passed over: the shape is the one at rest")
             draco = extension(primitive, DRACO)
             source = Draco(draco, primitive, self.buffers) if draco else Plain(primitive, self.buffers)
-            rows, corners = used(triangles(source.indices(), mode), source.count)
+            rows, corners = used(triangles(source.indices(), 4 if draco else mode), source.count)
             if not len(corners):
                 continue
             vertices = source.values("POSITION", rows)
@@ -162,19 +162,20 @@ class Reader:
                 raise corrupt("positions have not three numbers")
             if not np.isfinite(vertices).all():
                 raise Refused("invalid_geometry", "a coordinate is not a number")
-            factor, material = self._material(primitive)
+            factor, material, opaque = self._material(primitive)
             colours = None
             if "COLOR_0" in attributes:
                 given = source.values("COLOR_0", rows)
-                opaque = np.ones((len(given), 4 - given.shape[1]))
-                colours = of_linear(np.concatenate([given, opaque], axis=1) * (factor or (1.0, 1.0, 1.0, 1.0)))
+                given = given[:, :3] if opaque else given
+                solid = np.ones((len(given), 4 - given.shape[1]))
+                colours = of_linear(np.concatenate([given, solid], axis=1) * (factor or (1.0, 1.0, 1.0, 1.0)))
             flat = cast(Colour, tuple((of_linear(np.array([factor])) / 255.0)[0].tolist())) if factor else None
             yield Piece(vertices, corners, None if colours is not None else flat, colours, material)
 
-    def _material(self, primitive: Json) -> tuple[tuple[float, ...] | None, str]:
-        """The linear colour, None without a material, and the material's name."""
+    def _material(self, primitive: Json) -> tuple[tuple[float, ...] | None, str, bool]:
+        """The linear colour, None without a material, the material's name, and whether all alpha is to be ignored."""
         if "material" not in primitive:
-            return None, ""
+            return None, "", True
         at = number(primitive, "material")
         if at >= len(self.materials):
             raise corrupt("it refers to a material that is not there")
@@ -185,9 +186,9 @@ class Reader:
             factor = floats(glossy, "diffuseFactor", factor)
         if _textured(material, surface, glossy or {}):
             self._lose("textures are passed over")
-        if field(material, "alphaMode", str, "OPAQUE") == "OPAQUE":
+        if opaque := field(material, "alphaMode", str, "OPAQUE") == "OPAQUE":
             factor = (*factor[:3], 1.0)
-        return factor, shown(field(material, "name", str, ""), LONGEST_NAME)
+        return factor, shown(field(material, "name", str, ""), LONGEST_NAME), opaque
 
     def _whole(self) -> None:
         """What else the file has that no mesh shows."""

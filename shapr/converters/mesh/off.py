@@ -13,7 +13,8 @@ from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
 Rows = npt.NDArray[np.int64]
-HEADER = re.compile(rb"\s*(ST)?(C)?(N)?(4)?(n)?OFF(?![A-Z])[ \t]*(BINARY)?", re.IGNORECASE)
+# By the manual ST, C and N in this order; MeshLab writes NCOFF, NCSTOFF, CSTOFF.
+HEADER = re.compile(rb"\s*((?:ST|C|N)*)(4)?OFF(?![A-Z])[ \t]*(BINARY)?", re.IGNORECASE)
 SHORT = Refused("corrupt_file", "the OFF file is cut short: its header announces more than it holds")
 
 
@@ -22,10 +23,10 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     data = path.read_bytes().removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n") + b"\n"
     data = re.sub(rb"#[^\n]*", b"", data) if b"#" in data else data
     header = HEADER.match(data)
-    textured = coloured = normals = None
+    said = b""
     if header is not None:
-        textured, coloured, normals, four, other, binary = header.groups()
-        if four or other or binary:
+        said, four, binary = header[1].upper(), *header.groups()[1:]
+        if four or binary or header[0].endswith(b"nOFF"):  # n: of any number of dimensions
             raise Refused("unsupported_geometry", "OFF is read as text of three dimensions only")
         data = data[header.end() :]
     starts, per_line = text.words(data)
@@ -43,7 +44,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     lines = np.cumsum(per_line) - per_line  # the first number of each line
     at = int(np.searchsorted(lines, 2))  # the counts, of which the third may be left out, on one line or on more
     at += int(at < len(lines) and lines[at] == 2 and per_line[at] == 1)
-    vertices, vertex_colours, at = _points(values, lines, per_line, at, points, bool(normals), bool(coloured))
+    vertices, vertex_colours, at = _points(values, lines, per_line, at, points, said)
     if at + faces > len(lines):
         raise SHORT
     lines, per_line = lines[at : at + faces], per_line[at : at + faces]
@@ -58,25 +59,29 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     triangles, owner, more = polygon.checked("OFF", sizes, given.astype(np.int64), vertices)
     face_colours = _face_colours(data, starts, values, lines + 1 + sizes, per_line - 1 - sizes)
     face_colours = None if face_colours is None else face_colours[owner]
-    losses = [f"{what} are passed over" for what, on in (("normals", normals), ("texture coordinates", textured)) if on]
+    losses = [
+        f"{what} are passed over" for what, key in (("normals", b"N"), ("texture coordinates", b"ST")) if key in said
+    ]
     reach(1.0)
     part = Part(name, vertices, triangles, vertex_colours=vertex_colours, face_colours=face_colours)
     return Mesh((part,), losses=(*losses, *more))
 
 
 def _points(
-    values: Any, lines: Rows, per_line: Rows, at: int, count: int, normals: bool, coloured: bool
+    values: Any, lines: Rows, per_line: Rows, at: int, count: int, said: bytes
 ) -> tuple[Any, Colours | None, int]:
-    """Coordinates and colours, a point per line; and the line after them."""
+    """Coordinates and colours, a point per line; and the line after them. Normals, which the header has announced as
+    `said`, stand before the colours; MeshLab, which names them first, writes them behind."""
     if at + count > len(lines):
         raise SHORT
     lines, per_line = lines[at : at + count], per_line[at : at + count]
     if per_line.min() < 3:
         raise Refused("corrupt_file", "a vertex of the OFF file has less than three coordinates")
     vertices = values[lines[:, None] + np.arange(3)]
-    skip = 6 if normals else 3
-    channels = min(int(per_line.min()) - skip, 4)
-    if not coloured or channels < 3:
+    others = 3 * (b"N" in said) + 2 * (b"ST" in said)
+    channels = min(int(per_line.min()) - 3 - others, 4)
+    skip = 6 if b"N" in said and not said.startswith(b"NC") else 3
+    if b"C" not in said or channels < 3:
         return vertices, None, at + count
     found = values[(lines + skip)[:, None] + np.arange(channels)]
     return vertices, colour.from_floats(found / (255 if found.max() > 1 else 1)), at + count

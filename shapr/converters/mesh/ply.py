@@ -23,6 +23,7 @@ TYPES = {
 CHANNELS = (("red", "green", "blue", "alpha"), ("r", "g", "b", "a"))
 ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 
+END = re.compile(rb"(?<=[\r\n])end_header[ \t]*(?:\r\n|[\s\S]|\Z)")  # a comment may say it too
 COMMENT = re.compile(rb"(?m)^[ \t]*comment\b.*$")
 
 
@@ -222,14 +223,11 @@ def _strips(lengths: Rows, items: Rows) -> Rows:
 def _open(path: Path) -> tuple[_Body, list[_Element]]:
     with path.open("rb") as file:
         head = file.read(HEADER)
-    end = head.find(b"end_header")
-    if not head.startswith(b"ply") or end < 0:
+    end = END.search(head)
+    if not head.startswith(b"ply") or end is None:
         raise Refused("corrupt_file", "the header of the PLY file has no end")
-    start = end + len(b"end_header")
-    while head[start : start + 1] in (b" ", b"\t"):
-        start += 1
-    start += 2 if head[start : start + 2] == b"\r\n" else 1
-    elements, format = _header(head[:end].decode("latin-1"))
+    start = end.end()
+    elements, format = _header(head[: end.start()].decode("latin-1"))
     if order := ORDERS[format]:
         return _Body(np.fromfile(path, np.uint8, offset=start) if start < path.stat().st_size else b"", order), elements
     data = path.read_bytes()[start:].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + b"\n"

@@ -48,7 +48,8 @@ class Draco:
         self.mesh = decoded(lambda: DracoPy.decode(data), "Draco data cannot be unpacked")
         self.faces = np.asarray(getattr(self.mesh, "faces", ())).ravel()
         self.count = len(self.mesh.points)
-        if self.faces.size > corners or self.count > points:
+        strip = number(primitive, "mode", 4) == 5  # what was a strip is packed as triangles too
+        if self.faces.size > (3 * (corners - 2) if strip else corners) or self.count > points:
             raise corrupt("Draco data holds more than announced")
 
     def indices(self) -> Array:

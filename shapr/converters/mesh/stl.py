@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters import detect
-from shapr.converters.mesh import text
-from shapr.converters.mesh.model import LONGEST_NAME, Mesh, Part, Vertices, check_triangles, in_float32
+from shapr.converters.mesh import colour, text
+from shapr.converters.mesh.model import LONGEST_NAME, Colours, Mesh, Part, Vertices, check_triangles, in_float32
 from shapr.converters.mesh.topology import welded
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
@@ -21,11 +21,13 @@ VERTEX = re.compile(rb"vertex\s+(\S+\s+\S+\s+\S+)")  # of lower case: IGNORECASE
 # `solid NAME`, where the name may be left out, hold blanks, or run into the first facet.
 SOLID = re.compile(rb"solid\b([^\n]*)")
 FACET_BEGINS = re.compile(rb"\bfacet[ \t]+normal")
+MAGICS = b"COLOR="
 BLOCK = 1 << 18  # facets
 
 
 def read(path: Path, name: str, reach: Reach) -> Mesh:
-    """Its triangles with equal points made one. A count that the size contradicts is a damaged file."""
+    """Its triangles with equal points made one, and the colours that binary ones hide in the attributes of triangles. A
+    count that the size contradicts is a damaged file."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(detect.HEAD)
@@ -34,6 +36,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     (count,) = struct.unpack_from("<I", head, 80) if len(head) >= HEADER else (0,)
     exact = size == HEADER + FACET.itemsize * count
     solid = detect.SOLID.match(head) is not None
+    colours = None
     ends = b"endsolid" in tail.lower()
     if not exact and solid and (ends or b"facet" in head[:4096].lower()):
         if not ends:
@@ -43,20 +46,39 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
         check_triangles(count)
         facets = np.fromfile(path, FACET, count, offset=HEADER)
         solids = [(name, facets["corners"].reshape(-1, 3).astype(np.float64))]
+        colours = _colours(head[:80], facets["attributes"])
         reach(0.3)
     else:
         raise Refused("corrupt_file", "the STL file is damaged: it does not hold the triangles it announces")
-    parts = tuple(_part(each, points) for each, points in solids if len(points))
+    parts = tuple(_part(each, points, colours) for each, points in solids if len(points))
     if not parts:
         raise Refused("no_geometry", "the STL file holds no triangle")
     reach(1.0)
     return Mesh(parts)
 
 
-def _part(name: str, points: Vertices) -> Part:
+def _part(name: str, points: Vertices, colours: Colours | None) -> Part:
     if not np.isfinite(points).all():
         raise Refused("invalid_geometry", "a coordinate is not a number")
-    return Part(name, *welded(points, np.arange(len(points), dtype=np.int32).reshape(-1, 3)))
+    corners = np.arange(len(points), dtype=np.int32).reshape(-1, 3)
+    return Part(name, *welded(points, corners), face_colours=colours)
+
+
+def _colours(head: bytes, attributes: npt.NDArray[np.uint16]) -> Colours | None:
+    """Five bits a channel. VisCAM and SolidView: red on top, bit 15 marks what is coloured. Magics of Materialise: the
+    model's colour is in the header, blue is on top, bit 15 marks what has no colour of its own.
+    """
+    default, magics = colour.NEUTRAL, head.find(MAGICS)
+    if 0 <= magics <= 80 - len(MAGICS) - 4:
+        red, green, blue, alpha = head[magics + len(MAGICS) :][:4]
+        default = red, green, blue, alpha or 255
+    own = (attributes >> 15 == 0) if magics >= 0 else (attributes >> 15 == 1)
+    if magics < 0 and not own.any():
+        return None
+    channels = np.stack([attributes >> shift & 31 for shift in ((0, 5, 10) if magics >= 0 else (10, 5, 0))], axis=1)
+    colours = np.tile(np.array(default, np.uint8), (len(attributes), 1))
+    colours[own, :3] = np.round(channels[own] * (255 / 31))
+    return colours
 
 
 def _ascii(path: Path, name: str, reach: Reach) -> list[tuple[str, Vertices]]:

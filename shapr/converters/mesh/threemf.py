@@ -27,6 +27,7 @@ LATTICES, IMPLICIT = "beam lattices are passed over", "implicit shapes are passe
 # Warnings of the library: two models, a composite without its ratios, layers without what they are of. The others, of
 # metadata among them, concern nothing that we read.
 OPEN = frozenset({32785, 32983, 32990})
+REQUIRED = 32914  # a warning: the file requires an extension that the library does not know
 WHITE = (255, 255, 255, 255)
 
 Matrix = npt.NDArray[np.float64]  # 4x3, for row vectors
@@ -50,7 +51,10 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     try:
         with kept_locale():
             reader.ReadFromFile(str(path))
-        if any(reader.GetWarning(at)[0] in OPEN for at in range(reader.GetWarningCount())):
+        warned = {reader.GetWarning(at)[0] for at in range(reader.GetWarningCount())}
+        if REQUIRED in warned:
+            raise Refused("unsupported_geometry", "the 3MF file requires an extension that is not supported")
+        if warned & OPEN:
             raise Refused("corrupt_file", "the 3MF file leaves open which model, or which materials, it means")
         reach(0.7)
         return Reader(model).mesh(name, reach)
