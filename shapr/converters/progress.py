@@ -35,6 +35,15 @@ Reach = Callable[[float], None]
 """Told how much of a step is done: 0..1, never falling."""
 
 
+def within(reach: Reach, start: float, end: float) -> Reach:
+    """Whom to tell how much is done of what takes a step from `start` to `end`."""
+    return lambda done: reach(start + (end - start) * done)
+
+
+def silent(done: float) -> None:
+    """For who need not know."""
+
+
 class Page:
     """The child's side. A `phase` is a part of the job, its steps follow each other, and `reach` is within a step.
 
