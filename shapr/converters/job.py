@@ -21,6 +21,7 @@ from shapr.converters.source import File, Model, read
 from shapr.errors import Refused
 
 T = TypeVar("T")
+LOOKING = 8.0  # bytes of memory that preflight takes for each of the file
 
 
 def run(job: Job, page: Page) -> tuple[Answer, Model | None]:
@@ -28,6 +29,7 @@ def run(job: Job, page: Page) -> tuple[Answer, Model | None]:
     phases = Phases(job, page)
     options = job.outputs[0][1]  # those that concern the source are the same for every output
     try:
+        phases.begin("look")
         path = archive.unpacked(job.source, job.source_format, job.source_name, job.scratch / "unpacked")
         file = File(
             path,
@@ -39,6 +41,7 @@ def run(job: Job, page: Page) -> tuple[Answer, Model | None]:
             scratch=job.scratch,
         )
         detect.check(job.source_format, path)
+        page.taking(1.0, LOOKING * path.stat().st_size)
         lost = preflight.check(job.source_format, path)
         phases.begin("read")
         model = read(file, page, job.limits.mesh_to_brep)

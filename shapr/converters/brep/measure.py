@@ -103,10 +103,10 @@ def _piece(shape: TopoDS_Shape, own: dict[int, Colour], reach: Reach) -> Piece:
     middle = gp_Pnt(*((outer[:3] - outer[3:]) / 2).tolist()) if np.isfinite(outer).all() else gp_Pnt()
     area = volume = 0.0
     for at, face in enumerate(document.explore(shape, kinds.TopAbs_FACE)):
-        reach(0.5 * at / len(faces))
+        reach(0.3 * at / len(faces))
         area += _area(face)
     for at, solid in enumerate(document.explore(shape, kinds.TopAbs_SOLID)):
-        reach(0.5 + 0.5 * at / solids)
+        reach(0.3 + 0.7 * at / solids)
         volume += _volume(solid, middle)
     return Piece(
         shape,

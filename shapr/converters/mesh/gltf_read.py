@@ -123,7 +123,7 @@ class Reader:
 
     def _parts(self, place: Placed, name: str, reach: Reach) -> Iterator[Part]:
         if place.mesh not in self.pieces:
-            self.pieces[place.mesh] = [*self._read(place.mesh, reach)]
+            self.pieces[place.mesh] = [*self._read(place.mesh, within(reach, 0.0, 0.6))]
         named = place.name or shown(field(self.meshes[place.mesh], "name", str, ""), LONGEST_NAME) or name
         with np.errstate(all="ignore"):
             matrix = MILLIMETRES @ place.matrix[:, :3]
