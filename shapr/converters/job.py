@@ -22,6 +22,7 @@ from shapr.converters.source import File, Model, read
 from shapr.errors import Refused
 
 T = TypeVar("T")
+LOOKING = 8.0  # bytes of memory that preflight takes for each of the file
 
 
 def run(job: Job, page: Page) -> tuple[Answer, Model | None]:
@@ -29,6 +30,7 @@ def run(job: Job, page: Page) -> tuple[Answer, Model | None]:
     phases = Phases(job, page)
     options = job.outputs[0][1]  # those that concern the source are the same for every output
     try:
+        phases.begin("look")
         path = archive.unpacked(job.source, job.source_format, job.source_name, job.scratch / "unpacked")
         file = File(
             path,
@@ -41,6 +43,7 @@ def run(job: Job, page: Page) -> tuple[Answer, Model | None]:
             threads=job.threads,
         )
         detect.check(job.source_format, path)
+        page.taking(1.0, LOOKING * path.stat().st_size)
         lost = preflight.check(job.source_format, path)
         phases.begin("read")
         model = read(file, page, job.limits.mesh_to_brep)

@@ -4,11 +4,12 @@ from shapr.converters.formats import FORMATS
 from shapr.converters.progress import Page
 from shapr.converters.run.job import Job
 
-# Seconds, about: of a B-Rep of 37 MB as STEP, and of a mesh of 500,000 triangles.
-READ = {"step": 12.0, "iges": 12.0, "shapr": 12.0, "brep": 1.0}
-WRITE = {"step": 6.0, "iges": 5.0, "brep": 1.0}
-MESH, SEEN = 0.5, 0.05  # a mesh read or written, and measured
-TRIANGULATE, MEASURE, HEAL, SHOW = 5.0, 2.0, 5.0, 2.0
+# Seconds of CPU, about: of a B-Rep of 37 MB as STEP, and of a mesh of 500,000 triangles.
+LOOK = {"step": 1.8, "iges": 2.5, "brep": 0.3}
+READ = {"step": 15.0, "iges": 12.0, "shapr": 12.0, "brep": 1.0}
+WRITE = {"step": 8.0, "iges": 5.0, "brep": 1.0}
+MESH, SEEN = 0.8, 0.8  # a mesh read or written, and measured
+TRIANGULATE, MEASURE, HEAL, SHOW = 10.0, 4.5, 5.0, 2.0
 FACET = 12.0  # for a mesh that becomes a B-Rep, beside which the mesh is nothing
 
 
@@ -29,10 +30,10 @@ class Phases:
 
 
 def seconds(job: Job) -> dict[str, float]:
-    """What each phase may take: `read`, `heal`, `write N` of every output, `measure`, `read N` and `measure N` of every
-    output as it is opened again, `show`."""
+    """What each phase may take: `look` before the kernel does, `read`, `heal`, `write N` of every output, `measure`,
+    `read N` and `measure N` of every output as it is opened again, `show`."""
     mesh = FORMATS[job.source_format].kind == "mesh"
-    costs = {"read": READ.get(job.source_format, MESH)}
+    costs = {"look": LOOK.get(job.source_format, 0.1), "read": READ.get(job.source_format, MESH)}
     if job.outputs[0][1].get("heal"):
         costs["heal"] = MESH if mesh else HEAL
     once = FACET if mesh else TRIANGULATE  # for the first output of the other kind

@@ -3,36 +3,52 @@
 The kernel holds the interpreter's lock for seconds, so nothing in the child could answer. The child says once, before
 each step of its work, what shows that step's progress, and the parent looks there (proc(5)):
 
-- REACHED: a number on the page, which our loops write, and the kernel's own indicator (`brep/indicator.py`). Its
-  position counts up to `full`: not every kernel call fills its scale.
-- READING: a file that the kernel parses. First the offset of its descriptor moves; then entities are built of what was
-  read, which shows in nothing but memory taken, `READ_MEMORY` bytes for each of the file (measured: 11 to 13). So half
-  of the measure is the one, half the other.
-- WRITING: a file that the kernel writes. First the text is built in memory, then the file grows to its size.
+- A number on the page, which our loops write, and the kernel's own indicator (`brep/indicator.py`). Its position goes
+  through a scale, for the kernel's is not one of work: of a single solid the eight thousandth part is half of the time.
+- A file: the offset of the descriptor that the kernel reads it by, or the size of what it has written.
+- Memory taken. The kernel builds entities of what it has read, and the text of what it will write, which shows in
+  nothing else: `READ_MEMORY` and `WRITE_MEMORY` bytes for each of the file.
 
 All of it is work done: a child that stands still shows the same for ever.
 """
 
 import contextlib
+import ctypes
 import mmap
 import os
 import resource
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 SIZE = 4096
 POSITION = 16  # a double, of the kernel's indicator: bytes 0..1023 are its own
-STEP = struct.Struct("QddQdQQQ")  # serial (odd while it changes), start, width, kind, full, faults, pid, length of name
-AT, NAME = 1024, 1024 + STEP.size  # of the step and of the file's name
-LONGEST = 255
-REACHED, READING, WRITING = range(3)
+# Serial (odd while it changes), start, width, weights of position and file, bytes of file and of memory, page faults,
+# pid, whether the file is written, lengths of its name and of the scale.
+STEP = struct.Struct("QddddddQQQQQ")
+MARK = struct.Struct("dd")  # of a scale: a position, and how much of the step is done there
+AT, NAME, SCALE = 1024, 1024 + STEP.size, 2048  # of the step, the file's name and the scale
+LONGEST, MARKS = 255, (SIZE - SCALE) // MARK.size
 
-READ_MEMORY, WRITE_MEMORY = 12.0, 3.5  # bytes of memory taken for each byte of a file
+READ_MEMORY, WRITE_MEMORY = 9.0, 3.5  # bytes of memory taken for each byte of a file
 DESCRIPTORS = 64  # of a child, that its parent looks at
 
+Scale = Sequence[tuple[float, float]]
+"""Positions, rising, and how much of a step is done at each: 0..1."""
+
+PLAIN: Scale = ((1.0, 1.0),)
 Reach = Callable[[float], None]
 """Told how much of a step is done: 0..1, never falling."""
+
+
+def within(reach: Reach, start: float, end: float) -> Reach:
+    """Whom to tell how much is done of what takes a step from `start` to `end`."""
+    return lambda done: reach(start + (end - start) * done)
+
+
+def silent(done: float) -> None:
+    """For who need not know."""
 
 
 class Page:
@@ -50,39 +66,71 @@ class Page:
     def phase(self, start: float, end: float) -> None:
         """Begin a part of the job, as fractions of it, whose first step is all of it."""
         self.at, self.end = start, end
-        self._begin(end, REACHED, 1.0, "")
+        self._begin(end, Shown())
 
-    def step(self, share: float = 1.0, full: float = 1.0) -> None:
-        """Begin what shows in the position alone, which counts up to `full`."""
-        self._next(share, REACHED, full, "")
+    def step(self, share: float = 1.0, scale: Scale = PLAIN) -> None:
+        """Begin what shows in the position alone."""
+        self._next(share, Shown(scale=scale))
 
     def reading(self, share: float, path: Path) -> None:
         """Begin what the kernel reads from a file in the scratch dir."""
-        self._next(share, READING, max(path.stat().st_size, 1), path.name)
+        size = path.stat().st_size
+        self._next(share, Shown(0.0, 0.25, size, READ_MEMORY * size, path.name))
 
     def writing(self, share: float, path: Path, expected: float) -> None:
         """Begin what the kernel writes to one. `expected` is its size, about."""
-        self._next(share, WRITING, max(expected, 1.0), path.name)
+        self._next(share, Shown(0.0, 0.25, expected, WRITE_MEMORY * expected, path.name, written=True))
+
+    def taking(self, share: float, memory: float, scale: Scale = ()) -> None:
+        """Begin what takes so many bytes of memory, about; with a scale, the position shows half of it."""
+        self._next(share, Shown(0.5 if scale else 0.0, memory=memory, scale=scale))
 
     def reach(self, done: float) -> None:
         """`done`: 0..1 of the step."""
         struct.pack_into("d", self.memory, POSITION, done)
 
-    def _next(self, share: float, kind: int, full: float, file: str) -> None:
+    def _next(self, share: float, shown: "Shown") -> None:
         end = self.at + (self.end - self.at) * share
-        self._begin(end, kind, full, file)
+        self._begin(end, shown)
         self.at = end
 
-    def _begin(self, end: float, kind: int, full: float, file: str) -> None:
-        name = os.fsencode(file)[:LONGEST]
+    def _begin(self, end: float, shown: "Shown") -> None:
+        if shown.memory:
+            _give_back()
+        name = os.fsencode(shown.file)[:LONGEST]
+        scale = b"".join(MARK.pack(*mark) for mark in shown.scale[:MARKS])
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         struct.pack_into("Q", self.memory, AT, self.serial + 1)
         self.reach(0.0)
         self.memory[NAME : NAME + len(name)] = name
+        self.memory[SCALE : SCALE + len(scale)] = scale
         self.serial += 2
-        said = (self.serial - 1, self.at, end - self.at, kind, full, faults, os.getpid(), len(name))
-        STEP.pack_into(self.memory, AT, *said)
+        weights = (shown.by_position, shown.by_file, max(shown.size, 1.0), max(shown.memory, 1.0))
+        told = (faults, os.getpid(), shown.written, len(name), len(scale) // MARK.size)
+        STEP.pack_into(self.memory, AT, self.serial - 1, self.at, end - self.at, *weights, *told)
         struct.pack_into("Q", self.memory, AT, self.serial)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What shows a step's progress: the position, a file of so many bytes, and for the rest memory taken."""
+
+    by_position: float = 1.0
+    by_file: float = 0.0
+    size: float = 0.0
+    memory: float = 0.0
+    file: str = ""
+    written: bool = False
+    scale: Scale = PLAIN
+
+
+def _give_back() -> None:
+    """Memory that is free goes back to the system: what is taken again then shows."""
+    with contextlib.suppress(AttributeError):  # another C library than GNU's
+        _libc.malloc_trim(0)
+
+
+_libc = ctypes.CDLL(None)
 
 
 class Reading:
@@ -102,35 +150,48 @@ class Reading:
         self.offset = 0  # as far as the file of this step was seen to be read; it is closed in the end
 
     def percent(self) -> int:
-        serial, start, width, kind, full, faults, pid, length = STEP.unpack_from(self.memory, AT)
+        step = STEP.unpack_from(self.memory, AT)
+        serial, start, width, *weights, faults, pid, written, length, marks = step
         (position,) = struct.unpack_from("d", self.memory, POSITION)
         name = self.memory[NAME : NAME + min(length, LONGEST)]
-        if serial % 2 or serial != STEP.unpack_from(self.memory, AT)[0]:
+        scale = [MARK.unpack_from(self.memory, SCALE + MARK.size * at) for at in range(min(marks, MARKS))]
+        if serial % 2 or step != STEP.unpack_from(self.memory, AT):
             return self.highest  # it is being written
         if serial != self.serial:
             self.serial, self.offset = serial, 0
-        if kind == REACHED:
-            done = position / full if full > 0 else 0.0
-        else:
-            done = self._file(kind, full, faults, pid, self.scratch / os.fsdecode(name).replace("/", "_"))
+        by_position, by_file, size, memory = weights
+        done = by_position * _scaled(position, scale)
+        if by_file > 0:
+            done += by_file * _share(self._file(pid, self.scratch / os.fsdecode(name).replace("/", "_"), written), size)
+        if by_position + by_file < 1:
+            taken = max(0, _faults(pid) - faults) * mmap.PAGESIZE
+            done += (1 - by_position - by_file) * _share(taken, memory)
         now = start + width * min(max(done, 0.0), 1.0)
         if 0 <= now <= 1:  # NaN is not
             self.highest = max(self.highest, int(100 * now))
         return self.highest
 
-    def _file(self, kind: int, full: float, faults: int, pid: int, path: Path) -> float:
-        taken = max(0, _faults(pid) - faults) * mmap.PAGESIZE
-        if kind == READING:
-            self.offset = max(self.offset, _offset(pid, path))
-            there, each = self.offset, READ_MEMORY
-        else:
-            with contextlib.suppress(OSError, ValueError):
-                self.offset = path.lstat().st_size
-            there, each = self.offset, WRITE_MEMORY
-        return (min(there / full, 1.0) + min(taken / (full * each), 1.0)) / 2 if full > 0 else 0.0
+    def _file(self, pid: int, path: Path, written: int) -> int:
+        """How far it is read, or how long it is by now."""
+        with contextlib.suppress(OSError, ValueError):
+            self.offset = max(self.offset, path.lstat().st_size if written else _offset(pid, path))
+        return self.offset
 
     def close(self) -> None:
         self.memory.close()
+
+
+def _scaled(position: float, scale: Scale) -> float:
+    position, before = max(position, 0.0), (0.0, 0.0)
+    for at, done in scale:
+        if position < at:
+            return before[1] + (done - before[1]) * (position - before[0]) / (at - before[0])
+        before = at, done
+    return before[1]
+
+
+def _share(part: float, whole: float) -> float:
+    return min(part / whole, 1.0) if whole > 0 else 0.0
 
 
 def _faults(pid: int) -> int:

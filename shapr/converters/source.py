@@ -115,12 +115,12 @@ class MeshModel:
     def measured(self) -> Measured:
         from shapr.converters.mesh import measure
 
-        return measure.measured(self._mesh)
+        return measure.measured(self._mesh, self.page.reach)
 
     def heal(self) -> dict[str, Any]:
         from shapr.converters.mesh import heal
 
-        self._mesh, told = heal.healed(self._mesh)
+        self._mesh, told = heal.healed(self._mesh, self.page.reach)
         return told
 
     @cached_property

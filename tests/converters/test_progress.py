@@ -1,5 +1,6 @@
 """Percent comes from work done: bytes read and written, memory taken, what the kernel and our loops say."""
 
+import itertools
 import mmap
 import struct
 import time
@@ -9,7 +10,7 @@ import pytest
 
 from benchmarks import big
 from benchmarks.progress import followed, standstill
-from shapr.converters.progress import AT, SIZE, STEP, Page, Reading
+from shapr.converters.progress import AT, NAME, SCALE, SIZE, STEP, Page, Reading
 from tests.converters.kit import SAMPLES, convert
 
 
@@ -30,12 +31,15 @@ def test_a_step_takes_its_share_of_what_is_left_of_the_phase(pair: tuple[Page, R
     assert seen == [20, 40, 50, 60]
 
 
-def test_a_scale_that_ends_early_is_stretched(pair: tuple[Page, Reading]) -> None:
+def test_a_scale_says_what_a_position_means(pair: tuple[Page, Reading]) -> None:
     page, reading = pair
     page.phase(0.0, 1.0)
-    page.step(full=0.2)
-    page.reach(0.1)
-    assert reading.percent() == 50
+    page.step(scale=((0.25, 0.0), (0.5, 0.75), (1.0, 0.875)))
+    seen = []
+    for position in (0.125, 0.25, 0.375, 0.5, 0.75, 1.0):
+        page.reach(position)
+        seen.append(reading.percent())
+    assert seen == [0, 0, 37, 75, 81, 87]
 
 
 def test_what_is_read_shows_in_the_offset_and_in_memory(pair: tuple[Page, Reading], tmp_path: Path) -> None:
@@ -52,8 +56,8 @@ def test_what_is_read_shows_in_the_offset_and_in_memory(pair: tuple[Page, Readin
     taken = mmap.mmap(-1, 12 << 20)
     for at in range(0, len(taken), mmap.PAGESIZE):
         taken[at] = 1
-    assert 25 <= half_read < 50
-    assert half_read + 20 <= read
+    assert 12 <= half_read < 25
+    assert half_read + 12 <= read
     assert reading.percent() >= 99  # the file is closed by now
 
 
@@ -64,7 +68,20 @@ def test_what_is_written_shows_in_its_size(pair: tuple[Page, Reading], tmp_path:
     before = reading.percent()
     (tmp_path / "output").write_bytes(bytes(1 << 24))
     assert before < 10
-    assert reading.percent() >= 50
+    assert reading.percent() >= before + 25
+
+
+def test_memory_shows_what_nothing_else_does(pair: tuple[Page, Reading]) -> None:
+    page, reading = pair
+    page.phase(0.0, 1.0)
+    page.taking(1.0, 16 << 20, scale=((1.0, 1.0),))
+    page.reach(0.5)
+    before = reading.percent()
+    taken = mmap.mmap(-1, 8 << 20)
+    for at in range(0, len(taken), mmap.PAGESIZE):
+        taken[at] = 1
+    assert 25 <= before < 35
+    assert before + 25 <= reading.percent() < 70
 
 
 def test_nothing_on_the_page_makes_it_fall_or_raise(pair: tuple[Page, Reading]) -> None:
@@ -72,25 +89,28 @@ def test_nothing_on_the_page_makes_it_fall_or_raise(pair: tuple[Page, Reading]) 
     page.phase(0.3, 0.5)
     assert reading.percent() == 30
     nan = float("nan")
-    for start, width, kind, full, pid, length in (
-        (nan, nan, 0, nan, 0, 0),
-        (0.9, 0.1, 0, 0.0, 0, 0),
-        (0.4, 0.0, 1, -1.0, 1 << 63, 1 << 63),
-        (0.5, 0.1, 2, 1e-300, 1, 255),
-        (1e300, -1e300, 77, nan, 0, 3),
+    for start, width, weight, full, pid, length in (
+        (nan, nan, 1.0, nan, 0, 0),
+        (0.9, 0.1, nan, 0.0, 0, 0),
+        (0.4, 0.0, 0.5, -1.0, 1 << 63, 1 << 63),
+        (0.5, 0.1, 0.0, 1e-300, 1, 255),
+        (1e300, -1e300, -77.0, nan, 0, 3),
     ):
-        reading.highest = 30
-        page.memory[AT : AT + STEP.size] = STEP.pack(2, start, width, kind, full, 0, pid, length)
-        page.memory[AT + STEP.size : SIZE] = b"/\0" * ((SIZE - AT - STEP.size) // 2)
-        struct.pack_into("d", page.memory, 16, nan)
-        assert 30 <= reading.percent() <= 100
+        for position, mark in itertools.product((nan, -1.0, 1e300, -1e300, 0.5), (nan, 0.0, -1.0, 1e-300, 1e300)):
+            reading.highest = 30
+            numbers = (start, width, weight, weight, full, full, 0, pid, length, length, length)
+            page.memory[AT : AT + STEP.size] = STEP.pack(2, *numbers)
+            page.memory[NAME:SCALE] = b"/\0" * ((SCALE - NAME) // 2)
+            page.memory[SCALE:SIZE] = struct.pack("d", mark) * ((SIZE - SCALE) // 8)
+            struct.pack_into("d", page.memory, 16, position)
+            assert 30 <= reading.percent() <= 100
 
 
 def test_a_page_that_is_being_written_is_not_believed(pair: tuple[Page, Reading]) -> None:
     page, reading = pair
     page.phase(0.1, 0.2)
     assert reading.percent() == 10
-    page.memory[AT : AT + STEP.size] = STEP.pack(page.serial + 1, 0.9, 0.1, 0, 1.0, 0, 0, 0)
+    page.memory[AT : AT + STEP.size] = STEP.pack(page.serial + 1, 0.9, 0.1, 1, 0, 1, 1, 0, 0, 0, 0, 0)
     assert reading.percent() == 10
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import OCP
 from OCP.Message import Message_ProgressRange, Message_ProgressScope
 
-from shapr.converters.progress import POSITION, SIZE, Page, Reach
+from shapr.converters.progress import PLAIN, POSITION, SIZE, Page, Reach, Scale
 
 PYBIND_VALUE = 16  # bytes from a pybind11 object to its C++ pointer
 SLOTS = 9  # of the vtable: 2, 3 destructors, 5 Delete, 6 UserBreak, 7 Show
@@ -71,11 +71,15 @@ class Indicator:
         if page and WORKS:
             _build(page.memory)
 
-    def range(self, share: float = 1.0, full: float = 1.0) -> Message_ProgressRange:
-        """`full` is how far the call takes its scale: some end at a fraction of it."""
+    def range(self, share: float = 1.0, scale: Scale = PLAIN, memory: float = 0.0) -> Message_ProgressRange:
+        """`scale` is how far the call is where: some take its greater part on a fraction of their indicator. Where
+        `memory` is given, what it takes of so many bytes is half of the measure."""
         made = Message_ProgressRange()
         if self.page:
-            self.page.step(share, full)
+            if memory:
+                self.page.taking(share, memory, scale)
+            else:
+                self.page.step(share, scale)
             if WORKS:
                 _start(self.page.memory, made)
         return made

@@ -113,10 +113,10 @@ def _piece(part: TDF_Label, reach: Reach) -> Piece:
     middle = _middle(outer)
     area = inside = 0.0
     for at, face in enumerate(document.explore(shape, kinds.TopAbs_FACE)):
-        reach(0.5 * at / len(faces))
+        reach(0.3 * at / len(faces))
         area += _area(face)
     for at, solid in enumerate(document.explore(shape, kinds.TopAbs_SOLID)):
-        reach(0.5 + 0.5 * at / solids)
+        reach(0.3 + 0.7 * at / solids)
         inside += volume(solid, middle, INTEGRATION if points is None else None)
     return Piece(
         shape,

@@ -3,22 +3,26 @@
 import mmap
 import re
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
 from OCP.APIHeaderSection import APIHeaderSection_MakeHeader
-from OCP.collections import Sequence_TCollection_AsciiString
+from OCP.collections import IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher, Sequence_TCollection_AsciiString
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.Interface import Interface_Static
 from OCP.STEPCAFControl import STEPCAFControl_Reader, STEPCAFControl_Writer
 from OCP.STEPControl import STEPControl_StepModelType
 from OCP.TCollection import TCollection_HAsciiString
 from OCP.TDocStd import TDocStd_Document
+from OCP.TopAbs import TopAbs_ShapeEnum
+from OCP.TopExp import TopExp
 
-from shapr.converters.brep import document
+from shapr.converters.brep import document, scale
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.unrepaired import unrepaired
 from shapr.converters.preflight.step import without_references
+from shapr.converters.progress import Scale
 from shapr.errors import Refused
 
 UNITS = {"mm": "MM", "cm": "CM", "m": "M", "in": "INCH", "ft": "FT"}
@@ -28,10 +32,7 @@ STAMP = "2000-01-01T00:00:00"  # the same source gives the same bytes, so no clo
 
 BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\r?\n?[\x80-\xff])*")  # the kernel breaks long lines anywhere
 
-# Shares of the time, measured on 37 MB and 1,296 solids. The kernel's own scales end early: all shapes are read at 0.11
-# to 0.2 of the reader's, and written at 0.2 to 0.25 of the writer's.
-READING, TRANSFER, TRANSFERRED = 0.35, 0.9, 0.15
-TO_ENTITIES, WRITTEN = 0.55, 0.24
+READING, TO_ENTITIES = 0.3, 0.55  # shares of the time, measured on 37 MB and 66 MB
 ENTITY = 55  # bytes of an entity's line
 
 
@@ -48,8 +49,9 @@ def read(path: Path, progress: Indicator = SILENT, repair: bool = True) -> TDocS
     if reader.NbRootsForTransfer() < 1:
         raise Refused("no_geometry", "the STEP file holds no shape")
     made = document.new()
+    reading = scale.of_reading(cleaned, reader.NbRootsForTransfer())
     with nullcontext() if repair else unrepaired(reader):
-        transferred = reader.Transfer(made, progress.range(TRANSFER, TRANSFERRED))
+        transferred = reader.Transfer(made, progress.range(scale=reading))
     if not transferred:
         raise Refused("corrupt_file", "the STEP file's shapes cannot be read")
     if not document.roots(made):
@@ -103,7 +105,7 @@ def write(
         keep(True)
     # None, never '': the empty string splits parts into files named by the model, in the current folder.
     if not writer.Transfer(
-        model, STEPControl_StepModelType.STEPControl_AsIs, None, progress.range(TO_ENTITIES, WRITTEN)
+        model, STEPControl_StepModelType.STEPControl_AsIs, None, progress.range(TO_ENTITIES, *_scale(model))
     ):
         raise Refused("unsupported_geometry", "the kernel cannot write this model as STEP")
     header = APIHeaderSection_MakeHeader(writer.ChangeWriter().Model())
@@ -121,11 +123,21 @@ def write(
     encode(path)
 
 
+def _scale(model: TDocStd_Document) -> tuple[Scale, float]:
+    """Of the writer's transfer, and the memory it takes."""
+    roots = document.roots(model)
+    assembled = len(roots) > 1 or any(document.components(root) for root in roots)
+    faces = IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher()
+    TopExp.MapShapes_s(document.shape(model), TopAbs_ShapeEnum.TopAbs_FACE, faces)
+    return scale.WRITTEN if assembled else scale.WRITTEN_ALONE, scale.FACE * faces.Extent()
+
+
 def encode(path: Path) -> None:
     """Text beyond ASCII as ISO 10303-21 has it, in hexadecimal: the kernel writes bare UTF-8, which others misread."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        if not BEYOND_ASCII.search(content):
+    with path.open("rb") as file:
+        if all(block.isascii() for block in iter(partial(file.read, 1 << 20), b"")):
             return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         encoded = BEYOND_ASCII.sub(lambda run: _encoded(run[0].replace(b"\n", b"").decode(errors="replace")), content)
     path.write_bytes(encoded)
 

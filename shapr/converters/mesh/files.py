@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from shapr.conversion import UNIT_MM
-from shapr.converters.mesh import gltf, gltf_read, obj, off, ply, stl
+from shapr.converters.mesh import gltf, gltf_read, obj, off, ply, ply_write, stl
 from shapr.converters.mesh.model import Y_UP, Mesh
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
@@ -38,7 +38,7 @@ READERS: dict[str, Callable[[Path, str, Reach], Mesh]] = {
 WRITERS: dict[str, Callable[[Mesh, Path, dict[str, Any], Reach], None]] = {
     "stl": stl.write,
     "obj": obj.write,
-    "ply": ply.write,
+    "ply": ply_write.write,
     "off": off.write,
     "glb": gltf.write,
     "3mf": _write_3mf,

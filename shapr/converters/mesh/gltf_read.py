@@ -26,12 +26,13 @@ from shapr.converters.mesh.model import LONGEST_NAME, MAX_PARTS, MAX_TRIANGLES, 
 from shapr.converters.mesh.primitive import DRACO, Draco, Plain, triangles, used
 from shapr.converters.mesh.scene import Placed, placed
 from shapr.converters.mesh.srgb import of_linear
-from shapr.converters.progress import Reach
+from shapr.converters.progress import Reach, within
 from shapr.errors import Refused
 
 MILLIMETRES = 1000 * Y_UP.T
 SPECULAR = "KHR_materials_pbrSpecularGlossiness"
 
+BLOCK = 100_000  # colours
 # Required extensions that we read, or that do not touch the shape.
 KNOWN = {
     DRACO,
@@ -81,7 +82,7 @@ class Reader:
         self._count(places)
         parts: list[Part] = []
         for done, place in enumerate(places, 1):
-            parts += self._parts(place, name)
+            parts += self._parts(place, name, within(reach, (done - 1) / len(places), done / len(places)))
             reach(done / len(places))
         if not parts:
             raise Refused("no_geometry", "the glTF file holds no triangles")
@@ -120,9 +121,9 @@ class Reader:
         count = number(self.buffers.accessor(counted), "count")
         return count // 3 if mode == 4 else max(count - 2, 0)
 
-    def _parts(self, place: Placed, name: str) -> Iterator[Part]:
+    def _parts(self, place: Placed, name: str, reach: Reach) -> Iterator[Part]:
         if place.mesh not in self.pieces:
-            self.pieces[place.mesh] = [*self._read(place.mesh)]
+            self.pieces[place.mesh] = [*self._read(place.mesh, within(reach, 0.0, 0.6))]
         named = place.name or shown(field(self.meshes[place.mesh], "name", str, ""), LONGEST_NAME) or name
         with np.errstate(all="ignore"):
             matrix = MILLIMETRES @ place.matrix[:, :3]
@@ -142,8 +143,10 @@ class Reader:
                     vertex_colours=piece.vertex_colours,
                 )
 
-    def _read(self, mesh: int) -> Iterator[Piece]:
-        for primitive in self._primitives(mesh):
+    def _read(self, mesh: int, reach: Reach) -> Iterator[Piece]:
+        primitives = self._primitives(mesh)
+        for at, primitive in enumerate(primitives):
+            reach(at / len(primitives))
             mode, attributes = number(primitive, "mode", 4), field(primitive, "attributes", dict, {})
             if mode < 4:
                 self._lose(f"{NAMES[mode]} are passed over")
@@ -167,8 +170,7 @@ class Reader:
             if "COLOR_0" in attributes:
                 given = source.values("COLOR_0", rows)
                 given = given[:, :3] if opaque else given
-                solid = np.ones((len(given), 4 - given.shape[1]))
-                colours = of_linear(np.concatenate([given, solid], axis=1) * (factor or (1.0, 1.0, 1.0, 1.0)))
+                colours = _bytes(given, factor, within(reach, (at + 0.2) / len(primitives), (at + 1) / len(primitives)))
             flat = cast(Colour, tuple((of_linear(np.array([factor])) / 255.0)[0].tolist())) if factor else None
             yield Piece(vertices, corners, None if colours is not None else flat, colours, material)
 
@@ -211,6 +213,17 @@ def check(content: Json) -> None:
     for name in listed(content, "extensionsRequired", str):
         if name not in KNOWN and not name.startswith(HARMLESS):
             raise Refused("unsupported_geometry", f"it requires the extension {shown(name)}, which is not supported")
+
+
+def _bytes(given: npt.NDArray[np.float64], factor: tuple[float, ...] | None, reach: Reach) -> npt.NDArray[np.uint8]:
+    """Linear colours (n, 3) or (n, 4) with the material's as sRGB."""
+    made = np.empty((len(given), 4), np.uint8)
+    for at in range(0, len(given), BLOCK):
+        some = given[at : at + BLOCK]
+        opaque = np.ones((len(some), 4 - given.shape[1]))
+        made[at : at + BLOCK] = of_linear(np.concatenate([some, opaque], axis=1) * (factor or (1.0, 1.0, 1.0, 1.0)))
+        reach(min(at + BLOCK, len(given)) / len(given))
+    return made
 
 
 def _textured(material: Json, *holders: Json) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices
 from shapr.converters.mesh.slivers import without_slivers
 from shapr.converters.mesh.topology import Rows, cornered, same_points, single, surfaces, volumes, wound
+from shapr.converters.progress import Reach, silent, within
 from shapr.errors import Refused
 
 # Exporters round: points that were one differ in the last digits. Fractions of the diagonal, finest first.
@@ -16,7 +17,7 @@ WELDS = (0.0, 1e-7, 1e-6, 1e-5)
 BOXES = 50_000_000  # comparisons of two surfaces' boxes at most
 
 
-def healed(mesh: Mesh) -> tuple[Mesh, dict[str, Any]]:
+def healed(mesh: Mesh, reach: Reach = silent) -> tuple[Mesh, dict[str, Any]]:
     """The mesh mended, and how much of what was done. Parts keep their names and colours; parts of one name that
     follow each other are mended as one object. `no_geometry` if every triangle is degenerate."""
     whole = Part.joined(mesh.parts)
@@ -24,27 +25,32 @@ def healed(mesh: Mesh) -> tuple[Mesh, dict[str, Any]]:
     told = dict.fromkeys(("welded_vertices", "degenerate_triangles", "duplicate_triangles", "turned_triangles"), 0)
     tolerance = 0.0
     parts: list[Part] = []
+    seen, total = 0, max(mesh.triangles, 1)
     for _, some in groupby(mesh.parts, key=lambda part: part.name):
-        used = _object(list(some), diagonal, told, parts)
-        tolerance = max(tolerance, used)
+        own = list(some)
+        end = seen + sum(len(part.corners) for part in own)
+        used = _object(own, diagonal, told, parts, within(reach, seen / total, end / total))
+        tolerance, seen = max(tolerance, used), end
     if not parts:
         raise Refused("no_geometry", "every triangle of the mesh is degenerate")
     return replace(mesh, parts=tuple(parts)), {**told, "weld_tolerance": tolerance}
 
 
-def _object(own: list[Part], diagonal: float, told: dict[str, int], parts: list[Part]) -> float:
+def _object(own: list[Part], diagonal: float, told: dict[str, int], parts: list[Part], reach: Reach) -> float:
     """Mends one object: adds to `told` and `parts`; gives the tolerance (mm) that closed most of it."""
     joined = Part.joined(own)
     best: tuple[int, float, tuple[Any, ...]] | None = None
     points = -1
-    for fraction in WELDS:
-        welding = _welding(joined.vertices, fraction * diagonal)
+    for at, fraction in enumerate(WELDS):
+        this = within(reach, 0.9 * at / len(WELDS), 0.9 * (at + 1) / len(WELDS))
+        welding = _welding(joined.vertices, fraction * diagonal, within(this, 0.0, 0.2))
         if len(welding[0]) == points:
             continue  # no more points became one
         points = len(welding[0])
         attempt = _cleaned(joined.vertices, joined.corners, *welding)
+        this(0.4)
         triangles, turned = wound(attempt[1])
-        found = surfaces(triangles)
+        found = surfaces(triangles, within(this, 0.8, 1.0))
         closed = int(found.closed[found.labels].sum())
         if len(triangles) and (best is None or closed > best[0]):
             best = closed, fraction * diagonal, (*attempt, triangles, turned, found)
@@ -54,6 +60,7 @@ def _object(own: list[Part], diagonal: float, told: dict[str, int], parts: list[
         told["degenerate_triangles"] += len(joined.corners)
         return 0.0
     vertices, before, origin, inverse, lost, repeated, triangles, _, found = best[2]
+    reach(0.9)
     triangles = _outwards(vertices, triangles, found, before)
     told["welded_vertices"] += len(joined.vertices) - len(vertices)
     told["degenerate_triangles"] += lost
@@ -63,8 +70,8 @@ def _object(own: list[Part], diagonal: float, told: dict[str, int], parts: list[
     return best[1]
 
 
-def _welding(vertices: Vertices, tolerance: float) -> tuple[Rows, Rows]:
-    return same_points(vertices if tolerance == 0.0 else np.round(vertices / tolerance))
+def _welding(vertices: Vertices, tolerance: float, reach: Reach) -> tuple[Rows, Rows]:
+    return same_points(vertices if tolerance == 0.0 else np.round(vertices / tolerance), reach)
 
 
 def _cleaned(vertices: Vertices, corners: Triangles, first: Rows, inverse: Rows) -> tuple[Any, ...]:

@@ -8,10 +8,11 @@ from shapr.converters.measure import Measured
 from shapr.converters.mesh import colour
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.mesh.topology import cornered, edge_keys, surfaces, volumes, welded
+from shapr.converters.progress import Reach, silent, within
 from shapr.errors import Refused
 
 
-def measured(mesh: Mesh) -> Measured:
+def measured(mesh: Mesh, reach: Reach = silent) -> Measured:
     """Bodies are surfaces that hang together once equal points are one.
 
     Where bodies touch along faces, edges have more than two triangles: then every object is looked at by itself, if
@@ -21,12 +22,17 @@ def measured(mesh: Mesh) -> Measured:
         raise Refused("no_geometry", "it holds no triangle")
     objects = [Part.joined(list(some)) for _, some in groupby(mesh.parts, key=lambda part: part.name)]
     whole = Part.joined(mesh.parts)
-    bodies, watertight, balanced = _bodies(whole)
+    bodies, watertight, balanced = _bodies(whole, within(reach, 0.0, 0.5))
     if not watertight and 1 < len(objects) < 10_000:
-        apart = [_bodies(each) for each in objects]
+        apart, seen = [], 0
+        for each in objects:
+            apart.append(_bodies(each, silent))
+            seen += len(each.corners)
+            reach(0.5 + 0.4 * seen / mesh.triangles)
         if all(each[1] for each in apart):
             bodies, watertight, balanced = sum(each[0] for each in apart), True, True
     used = whole.vertices[np.unique(whole.corners)] if len(whole.vertices) else whole.vertices
+    reach(0.95)
     low, high = used.min(axis=0), used.max(axis=0)
     a, b, c = (whole.vertices[whole.corners[:, at]] for at in range(3))
     with np.errstate(over="ignore", invalid="ignore"):
@@ -53,11 +59,11 @@ def measured(mesh: Mesh) -> Measured:
     )
 
 
-def _bodies(part: Part) -> tuple[int, bool, bool]:
+def _bodies(part: Part, reach: Reach) -> tuple[int, bool, bool]:
     """How many; whether each is closed and wound alike; whether all edges together are balanced."""
-    _, triangles = welded(part.vertices, part.corners)
+    _, triangles = welded(part.vertices, part.corners, reach=within(reach, 0.0, 0.4))
     triangles = triangles[cornered(triangles)]  # one that is an edge or a point closes nothing and opens nothing
-    found = surfaces(triangles)
+    found = surfaces(triangles, within(reach, 0.4, 1.0))
     watertight = bool(len(found) and (found.closed & found.oriented).all())
     return max(len(found), 1), watertight, watertight or bool(len(found) and _balanced(triangles))
 

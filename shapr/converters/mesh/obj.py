@@ -20,7 +20,7 @@ from shapr.converters.mesh.model import (
     Triangles,
     Vertices,
 )
-from shapr.converters.progress import Reach
+from shapr.converters.progress import Reach, within
 from shapr.errors import Refused
 
 Rows = npt.NDArray[np.int64]
@@ -258,6 +258,7 @@ def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None
     Nine digits give a float32 back exactly.
     """
     offset = 1
+    written, total = 0, max(mesh.triangles, 1)
     named: tuple[str, ...] = ()
     with path.open("w", encoding="utf-8", newline="\n") as out:
         for number, part in enumerate(mesh.parts, 1):
@@ -266,17 +267,20 @@ def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None
                 out.write(f"o {now[0]}\n")
             if now[1] != (named or ("", "", ""))[1]:
                 out.write(f"g {now[1]}".rstrip() + "\n")
+            own = within(reach, written / total, (written + len(part.corners)) / total)
+            points, faces = within(own, 0.0, 0.5), within(own, 0.5, 1.0)
             vertices, corners, colours = colour.by_vertex(part)
             if colours is None:
-                text.rows(out, "v %.9g %.9g %.9g\n", vertices)
+                text.rows(out, "v %.9g %.9g %.9g\n", vertices, points)
             else:
-                text.rows(out, "v %.9g %.9g %.9g %.5g %.5g %.5g\n", np.concatenate([vertices, colours[:, :3] / 255], 1))
+                both = np.concatenate([vertices, colours[:, :3] / 255], 1)
+                text.rows(out, "v %.9g %.9g %.9g %.5g %.5g %.5g\n", both, points)
             if now[2] != (named or ("", "", ""))[2]:
                 out.write(f"usemtl {now[2]}".rstrip() + "\n")
-            text.rows(out, "f %d %d %d\n", corners + offset)
+            text.rows(out, "f %d %d %d\n", corners + offset, faces)
             offset += len(vertices)
+            written += len(part.corners)
             named = now
-            reach(number / len(mesh.parts))
 
 
 def _word(name: str) -> str:

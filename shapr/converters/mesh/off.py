@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from shapr.converters.mesh import colour, polygon, text
 from shapr.converters.mesh.model import Colours, Mesh, Part
-from shapr.converters.progress import Reach
+from shapr.converters.progress import Reach, within
 from shapr.errors import Refused
 
 Rows = npt.NDArray[np.int64]
@@ -29,12 +29,10 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
         if four or binary or header[0].endswith(b"nOFF"):  # n: of any number of dimensions
             raise Refused("unsupported_geometry", "OFF is read as text of three dimensions only")
         data = data[header.end() :]
-    starts, per_line = text.words(data)
     try:
-        values = text.numbers(data, len(starts))
+        starts, per_line, values = text.read(data, within(reach, 0.0, 0.8))
     except ValueError:
         raise Refused("corrupt_file", "a number of the OFF file cannot be read") from None
-    reach(0.5)
     if len(values) < 2 or not all(float(each).is_integer() and each >= 0 for each in values[:2]):
         raise Refused("corrupt_file", "the OFF file does not say how much it holds")
     points, faces = int(values[0]), int(values[1])
@@ -128,14 +126,14 @@ def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None
     whole = Part.joined(parts)
     with path.open("w", encoding="ascii", newline="\n") as out:
         out.write(f"{'OFF' if vertex_colours is None else 'COFF'}\n{len(whole.vertices)} {len(whole.corners)} 0\n")
+        points, faces = within(reach, 0.0, 0.4), within(reach, 0.4, 1.0)
         if vertex_colours is None:
-            text.rows(out, "%.9g %.9g %.9g\n", whole.vertices)
+            text.rows(out, "%.9g %.9g %.9g\n", whole.vertices, points)
         else:
-            points = np.concatenate([whole.vertices, vertex_colours], axis=1)
-            text.rows(out, "%.9g %.9g %.9g %d %d %d %d\n", points)
-        reach(0.4)
+            both = np.concatenate([whole.vertices, vertex_colours], axis=1)
+            text.rows(out, "%.9g %.9g %.9g %d %d %d %d\n", both, points)
         if face_colours is None:
-            text.rows(out, "3 %d %d %d\n", whole.corners)
+            text.rows(out, "3 %d %d %d\n", whole.corners, faces)
         else:
-            text.rows(out, "3 %d %d %d %d %d %d %d\n", np.concatenate([whole.corners, face_colours], axis=1))
-        reach(1.0)
+            both = np.concatenate([whole.corners, face_colours], axis=1)
+            text.rows(out, "3 %d %d %d %d %d %d %d\n", both, faces)

@@ -12,7 +12,7 @@ from shapr.converters import detect
 from shapr.converters.mesh import colour, text
 from shapr.converters.mesh.model import LONGEST_NAME, Colours, Mesh, Part, Vertices, check_triangles, in_float32
 from shapr.converters.mesh.topology import welded
-from shapr.converters.progress import Reach
+from shapr.converters.progress import Reach, within
 from shapr.errors import Refused
 
 HEADER = 84  # bytes: 80 of comment, a count
@@ -41,27 +41,31 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     if not exact and solid and (ends or b"facet" in head[:4096].lower()):
         if not ends:
             raise Refused("corrupt_file", "the STL file is cut short: its solid has no end")
-        solids = _ascii(path, name, reach)
+        solids, begun = _ascii(path, name, within(reach, 0.0, 0.8)), 0.8
     elif exact or (not solid and 0 <= size - HEADER - FACET.itemsize * count < FACET.itemsize):  # some pad the end
         check_triangles(count)
         facets = np.fromfile(path, FACET, count, offset=HEADER)
         solids = [(name, facets["corners"].reshape(-1, 3).astype(np.float64))]
         colours = _colours(head[:80], facets["attributes"])
-        reach(0.3)
+        begun = 0.1
     else:
         raise Refused("corrupt_file", "the STL file is damaged: it does not hold the triangles it announces")
-    parts = tuple(_part(each, points, colours) for each, points in solids if len(points))
+    parts, seen, total = [], 0, max(sum(len(points) for _, points in solids), 1)
+    for each, points in solids:
+        welding = within(reach, begun + (1 - begun) * seen / total, begun + (1 - begun) * (seen + len(points)) / total)
+        parts += [_part(each, points, colours, welding)] if len(points) else []
+        seen += len(points)
     if not parts:
         raise Refused("no_geometry", "the STL file holds no triangle")
     reach(1.0)
-    return Mesh(parts)
+    return Mesh(tuple(parts))
 
 
-def _part(name: str, points: Vertices, colours: Colours | None) -> Part:
+def _part(name: str, points: Vertices, colours: Colours | None, reach: Reach) -> Part:
     if not np.isfinite(points).all():
         raise Refused("invalid_geometry", "a coordinate is not a number")
     corners = np.arange(len(points), dtype=np.int32).reshape(-1, 3)
-    return Part(name, *welded(points, corners), face_colours=colours)
+    return Part(name, *welded(points, corners, reach=reach), face_colours=colours)
 
 
 def _colours(head: bytes, attributes: npt.NDArray[np.uint16]) -> Colours | None:
@@ -84,7 +88,7 @@ def _colours(head: bytes, attributes: npt.NDArray[np.uint16]) -> Colours | None:
 def _ascii(path: Path, name: str, reach: Reach) -> list[tuple[str, Vertices]]:
     """The name of each solid and its corners; solids of one name that follow each other are one."""
     solids: list[tuple[str, list[Vertices]]] = [(name, [])]
-    for chunk in text.chunks(path, lambda done: reach(0.8 * done), ends=b"endfacet"):
+    for chunk in text.chunks(path, reach, ends=b"endfacet"):
         lower = chunk.lower()
         at = 0
         for statement in SOLID.finditer(lower):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shapr.converters.progress import Reach
+from shapr.converters.progress import Reach, silent
 from shapr.errors import Refused
 
 CHUNK = 8 << 20  # bytes
@@ -72,8 +72,24 @@ def table(data: bytes, format: str, kind: Any = np.float64) -> tuple[Any, Counts
         raise Refused("corrupt_file", f"a number of the {format} file cannot be read") from None
 
 
-def rows(out: Any, line: str, values: Any, block: int = 50_000) -> None:
+def read(data: bytes, reach: Reach) -> tuple[Counts, Counts, Floats]:
+    """All of a file that holds nothing but numbers: where each begins, how many there are on each line, and they
+    themselves; ValueError if one is no number. `data` ends in \\n."""
+    found, at = [], 0
+    while at < len(data):
+        end = data.find(b"\n", min(at + CHUNK, len(data)) - 1) + 1
+        block = data[at:end]
+        starts, per_line = words(block)
+        found.append((starts + at, per_line, numbers(block, len(starts))))
+        at = end
+        reach(at / len(data))
+    starts, per_line, values = (np.concatenate(each) for each in zip(*found, strict=True))
+    return starts, per_line, values
+
+
+def rows(out: Any, line: str, values: Any, reach: Reach = silent, block: int = 50_000) -> None:
     """Each row of `values` by the pattern `line`, to a text file."""
     for at in range(0, len(values), block):
         some = values[at : at + block]
         out.write((line * len(some)) % tuple(some.ravel().tolist()))
+        reach(min(at + block, len(values)) / len(values))

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters.mesh.model import Triangles, Vertices
+from shapr.converters.progress import Reach, silent
 
 Rows = npt.NDArray[np.int64]
 MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))  # of xxHash
@@ -39,14 +40,18 @@ class Surfaces:
         return len(self.closed)
 
 
-def same_points(points: Vertices) -> tuple[Rows, Rows]:
+def same_points(points: Vertices, reach: Reach = silent) -> tuple[Rows, Rows]:
     """The first row of each different point, in their order, and for every row which of those it is."""
     keys = np.ascontiguousarray(points + 0.0).view(np.uint64)  # + 0.0 makes -0.0 equal to 0.0
     mixed = np.zeros(len(keys), np.uint64)
     for axis in range(3):
         mixed = (mixed ^ keys[:, axis]) * MIX[axis]
         mixed ^= mixed >> np.uint64(29)
-    first, inverse = _alike(np.argsort(mixed), mixed)
+    reach(0.2)
+    order = np.argsort(mixed)
+    reach(0.6)
+    first, inverse = _alike(order, mixed)
+    reach(0.9)
     if (keys[first][inverse] != keys).any():  # two points with one hash: three times as slow, and exact
         order = np.lexsort(keys.T)
         changes = (keys[order][1:] != keys[order][:-1]).any(axis=1)
@@ -71,12 +76,14 @@ def _alike(order: Rows, keys: npt.NDArray[np.uint64] | Rows) -> tuple[Rows, Rows
     return first[by_first], inverse
 
 
-def welded(vertices: Vertices, triangles: Triangles, tolerance: float = 0.0) -> tuple[Vertices, Triangles]:
+def welded(
+    vertices: Vertices, triangles: Triangles, tolerance: float = 0.0, reach: Reach = silent
+) -> tuple[Vertices, Triangles]:
     """Equal points made one, or those in one cell of a grid as wide as `tolerance` (mm).
 
     Keeps the order in which points first occur, so the result repeats.
     """
-    first, inverse = same_points(vertices if tolerance == 0.0 else np.round(vertices / tolerance))
+    first, inverse = same_points(vertices if tolerance == 0.0 else np.round(vertices / tolerance), reach)
     return vertices[first], inverse.astype(np.int32)[triangles]
 
 
@@ -103,14 +110,18 @@ def edge_keys(triangles: Triangles) -> npt.NDArray[np.uint64]:
     return np.minimum(start, end) << np.uint64(32) | np.maximum(start, end)
 
 
-def surfaces(triangles: Triangles) -> Surfaces:
+def surfaces(triangles: Triangles, reach: Reach = silent) -> Surfaces:
     """Two cubes that touch along an edge are two surfaces: there four triangles meet, and none is connected by it."""
     keys = edge_keys(triangles).ravel()
     forward = (triangles < triangles[:, [1, 2, 0]]).ravel()
+    reach(0.1)
     order = np.argsort(keys)
+    reach(0.4)
     starts, counts = _runs(keys[order])
     pairs = _pairs(order, starts, counts)
+    reach(0.6)
     _, labels = _alike_labels(connected(len(triangles), pairs // 3))
+    reach(0.9)
     count = int(labels.max(initial=-1)) + 1
     closed, oriented = np.ones(count, bool), np.ones(count, bool)
     closed[labels[order[starts[counts == 1]] // 3]] = False

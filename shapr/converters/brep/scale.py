@@ -1,0 +1,53 @@
+"""How the kernel's progress runs through the work: measured marks of its own scale, chosen by what a model holds.
+
+Its indicator gives every level of a model equal shares, and jumps over what it has not used: the whole of a single
+part is read within an eighth of the scale, and most of the time goes where faces are healed, a sixteenth of that.
+"""
+
+import re
+from itertools import accumulate
+from pathlib import Path
+
+from shapr.converters.progress import MARKS, Scale
+
+SHELL = re.compile(rb"_SHELL\s*\([^)]*\)")
+OCCURRENCE = b"NEXT_ASSEMBLY_USAGE_OCCURRENCE"
+
+# Of a part without components, an eighth of the scale: an equal share for each of its solids, after one for its
+# placement. Of a solid's share: faces built, healed, tolerances set, and what follows.
+ALONE = 0.125
+SOLID: Scale = ((0.5, 0.07), (0.5625, 0.57), (0.625, 0.85), (0.7, 0.92), (1.0, 1.0))
+SHAPES, PLACED, NAMED = 0.87, 0.89, 0.94  # of the time: when all shapes are read, are in the document, have names
+DETAILED = 20  # solids, so that the marks have room
+
+# Of writing: a single part is through at less than a quarter. Then colours and names: nothing shows but memory.
+WRITTEN_ALONE: Scale = ((0.0625, 0.1), (0.22, 0.6), (1.0, 0.7))
+WRITTEN: Scale = ((1.0, 0.7),)
+FACE = 15_000.0  # bytes of memory that a face's entities take
+
+
+def of_reading(path: Path, roots: int) -> Scale:
+    """Of a STEP file that is read as so many roots."""
+    content = path.read_bytes()
+    after = ((0.5, PLACED), (1.0, NAMED))
+    if roots > 1 or OCCURRENCE in content:
+        return ((0.499, SHAPES), *after)
+    faces = [found[0].count(b"#") for found in SHELL.finditer(content)]
+    if not 0 < len(faces) <= MARKS - len(after) - 1:
+        return ((ALONE, SHAPES), *after)
+    return (*_solids(faces), *after)
+
+
+def _solids(faces: list[int]) -> Scale:
+    """Marks for solids of so many faces, one after the other."""
+    each = ALONE / (len(faces) + 1)
+    inside: Scale = SOLID if len(faces) <= DETAILED else ((1.0, 1.0),)
+    ends = list(accumulate(faces))
+    return (
+        (each, 0.0),
+        *(
+            (each * (number + 1 + at), SHAPES * (end - count + count * done) / max(ends[-1], 1))
+            for number, (count, end) in enumerate(zip(faces, ends, strict=True))
+            for at, done in inside
+        ),
+    )
