@@ -31,6 +31,7 @@ MARK = struct.Struct("dd")  # of a scale: a position, and how much of the step i
 AT, NAME, SCALE = 1024, 1024 + STEP.size, 2048  # of the step, the file's name and the scale
 LONGEST, MARKS = 255, (SIZE - SCALE) // MARK.size
 
+WATCHED = 32 << 20  # bytes of memory: what takes less is over before somebody looks
 READ_MEMORY, WRITE_MEMORY = 9.0, 3.5  # bytes of memory taken for each byte of a file
 DESCRIPTORS = 64  # of a child, that its parent looks at
 
@@ -95,7 +96,7 @@ class Page:
         self.at = end
 
     def _begin(self, end: float, shown: "Shown") -> None:
-        if shown.memory:
+        if shown.memory >= WATCHED:
             _give_back()
         name = os.fsencode(shown.file)[:LONGEST]
         scale = b"".join(MARK.pack(*mark) for mark in shown.scale[:MARKS])
@@ -126,7 +127,9 @@ class Shown:
 
 def _give_back() -> None:
     """Memory that is free goes back to the system: what is taken again then shows."""
-    with contextlib.suppress(AttributeError):  # another C library than GNU's
+    if hasattr(_libc, "MallocExtension_ReleaseFreeMemory"):  # tcmalloc, if the zygote has it
+        _libc.MallocExtension_ReleaseFreeMemory()
+    elif hasattr(_libc, "malloc_trim"):  # not of every C library
         _libc.malloc_trim(0)
 
 
