@@ -77,6 +77,7 @@ async def test_many_jobs_leave_nothing(converter: Converter, tmp_path: Path) -> 
     """Thousands, and memory: benchmarks/zygote.py."""
     zygote = await pid(converter)
     await run(converter, tmp_path / "first")
+    await until_idle(zygote)  # with its spare
     before, ours = held(zygote), len(os.listdir("/proc/self/fd"))
     assert before[1] == 1, "a thread could hold a lock across the fork"
     for batch in range(5):
