@@ -37,8 +37,7 @@ GONE = 5  # seconds that a killed child has to be gone
 @functools.cache
 def allocator() -> str | None:
     """The library that serves the kernel's memory, if this machine has it: it makes thousands of small things, and the
-    C library's own takes a quarter more time for a job. Others might do as well, but not give the same addresses each
-    time."""
+    C library's own takes a third more time for a job (benchmarks/README.md)."""
     return ctypes.util.find_library("tcmalloc_minimal")
 
 
