@@ -232,6 +232,8 @@ def words(bracket: str) -> Iterator[Hostile]:
     yield either("string-markup.step", changed(bracket, "'Bracket'", "'<script>alert(1)</script>%s%n../../x'"), *PARSE)
     yield either("name-10-mb.step", changed(bracket, r"#13 =", f"#999999={'A' * 10_000_000}();\n#13 ="), *PARSE)
     yield either("comment-open.step", changed(bracket, r"#13 =", "/* #13 ="), *PARSE)
+    shells = "END-ISO-10303-21;/*" + "_SHELL(" * 1_000_000 + "*/"
+    yield either("comment-of-shells.step", changed(bracket, r"END-ISO-10303-21;", shells), *PARSE)
     yield either("comment-8-mb.step", changed(bracket, r"#13 =", "/*" + "*/*(" * 2_000_000 + "*/ #13 ="), *PARSE)
     yield either("nul-bytes.step", changed(bracket, r"#13 =", "\0\0\0#13 ="), *PARSE)
     yield refused("utf-16.step", bracket.encode("utf-16"), "format_mismatch", *BROKEN)

@@ -32,7 +32,8 @@ def of_reading(path: Path, roots: int) -> Scale:
     after = ((0.5, PLACED), (1.0, NAMED))
     if roots > 1 or OCCURRENCE in content:
         return ((0.499, SHAPES), *after)
-    faces = [found[0].count(b"#") for found in SHELL.finditer(content)]
+    last = content.rfind(b")") + 1  # beyond it no list ends, and each that begins would be followed to the end
+    faces = [found[0].count(b"#") for found in SHELL.finditer(content, 0, last)]
     if not 0 < len(faces) <= MARKS - len(after) - 1:
         return ((ALONE, SHAPES), *after)
     return (*_solids(faces), *after)
