@@ -7,6 +7,7 @@ left that was started, and whoever waited has been told, in seconds. Ends with 1
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import shutil
@@ -105,17 +106,25 @@ async def of_the_child(converter: Converter, at: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         parent = (await converter.zygote.start()).popen.pid
         running = asyncio.create_task(start(converter, Path(folder)))
-        children = Path(f"/proc/{parent}/task/{parent}/children")
-        while not (born := children.read_text().split()):
+        while not (born := [pid for pid, name in named(parent).items() if name == "converter"]):
             await asyncio.sleep(0)
         await asyncio.sleep(random.choice((0, random.random() * LATEST)))
-        os.kill(int(born[0]), signal.SIGKILL)
+        os.kill(born[0], signal.SIGKILL)
         await ended(running, f"child, round {at}", Refused)
         for _ in range(100):
-            if not children.read_text():
+            if list(named(parent).values()) == ["converter-spare"]:
                 return
             await asyncio.sleep(0.01)
-        sys.exit(f"child, round {at}: {children.read_text()} is left")
+        sys.exit(f"child, round {at}: {named(parent)} are left")
+
+
+def named(parent: int) -> dict[int, str]:
+    """Its children, zombies too, by what they call themselves."""
+    found = {}
+    for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        with contextlib.suppress(OSError):  # it has just ended
+            found[int(pid)] = Path(f"/proc/{pid}/comm").read_text().strip()
+    return found
 
 
 async def ended(running: asyncio.Task[Answer], what: str, expected: type[Exception]) -> None:

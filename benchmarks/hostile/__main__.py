@@ -47,7 +47,7 @@ async def main(word: str, at_once: int, shuffled: bool) -> int:
         await asyncio.sleep(1)  # the last child is reaped
         after = held(serving)
     print(f"the zygote before {before}, after {after}")
-    if after.children or after.descriptors > before.descriptors:
+    if after.children > before.children or after.descriptors > before.descriptors:
         ended[-1].wrong.append("the zygote has kept something")
     serving.close()
     return told(ended, left)
