@@ -11,7 +11,7 @@ up: install ## start everything: servers, API, worker; Ctrl-C stops it
 	@.venv/bin/shapr up
 
 test: install ## run the tests against real servers; ARGS="-k word" chooses some
-	@.venv/bin/pytest $(ARGS)
+	@.venv/bin/pytest -n logical --maxprocesses 4 --dist loadgroup $(ARGS)
 
 check: install ## format, lint, types, import contracts
 	.venv/bin/ruff format --check .

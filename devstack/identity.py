@@ -27,7 +27,8 @@ class Identity(NamedTuple):
             return False
         with suppress(FileNotFoundError, ProcessLookupError):
             arguments = Path(f"/proc/{self.pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
-            return arguments[-len(self.command) :] == self.command  # launch.py's own arguments end in them too
+            # launch.py's own arguments end in them too; between it and the program, in exec, there are none.
+            return not arguments or arguments[-len(self.command) :] == self.command
         return False
 
     def session(self) -> list[int]:

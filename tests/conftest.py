@@ -15,6 +15,13 @@ from shapr.settings import Settings
 from tests.end_to_end.service import Service, serving
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For `pytest -n`: what needs the real servers stays in one process, so that they start once; else file by file."""
+    for item in items:
+        shared = {"servers", "service"}.intersection(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group("servers" if shared else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """Temporal, PostgreSQL, S3 and Redis; `servers.programs[role].address` says where."""

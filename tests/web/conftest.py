@@ -28,6 +28,7 @@ STEP = (
     b"ISO-10303-21;\nHEADER;\nFILE_DESCRIPTION((''),'2;1');\nFILE_NAME('','',(''),(''),'','','');\n"
     b"FILE_SCHEMA(('AUTOMOTIVE_DESIGN'));\nENDSEC;\nDATA;\n#1=CARTESIAN_POINT('',(0.,0.,0.));\nENDSEC;\nEND-ISO-10303-21;\n"
 )
+NOBODYS = "cnv_01hzxkgq9zt1zt8j3v0nnv4f3a"  # well formed, never given to a conversion
 ADDRESS = "http://127.0.0.1:8000"
 
 

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from shapr import keys
-from shapr.conversion import Error, Output, State, Step, new_id
+from shapr.conversion import Error, Output, State, Step
 from shapr.settings import Settings
-from tests.web.conftest import ADDRESS, STEP, STL, Api, serving
+from tests.web.conftest import ADDRESS, NOBODYS, STEP, STL, Api, serving
 from tests.web.test_conversions import Worker
 from tests.web.test_problems import assert_problem
 
@@ -191,7 +191,7 @@ async def test_the_list_has_what_was_made_here_newest_first(api: Api) -> None:
 
 
 @pytest.mark.parametrize("path", ["conversion/{}", "files/{}/cube.stl", "files/{}/"])
-@pytest.mark.parametrize("id", [new_id(), "undefined", "..", "' OR 1=1", "\x00"])
+@pytest.mark.parametrize("id", [NOBODYS, "undefined", "..", "' OR 1=1", "\x00"])
 async def test_what_is_not_there_is_not_found(api: Api, path: str, id: str) -> None:
     assert_problem(await api.http.get(f"{ADDRESS}/shapr/" + path.format(id.replace("\x00", "%00"))), "not_found")
 

@@ -10,9 +10,9 @@ import pytest
 
 from shapr import keys
 from shapr.adapters.transitions import Transitions
-from shapr.conversion import Conversion, Error, Source, new_id
+from shapr.conversion import Conversion, Error, Source
 from shapr.errors import Unavailable
-from tests.web.conftest import STEP, STL, Api
+from tests.web.conftest import NOBODYS, STEP, STL, Api
 from tests.web.test_create import EDGE, part
 from tests.web.test_legacy import created, one, upload
 from tests.web.test_problems import assert_problem
@@ -82,7 +82,7 @@ async def test_the_header_wins_over_the_field(api: Api) -> None:
     assert (await one(api, other["id"]))["input_file"] is None
 
 
-@pytest.mark.parametrize("id", [new_id(), "undefined", "' OR 1=1", "a" * 5000, "é"])
+@pytest.mark.parametrize("id", [NOBODYS, "undefined", "' OR 1=1", "a" * 5000, "é"])
 async def test_an_unknown_id_is_not_found(api: Api, left_behind: LeftBehind, id: str) -> None:
     assert_problem(await raw(api, part("file", STL, "cube.stl"), part("txid", id.encode())), "not_found")
     if id.isascii():

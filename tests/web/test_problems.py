@@ -8,7 +8,7 @@ import pytest
 
 from shapr.conversion import Conversion, new_id
 from shapr.errors import TABLE, Unavailable
-from tests.web.conftest import ADDRESS, Api
+from tests.web.conftest import ADDRESS, NOBODYS, Api
 
 
 def assert_problem(answer: httpx.Response, code: str) -> dict[str, Any]:
@@ -43,12 +43,12 @@ def assert_problem(answer: httpx.Response, code: str) -> dict[str, Any]:
         ("GET", "/v1/conversions?created_after=yesterday", "invalid_request"),
         ("GET", "/v1/conversions?created_after=0001-01-01T00:00:00%2B14:00", "invalid_request"),
         ("GET", "/v1/conversions?created_after=9999-12-31T23:59:59-14:00", "invalid_request"),
-        ("GET", f"/v1/conversions/{new_id()}?wait=soon", "invalid_request"),
-        ("GET", f"/v1/conversions/{new_id()}?wait=nan", "invalid_request"),
-        ("GET", f"/v1/conversions/{new_id()}", "not_found"),
+        ("GET", f"/v1/conversions/{NOBODYS}?wait=soon", "invalid_request"),
+        ("GET", f"/v1/conversions/{NOBODYS}?wait=nan", "invalid_request"),
+        ("GET", f"/v1/conversions/{NOBODYS}", "not_found"),
         ("GET", "/v1/conversions/cnv_%00", "not_found"),
-        ("GET", f"/v1/conversions/{new_id()}/source", "not_found"),
-        ("GET", f"/v1/conversions/{new_id()}/outputs/stl", "not_found"),
+        ("GET", f"/v1/conversions/{NOBODYS}/source", "not_found"),
+        ("GET", f"/v1/conversions/{NOBODYS}/outputs/stl", "not_found"),
     ],
 )
 async def test_an_error_is_a_problem(api: Api, method: str, path: str, code: str) -> None:
@@ -60,7 +60,7 @@ async def test_an_error_is_a_problem(api: Api, method: str, path: str, code: str
     [
         ("/livez", {"GET"}),
         ("/v1/conversions", {"GET", "POST"}),
-        (f"/v1/conversions/{new_id()}", {"GET", "DELETE"}),
+        (f"/v1/conversions/{NOBODYS}", {"GET", "DELETE"}),
         ("/v1/switches/drain", {"PUT", "DELETE"}),
     ],
 )
