@@ -23,12 +23,13 @@ class Identity(NamedTuple):
         return None if started is None else cls(pid, started, _boot(), command)
 
     def alive(self) -> bool:
-        if self.boot != _boot() or _started(self.pid) != self.started:
-            return False
-        with suppress(FileNotFoundError, ProcessLookupError):
-            arguments = Path(f"/proc/{self.pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
-            # launch.py's own arguments end in them too; between it and the program, in exec, there are none.
-            return not arguments or arguments[-len(self.command) :] == self.command
+        end = time.monotonic() + 1
+        while self.boot == _boot() and _started(self.pid) == self.started and time.monotonic() < end:
+            with suppress(FileNotFoundError, ProcessLookupError):
+                arguments = Path(f"/proc/{self.pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+                if arguments:
+                    return arguments[-len(self.command) :] == self.command  # launch.py's own end in them too
+            time.sleep(0.001)  # in exec, and at its end, it has none for a moment
         return False
 
     def session(self) -> list[int]:
