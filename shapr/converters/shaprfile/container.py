@@ -157,6 +157,11 @@ def text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def flag(value: Any) -> bool:
+    """A truth, which may be a number or text."""
+    return text(value).lower() not in ("", "0", "false")
+
+
 def packed(value: Any) -> Any:
     """A msgpack cell; `corrupt_file` when it is none."""
     if not isinstance(value, bytes):

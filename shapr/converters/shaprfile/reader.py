@@ -11,12 +11,13 @@ from OCP.TDataStd import TDataStd_Name
 from OCP.TDF import TDF_Label
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopLoc import TopLoc_Location
-from OCP.XCAFDoc import XCAFDoc_ColorType, XCAFDoc_DocumentTool
+from OCP.XCAFDoc import XCAFDoc_ColorType, XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
 from shapr.converters.brep import document
 from shapr.converters.mesh.model import Part
 from shapr.converters.shaprfile import container, history, meshes, newer, solids, xb
 from shapr.converters.shaprfile.container import Workspace
+from shapr.converters.shaprfile.folders import Folder
 from shapr.converters.shaprfile.metadata import Body, Labels, Rgba
 from shapr.errors import Refused
 
@@ -48,7 +49,7 @@ def read(path: Path, scratch: Path, hidden: bool, partial: bool, reach: Callable
             labels = Labels(workspace, replayed)
             bodies = [labels.body(partition, at) for at, partition in enumerate(replayed.alive, 1)]
         project = Project(document.new(), about=_about(workspace, replayed))
-        folders: dict[str, TDF_Label] = {}
+        folders: dict[tuple[str, ...], TDF_Label] = {}
         failed: list[tuple[Body, str]] = []
         told = []
         for at, body in enumerate(bodies):
@@ -61,12 +62,23 @@ def read(path: Path, scratch: Path, hidden: bool, partial: bool, reach: Callable
                     kind = "not converted"
                     failed.append((body, refused.detail))
             if kind != "construction":
-                told.append({"name": body.name, "folder": body.folder, "visible": not body.hidden, "kind": kind})
+                told.append(_told(body, kind))
     project.about["bodies"] = told
     XCAFDoc_DocumentTool.ShapeTool_s(project.document.Main()).UpdateAssemblies()
     if replayed.skipped:
         project.losses.append("suppressed features of the history were left out")
     return _whole(project, failed, partial)
+
+
+def _told(body: Body, kind: str) -> dict[str, Any]:
+    path = [folder.name for folder in body.folders]
+    return {
+        "name": body.name,
+        "folder": path[-1] if path else "",
+        "folders": path,
+        "visible": not body.hidden,
+        "kind": kind,
+    }
 
 
 def _whole(project: Project, failed: list[tuple[Body, str]], partial: bool) -> Project:
@@ -96,7 +108,7 @@ def _add(
     workspace: Workspace,
     placed: history.Placed | None,
     scratch: Path,
-    folders: dict[str, TDF_Label],
+    folders: dict[tuple[str, ...], TDF_Label],
 ) -> str:
     """Put one body where it belongs; gives its kind."""
     if body.construction:
@@ -121,7 +133,9 @@ def _add(
     return converted.kind
 
 
-def _label(model: TDocStd_Document, body: Body, converted: solids.Body, folders: dict[str, TDF_Label]) -> None:
+def _label(
+    model: TDocStd_Document, body: Body, converted: solids.Body, folders: dict[tuple[str, ...], TDF_Label]
+) -> None:
     shapes, colours = (
         XCAFDoc_DocumentTool.ShapeTool_s(model.Main()),
         XCAFDoc_DocumentTool.ColorTool_s(model.Main()),
@@ -136,11 +150,25 @@ def _label(model: TDocStd_Document, body: Body, converted: solids.Body, folders:
         for face in converted.faces.get(id, ()):
             painted = shapes.AddSubShape(label, face)
             colours.SetColor(painted, _colour(colour), XCAFDoc_ColorType.XCAFDoc_ColorSurf)
-    if body.folder:
-        if body.folder_id not in folders:
-            folders[body.folder_id] = shapes.NewShape()
-            _named(folders[body.folder_id], body.folder)
-        _named(shapes.AddComponent(folders[body.folder_id], label, TopLoc_Location()), body.name)
+    if (inside := _folder(shapes, body.folders, folders)) is not None:
+        _named(shapes.AddComponent(inside, label, TopLoc_Location()), body.name)
+
+
+def _folder(
+    shapes: XCAFDoc_ShapeTool, path: tuple[Folder, ...], known: dict[tuple[str, ...], TDF_Label]
+) -> TDF_Label | None:
+    """The assembly that stands for the innermost folder of a path; it and those around it are made when first asked
+    for."""
+    inside, way = None, tuple[str, ...]()
+    for folder in path:
+        way = (*way, folder.id)
+        if way not in known:
+            known[way] = shapes.NewShape()
+            _named(known[way], folder.name)
+            if inside is not None:
+                _named(shapes.AddComponent(inside, known[way], TopLoc_Location()), folder.name)
+        inside = known[way]
+    return inside
 
 
 def _named(label: TDF_Label, name: str) -> None:
