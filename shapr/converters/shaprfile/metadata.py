@@ -7,10 +7,11 @@ from typing import Any
 
 from shapr.converters.shaprfile.container import Workspace, spoken, text
 from shapr.converters.shaprfile.folders import Folder, Place, places
-from shapr.converters.shaprfile.history import BODY, Names, Replay
+from shapr.converters.shaprfile.history import BODY, WHOLE, Names, Replay
 
 TITLE, HIDDEN, MATERIAL, IDENTITY = range(4)  # Metadata.MetadataTypeID
 CREATED, BY_PREFIX, BODY_DERIVED, FACE_DERIVED, ASSIGNMENT, APPEARANCE = 0, 1, 5, 6, 18, 19  # HistoryNames.Type
+LONGEST = 1000  # letters of a name
 CONSTRUCTION = "CreateCG"  # what operations that make planes and axes begin with
 
 Rgba = tuple[int, int, int, int]
@@ -37,6 +38,8 @@ class Labels:
         self._names: dict[int, tuple[int, dict[str, Any]]] = {
             id: (kind, spoken(data)) for id, kind, data in workspace.rows("HistoryNames", "NameID", "Type", "Data")
         }
+        for id, (node, entropy) in replay.created.items():
+            self._names[id] = CREATED, {"callKey": {"nodeID": node, "entropy": entropy}, "qualifier": WHOLE}
         self._metadata = {
             id: (kind, text(data))
             for id, kind, data in workspace.rows("Metadata", "MetadataID", "MetadataTypeID", "Data")
@@ -63,10 +66,11 @@ class Labels:
         found = self._bodies.get(self._known(names[BODY])) or self._inherited(names[BODY], survivor)
         latest = {kind: max(values)[2] for kind, values in found.items()}
         place = self._place(found.get(IDENTITY, []))
+        called, hidden = self._replay.called.get(partition, ("", False))
         body = Body(
             partition,
-            latest.get(TITLE) or f"Body {number}",
-            hidden=latest.get(HIDDEN) == "1" or place.hidden,
+            (latest.get(TITLE) or called or f"Body {number}")[:LONGEST],
+            hidden=hidden or latest.get(HIDDEN) == "1" or place.hidden,
             folders=place.path,
             construction=self._construction(names[BODY]),
             colour=self._colours.get(latest.get(MATERIAL, "")),

@@ -15,14 +15,13 @@ from OCP.XCAFDoc import XCAFDoc_ColorType, XCAFDoc_DocumentTool, XCAFDoc_ShapeTo
 
 from shapr.converters.brep import document
 from shapr.converters.mesh.model import Part
-from shapr.converters.shaprfile import container, history, meshes, newer, solids, xb
-from shapr.converters.shaprfile.container import Workspace
+from shapr.converters.shaprfile import blocks, container, history, layouts, meshes, solids, xb
+from shapr.converters.shaprfile.container import Workspace, shown
 from shapr.converters.shaprfile.folders import Folder
 from shapr.converters.shaprfile.metadata import Body, Labels, Rgba
 from shapr.errors import Refused
 
 SKETCH = "MaterializeSketchPlane"
-LONGEST = 60  # letters of a name in a sentence
 NAMED = 5  # bodies that an error names, at most
 
 
@@ -44,7 +43,7 @@ def read(path: Path, scratch: Path, hidden: bool, partial: bool, reach: Callable
     `unsupported_geometry` names bodies that cannot be converted; with `partial` they are losses, if one is left.
     """
     with container.opened(path, scratch) as workspace:
-        replayed = newer.replay(workspace) if workspace.newer else history.replay(workspace)
+        replayed = layouts.replay(workspace)
         with history.unknown():
             labels = Labels(workspace, replayed)
             bodies = [labels.body(partition, at) for at, partition in enumerate(replayed.alive, 1)]
@@ -65,8 +64,7 @@ def read(path: Path, scratch: Path, hidden: bool, partial: bool, reach: Callable
                 told.append(_told(body, kind))
     project.about["bodies"] = told
     XCAFDoc_DocumentTool.ShapeTool_s(project.document.Main()).UpdateAssemblies()
-    if replayed.skipped:
-        project.losses.append("suppressed features of the history were left out")
+    project.losses += replayed.losses
     return _whole(project, failed, partial)
 
 
@@ -97,11 +95,6 @@ def _whole(project: Project, failed: list[tuple[Body, str]], partial: bool) -> P
     return project
 
 
-def shown(name: str) -> str:
-    """A stranger's word in a sentence of ours."""
-    return "".join(char if char.isprintable() else " " for char in name[:LONGEST])
-
-
 def _add(
     project: Project,
     body: Body,
@@ -114,7 +107,7 @@ def _add(
     if body.construction:
         return "construction"
     placed = placed or history.Placed(body.partition)
-    file = xb.parse(workspace.block(placed.partition) if placed.block is None else placed.block)
+    file = blocks.file(workspace, placed.partition) if placed.block is None else xb.parse(placed.block)
     if (mesh := meshes.part(file, body.name, placed.matrix)) is not None:
         colour = None
         if body.colour:
@@ -181,14 +174,18 @@ def _colour(rgba: Rgba) -> Quantity_ColorRGBA:
 
 
 def _about(workspace: Workspace, replayed: history.Replay) -> dict[str, Any]:
-    said = workspace.settings
     operations = list(replayed.features.values())
     return {
         "schema": workspace.schema,
-        "parasolid": said.get("Latest_ParasolidVersion") or said.get("Create_ParasolidVersion"),
-        "created": said.get("Create_Date"),
-        "saved": said.get("Latest_Date") or said.get("Persistence_SaveTimestamp"),
+        "parasolid": _said(workspace, "Latest_ParasolidVersion", "Create_ParasolidVersion"),
+        "created": _said(workspace, "Create_Date"),
+        "saved": _said(workspace, "Latest_Date", "Persistence_SaveTimestamp"),
         "operations": len(operations),
         "sketches": operations.count(SKETCH),
-        "layout": "new (best effort)" if workspace.newer else "old",
+        "layout": replayed.layout,
     }
+
+
+def _said(workspace: Workspace, *settings: str) -> str | None:
+    found = (workspace.settings.get(name) for name in settings)
+    return next((shown(each) for each in found if each), None)
