@@ -1,5 +1,5 @@
-"""Bodies that the kernel gets wrong, or not at all, as they are written: where the seam and the poles of a surface lie is a
-choice, and another one is taken."""
+"""Bodies that the kernel gets wrong, or not at all, as they are written: where the seam and the poles of a surface lie
+is a choice, and another one is taken."""
 
 from pathlib import Path
 from typing import Any

@@ -10,18 +10,18 @@ import time
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgpack
 
+from shapr.converters import archive
 from shapr.errors import Refused
 
 ENTRY = "workspace"
-LARGEST = 2 << 30  # bytes of the database, unpacked
-RATIO = 400  # unpacked against packed: a database deflates well, a bomb a thousand times
+LOGS = ("-wal", "-journal")  # of a database that was in use when it was copied
 CELL = 256 << 20  # bytes of one cell
 PATIENCE = 60.0  # seconds that one query may run
 NEEDED = ("Settings", "HistoryTreeNodes", "PersistedCalls", "HistoryNames", "Metadata", "MetadataAssignments")
@@ -93,24 +93,35 @@ def _database(path: Path, copy: Path) -> Path:
         if file.read(len(SQLITE)) == SQLITE:
             return path
     try:
-        with zipfile.ZipFile(path) as archive:
-            entry = next((each for each in archive.infolist() if each.filename == ENTRY), None)
-            if entry is None:
-                raise Refused("corrupt_file", "the ZIP has no workspace: it is no Shapr3D file")
-            if entry.flag_bits & 1:
-                raise Refused("unsafe_archive", "the .shapr file is encrypted")
-            if entry.file_size > LARGEST or entry.file_size > RATIO * max(entry.compress_size, 4096):
-                raise Refused("decompression_bomb", "the .shapr file unpacks to more than is believable")
-            _unpacked(archive, entry, copy)
+        entries = {each.filename: each for each in archive.opened(path)}
+        if ENTRY not in entries:
+            raise Refused("corrupt_file", "the ZIP has no workspace: it is no Shapr3D file")
+        logs = [log for log in LOGS if ENTRY + log in entries and entries[ENTRY + log].file_size]
+        with zipfile.ZipFile(path) as packed_files:
+            for suffix in ("", *logs):
+                _unpacked(packed_files, entries[ENTRY + suffix], copy.with_name(copy.name + suffix))
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError) as error:
         raise Refused("corrupt_file", "the .shapr file is damaged: its ZIP container cannot be read") from error
+    if logs:
+        _recovered(copy)
     return copy
 
 
-def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, copy: Path) -> None:
+def _recovered(copy: Path) -> None:
+    """What SQLite had not yet written into the database when it was copied is written, what it would undo is undone."""
+    try:
+        with closing(sqlite3.connect(copy)) as connection:
+            connection.execute("PRAGMA trusted_schema=OFF")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            connection.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.Error as error:
+        raise Refused("corrupt_file", "the workspace of the .shapr file is damaged, or its log is") from error
+
+
+def _unpacked(files: zipfile.ZipFile, entry: zipfile.ZipInfo, copy: Path) -> None:
     """Never more than was announced, whatever the packed bytes turn into."""
     left = entry.file_size
-    with archive.open(entry) as packed, copy.open("xb") as out:
+    with files.open(entry) as packed, copy.open("xb") as out:
         while chunk := packed.read(min(1 << 20, left + 1)):
             left -= len(chunk)
             if left < 0:
