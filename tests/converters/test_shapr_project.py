@@ -233,6 +233,20 @@ def test_what_cannot_be_converted_is_named_and_why(tmp_path: Path) -> None:
     assert made.losses == ["Dot: the body has a point that is no end of an edge (left out)"]
 
 
+def test_every_body_that_cannot_be_converted_is_named(tmp_path: Path) -> None:
+    project = Project()
+    for at in range(12):
+        feature = project.feature("Import")
+        project.label(feature, project.create(feature, point()), title=f"Dot {at}")
+    one(project, 10, title="Lost")
+    project.rows["BodyRevisionPartitions"].pop()
+    with pytest.raises(Refused) as refused:
+        read(project, tmp_path)
+    dots = ", ".join(f"Dot {at}" for at in range(12))
+    point_alone = "the body has a point that is no end of an edge"
+    assert refused.value.detail == f"{dots}: {point_alone}; Lost: its geometry is not in the file"
+
+
 def test_partial_of_nothing_is_refused(tmp_path: Path) -> None:
     project = Project()
     feature = project.feature("Import")

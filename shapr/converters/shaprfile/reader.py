@@ -22,7 +22,7 @@ from shapr.converters.shaprfile.metadata import Body, Labels, Rgba
 from shapr.errors import Refused
 
 SKETCH = "MaterializeSketchPlane"
-NAMED = 5  # bodies that an error names, at most
+NAMED = 200  # bodies that an error names, at most
 
 
 @dataclass
@@ -81,18 +81,23 @@ def _told(body: Body, kind: str) -> dict[str, Any]:
 
 def _whole(project: Project, failed: list[tuple[Body, str]], partial: bool) -> Project:
     """All, or what could be converted if that was asked for; never nothing."""
-    reasons = [f"{shown(body.name)}: {why}" for body, why in failed]
-    if failed and not partial:
-        more = f" and {len(reasons) - NAMED} more" if len(reasons) > NAMED else ""
-        raise Refused("unsupported_geometry", f"{'; '.join(reasons[:NAMED])}{more}")
+    if failed and (not partial or not (project.meshes or document.roots(project.document))):
+        raise Refused("unsupported_geometry", _because(failed))
     if not project.meshes and not document.roots(project.document):
-        if reasons:
-            raise Refused("unsupported_geometry", "; ".join(reasons[:NAMED]))
         hidden = any(not body["visible"] for body in project.about["bodies"])
         why = "every body is hidden: ask for include_hidden" if hidden else "the project has no body"
         raise Refused("no_geometry", why)
-    project.losses += [f"{reason} (left out)" for reason in reasons]
+    project.losses += [f"{shown(body.name)}: {why} (left out)" for body, why in failed]
     return project
+
+
+def _because(failed: list[tuple[Body, str]]) -> str:
+    """Every body by name, a reason once: what fails for one often fails for its copies too."""
+    names: dict[str, list[str]] = {}
+    for body, why in failed[:NAMED]:
+        names.setdefault(why, []).append(shown(body.name))
+    more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
+    return "; ".join(f"{', '.join(each)}: {why}" for why, each in names.items()) + more
 
 
 def _add(
