@@ -9,6 +9,7 @@ from OCP.BRep import BRep_Tool
 from OCP.BRepBuilderAPI import BRepBuilderAPI_GTransform, BRepBuilderAPI_ModifyShape, BRepBuilderAPI_Transform
 from OCP.BRepCheck import BRepCheck_Analyzer
 from OCP.collections import HSequence_TopoDS_Shape
+from OCP.Geom import Geom_BSplineCurve
 from OCP.gp import gp_GTrsf, gp_Trsf
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.ShapeAnalysis import ShapeAnalysis_FreeBounds, ShapeAnalysis_ShapeTolerance
@@ -56,10 +57,11 @@ def converted(file: File, scratch: Path) -> Body:
     if len(bodies) != 1:
         raise Refused("unsupported_geometry", f"{len(bodies)} bodies in one partition")
     first: Refused | None = None
+    fitted: dict[int, Geom_BSplineCurve] = {}
     for reading in _readings(file):
         try:
             with contradictions():
-                return _built(file, bodies[0], reading, scratch)
+                return _built(file, bodies[0], reading, fitted, scratch)
         except Refused as refused:
             first = first or refused
         except Exception as failure:
@@ -79,9 +81,9 @@ def _readings(file: File) -> Iterator[Reading]:
         yield from (Reading(along_edge=way, turn=turn) for turn in range(1, frames.TURNS + 1) for way in ways)
 
 
-def _built(file: File, body: Node, reading: Reading, scratch: Path) -> Body:
+def _built(file: File, body: Node, reading: Reading, fitted: dict[int, Geom_BSplineCurve], scratch: Path) -> Body:
     part = Part21()
-    written = BodyWriter(file, part, reading.outer, reading.along_edge, reading.turn).write(body)
+    written = BodyWriter(file, part, fitted, reading.outer, reading.along_edge, reading.turn).write(body)
     part.product("body", written.items)
     path = scratch / "body.step"
     path.write_text(part.text(), encoding="ascii")

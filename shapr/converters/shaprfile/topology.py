@@ -52,10 +52,20 @@ class BodyWriter:
     """Writes one body of a file into a STEP text.
 
     `outer`: which shell of a region is around the others. `along_edge`: curves of fins run as the edge does. `turn`:
-    which of some frames surfaces are written in that have one to choose.
+    which of some frames surfaces are written in that have one to choose. `fitted`: curves by their edge, which take
+    long and are the same however else the body is read.
     """
 
-    def __init__(self, file: File, part: Part21, outer: int = 0, along_edge: bool = False, turn: int = 0) -> None:
+    def __init__(
+        self,
+        file: File,
+        part: Part21,
+        fitted: dict[int, Geom_BSplineCurve],
+        outer: int = 0,
+        along_edge: bool = False,
+        turn: int = 0,
+    ) -> None:
+        self.fitted = fitted
         self.file = file
         self.part = part
         self.outer = outer
@@ -199,7 +209,9 @@ class BodyWriter:
             curve = needed(self.file, fin.curve if fin else None, "an edge has no curve")
         basis, along = self._basis(curve)
         if basis.kind in ("INTERSECTION", "SP_CURVE"):
-            made: Geom_Curve = traced.geometry(self.file, basis, lambda: self._meets(edge, fin))
+            if edge.index not in self.fitted:
+                self.fitted[edge.index] = traced.geometry(self.file, basis, lambda: self._meets(edge, fin))
+            made: Geom_Curve = self.fitted[edge.index].Copy()  # what is done with it changes it
         else:
             made = curves.geometry(self.file, basis)
         if fin is not None and not self.along_edge:  # the curve of a fin runs as the fin does
