@@ -13,7 +13,7 @@ from shapr.converters.formats import FORMATS
 from shapr.converters.measure import Measured
 from shapr.converters.mesh.obj import NO_MTL
 
-TREES = frozenset({"step", "glb"})  # formats that can hold an assembly as we write it
+TREES = frozenset({"step", "glb"})  # formats that can hold an assembly as we write it; GLB not with mesh bodies
 NOTABLE = 0.01  # a relative difference of volume that is worth a sentence
 # What a reader misses in a file of ours, in the words of its writer.
 WRITTEN = {NO_MTL: "colours of materials are written with the vertices: OBJ keeps materials in a second file"}
@@ -137,7 +137,8 @@ def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator
             yield f"{what} cannot be stored in {title}"
         elif kept < count:
             yield f"{count - kept} of {count} {what} could not be stored in {title} as they are"
-    if source.assembly and output.format not in TREES:
+    flat = output.format not in TREES or (source.meshes and _kind(output) == "mesh")
+    if source.assembly and flat:
         yield f"the assembly tree cannot be stored in {title}"
     if before.units and FORMATS[output.format].unitless:
         yield f"{title} has no units: lengths are written in {options.get('units', 'mm')}"

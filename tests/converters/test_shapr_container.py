@@ -76,7 +76,8 @@ BROKEN: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "another database": (lambda path: without(path, "Settings"), "corrupt_file", "no Shapr3D project"),
     "no bodies": (lambda path: without(path, "BodyRevisionPartitions"), "unsupported_geometry", "not known here"),
     "no calls": (lambda path: without(path, "PersistedCalls"), "unsupported_geometry", "schema 173000"),
-    "bomb": (lambda path: zipped(path, workspace=b"\0" * (50 << 20)), "decompression_bomb", "believable"),
+    "bomb": (lambda path: zipped(path, workspace=b"\0" * (50 << 20)), "decompression_bomb", "expands"),
+    "a way out": (lambda path: zipped(path, workspace=b"x", **{"../evil": b"x"}), "unsafe_archive", "leads elsewhere"),
     "lie": (lying, "corrupt_file", ""),
     "encrypted": (encrypted, "unsafe_archive", "encrypted"),
 }
@@ -105,6 +106,23 @@ def test_a_schema_newer_than_any_is_named(tmp_path: Path) -> None:
 
 def test_the_bare_database_is_read_too(tmp_path: Path) -> None:
     assert len(document.roots(read(project().database(tmp_path / "source")).document)) == 1
+
+
+def test_what_a_project_in_use_keeps_in_its_log_counts(tmp_path: Path) -> None:
+    """Copied while the application had it open: the database alone is older."""
+    workspace = project().database(tmp_path / "workspace")
+    connection = sqlite3.connect(workspace)
+    connection.executescript("PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; UPDATE Metadata SET Data = 'New';")
+    entries = {name: (tmp_path / name).read_bytes() for name in ("workspace", "workspace-wal")}
+    connection.close()
+    made = read(zipped(tmp_path / "source", **entries))
+    assert [document.name(label) for label in document.roots(made.document)] == ["New"]
+
+
+def test_a_log_that_is_none_changes_nothing(tmp_path: Path) -> None:
+    workspace = project().database(tmp_path / "w").read_bytes()
+    made = read(zipped(tmp_path / "source", workspace=workspace, **{"workspace-wal": b"x" * 5000, "other": b"y"}))
+    assert len(document.roots(made.document)) == 1
 
 
 def test_a_view_is_no_table(tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ from shapr.converters.brep import document
 from shapr.converters.brep.measure import volume
 from shapr.converters.shaprfile import curves, solids, surfaces, xb
 from shapr.converters.shaprfile import traced as curves_traced
-from shapr.errors import Refused
 from tests.converters.shaprkit import blends, bodies, geometry, shapes, traced
 from tests.converters.shaprkit.bodies import Style
 from tests.converters.shaprkit.nodes import Nodes
@@ -141,14 +140,6 @@ def test_the_sides_of_a_face_with_material_on_both_are_known(tmp_path: Path) -> 
     """Its colour is that of both."""
     made = back(bodies.body(shapes.glued()), tmp_path)
     assert sorted(len(pieces) for pieces in made.faces.values()) == [1] * 10 + [2]
-
-
-def test_a_body_that_the_kernel_turns_into_another_one_is_refused(tmp_path: Path) -> None:
-    """Where the hole touches the sphere from within, the rims meet in a point, and the kernel takes the hole's core for
-    the body: closed, valid, and what was to be cut away."""
-    window = shapes.cut(shapes.ANALYTIC["sphere"](), shapes.cylinder(3.5, 20, (3.5, 0, -10)))
-    with pytest.raises(Refused, match="splits a face of it and turns it over"):
-        back(bodies.body(window), tmp_path)
 
 
 @pytest.mark.parametrize("dummy", [True, False])

@@ -69,13 +69,6 @@ def test_a_block_that_holds_a_move_ends_it(tmp_path: Path) -> None:
     assert extents(read(project, tmp_path)) == [(0, 5)]
 
 
-def test_geometry_in_pieces_is_refused_by_name(tmp_path: Path) -> None:
-    project, _ = newer()
-    project.row("BodyRevisionBlocks", 7, 1, 0, b"more")
-    with pytest.raises(Refused, match="Body 1: its geometry is kept in 2 pieces"):
-        read(project, tmp_path)
-
-
 def test_imports_of_the_newer_layout_are_placed(tmp_path: Path) -> None:
     project = Project(newer=True)
     project.row("HistoryImportedPrototypes", 1, cube(10))

@@ -16,7 +16,7 @@ from shapr.converters.shaprfile.reader import Project as Read
 from shapr.errors import Refused
 from tests.converters.shaprkit import meshbody
 from tests.converters.shaprkit.project import Made, Project
-from tests.converters.shaprkit.reading import cube, found, parts, point, read, wire
+from tests.converters.shaprkit.reading import cube, found, outline, parts, point, read, wire
 
 CUBE = [(x, y, z) for x in (0, 10) for y in (0, 10) for z in (0, 10)]
 SIDES = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
@@ -45,7 +45,7 @@ def test_a_body_comes_with_its_name_and_the_project_tells_of_itself(tmp_path: Pa
         "operations": 2,
         "sketches": 1,
         "layout": "old",
-        "bodies": [{"name": "Ärmel 'links'", "folder": "", "visible": True, "kind": "solid"}],
+        "bodies": [{"name": "Ärmel 'links'", "folder": "", "folders": [], "visible": True, "kind": "solid"}],
     }
 
 
@@ -155,19 +155,7 @@ def test_hidden_bodies_come_when_asked_for(tmp_path: Path) -> None:
     (tmp_path / "all").mkdir()
     every = read(project, tmp_path / "all", hidden=True)
     assert found(every) == {"In": 1, "Own": 8, "Seen": 27, "Top": 64}
-    assert {document.name(each) for each in document.roots(every.document)} == {"Inner", "Shown", "Top"}
-
-
-def test_folders_of_one_name_stay_apart(tmp_path: Path) -> None:
-    project = Project()
-    project.folder("a", "root")
-    for at, id in enumerate("bc", 1):
-        project.folder(id, "Parts", inside="a")
-        one(project, at, title=f"Body {id}", folder=id)
-    made = read(project, tmp_path)
-    roots = document.roots(made.document)
-    assert [document.name(root) for root in roots] == ["Parts", "Parts"]
-    assert [len(document.components(root)) for root in roots] == [1, 1]
+    assert outline(every.document) == [("Outer", [("Inner", ["In"])]), ("Shown", ["Own", "Seen"]), "Top"]
 
 
 def test_all_hidden_says_what_to_ask_for(tmp_path: Path) -> None:
@@ -243,6 +231,20 @@ def test_what_cannot_be_converted_is_named_and_why(tmp_path: Path) -> None:
     made = read(project, tmp_path / "partial", partial=True)
     assert found(made) == {"Good": 1000}
     assert made.losses == ["Dot: the body has a point that is no end of an edge (left out)"]
+
+
+def test_every_body_that_cannot_be_converted_is_named(tmp_path: Path) -> None:
+    project = Project()
+    for at in range(12):
+        feature = project.feature("Import")
+        project.label(feature, project.create(feature, point()), title=f"Dot {at}")
+    one(project, 10, title="Lost")
+    project.rows["BodyRevisionPartitions"].pop()
+    with pytest.raises(Refused) as refused:
+        read(project, tmp_path)
+    dots = ", ".join(f"Dot {at}" for at in range(12))
+    point_alone = "the body has a point that is no end of an edge"
+    assert refused.value.detail == f"{dots}: {point_alone}; Lost: its geometry is not in the file"
 
 
 def test_partial_of_nothing_is_refused(tmp_path: Path) -> None:

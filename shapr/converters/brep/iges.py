@@ -157,14 +157,16 @@ def _groups(shape: TopoDS_Shape) -> Iterator[list[TopoDS_Shape]]:
 
 def _apart(model: TDocStd_Document, stem: str) -> TDocStd_Document:
     """A model of many solids with each as a root of its own. IGES has no tree to lose, and the kernel's time grows with
-    the square of what one root holds: 1,296 solids took 33 s. Also one of which faces have to be cut."""
+    the square of what one root holds: 1,296 solids took 33 s. Also one of which faces have to be cut, and an assembly:
+    readers call what is in a group after the group, if anything."""
     whole = document.shape(model)
-    if document.count(whole, TopAbs_ShapeEnum.TopAbs_SOLID) <= TOGETHER and not seams.loose(whole):
+    few = document.count(whole, TopAbs_ShapeEnum.TopAbs_SOLID) <= TOGETHER
+    if few and not seams.loose(whole) and not any(map(document.components, document.roots(model))):
         return model
     bodies: list[Body] = []
     for leaf in tree.leaves(model):
         shape = XCAFDoc_ShapeTool.GetShape_s(leaf.part)
-        placed = shape.Moved(leaf.location)
+        placed = _placed(shape, leaf.location)
         known = looks(model, leaf.part)
         both = (Body(each).pieces for each in (shape, placed))
         there = {
@@ -176,6 +178,13 @@ def _apart(model: TDocStd_Document, stem: str) -> TDocStd_Document:
         parts = solids if divisible else [placed]
         bodies += [Body(seams.cut(each, there), there, leaf.name) for each in parts]
     return held([("", bodies)], stem)
+
+
+def _placed(shape: TopoDS_Shape, location: TopLoc_Location) -> TopoDS_Shape:
+    """With its place worked into the geometry: the kernel finds no label for a face of a placed shape to colour."""
+    if location.IsIdentity():
+        return shape
+    return BRepBuilderAPI_Transform(shape, location.Transformation(), True).Shape()
 
 
 def _coloured(look: Look, colour: Colour | None) -> Look:

@@ -10,21 +10,22 @@ import time
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgpack
 
+from shapr.converters import archive
 from shapr.errors import Refused
 
 ENTRY = "workspace"
-LARGEST = 2 << 30  # bytes of the database, unpacked
-RATIO = 400  # unpacked against packed: a database deflates well, a bomb a thousand times
+LOGS = ("-wal", "-journal")  # of a database that was in use when it was copied
 CELL = 256 << 20  # bytes of one cell
 PATIENCE = 60.0  # seconds that one query may run
 NEEDED = ("Settings", "HistoryTreeNodes", "PersistedCalls", "HistoryNames", "Metadata", "MetadataAssignments")
+LONGEST = 60  # letters of a stranger's word in a sentence
 NEWEST = 223_000  # the newest schema that was ever looked at
 SQLITE = b"SQLite format 3\0"
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)  # of a damaged database; the second by its very message
@@ -40,12 +41,12 @@ class Workspace:
 
     @property
     def schema(self) -> int | None:
-        text = self.settings.get("SchemaVersion") or self.settings.get("Persistence_ProjectVersion") or ""
-        return int(text) if text.isdigit() else None
+        said = self.settings.get("SchemaVersion") or self.settings.get("Persistence_ProjectVersion") or ""
+        return int(said) if number(said) else None
 
     @property
     def newer(self) -> bool:
-        """Whether it has the layout that we know from hearsay only."""
+        """Whether it has the table of the layout that we know from hearsay only."""
         return self.blocks == "BodyRevisionBlocks"
 
     def rows(self, table: str, *columns: str, where: str = "", given: tuple[Any, ...] = ()) -> Iterator[Any]:
@@ -62,17 +63,9 @@ class Workspace:
         except UNREADABLE as error:
             raise Refused("corrupt_file", f"the workspace of the .shapr file cannot be read: {table}") from error
 
-    def block(self, partition: int) -> bytes:
-        """The Parasolid file of a partition."""
-        where = "WHERE PartitionID = ?" + (" AND IsDeleted = 0" if self.newer else "")
-        found = list(self.rows(self.blocks, "Block", where=where, given=(partition,)))
-        if len(found) > 1:
-            raise Refused(
-                "unsupported_geometry", f"its geometry is kept in {len(found)} pieces, which is not known here"
-            )
-        if not found or not isinstance(found[0][0], bytes) or not found[0][0]:
-            raise Refused("unsupported_geometry", "its geometry is not in the file")
-        return found[0][0]
+    def columns(self, table: str) -> frozenset[str]:
+        """Those that a table has, in this file."""
+        return frozenset(row[1] for row in self.connection.execute(f'PRAGMA table_info("{table}")'))
 
 
 @contextmanager
@@ -85,6 +78,7 @@ def opened(path: Path, scratch: Path) -> Iterator[Workspace]:
         raise Refused("corrupt_file", "the workspace of the .shapr file is no database") from error
     try:
         connection.execute("PRAGMA trusted_schema=OFF")
+        connection.text_factory = text  # a letter that is none spoils no project
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, CELL)
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         yield _checked(connection)
@@ -99,24 +93,35 @@ def _database(path: Path, copy: Path) -> Path:
         if file.read(len(SQLITE)) == SQLITE:
             return path
     try:
-        with zipfile.ZipFile(path) as archive:
-            entry = next((each for each in archive.infolist() if each.filename == ENTRY), None)
-            if entry is None:
-                raise Refused("corrupt_file", "the ZIP has no workspace: it is no Shapr3D file")
-            if entry.flag_bits & 1:
-                raise Refused("unsafe_archive", "the .shapr file is encrypted")
-            if entry.file_size > LARGEST or entry.file_size > RATIO * max(entry.compress_size, 4096):
-                raise Refused("decompression_bomb", "the .shapr file unpacks to more than is believable")
-            _unpacked(archive, entry, copy)
+        entries = {each.filename: each for each in archive.opened(path)}
+        if ENTRY not in entries:
+            raise Refused("corrupt_file", "the ZIP has no workspace: it is no Shapr3D file")
+        logs = [log for log in LOGS if ENTRY + log in entries and entries[ENTRY + log].file_size]
+        with zipfile.ZipFile(path) as packed_files:
+            for suffix in ("", *logs):
+                _unpacked(packed_files, entries[ENTRY + suffix], copy.with_name(copy.name + suffix))
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError) as error:
         raise Refused("corrupt_file", "the .shapr file is damaged: its ZIP container cannot be read") from error
+    if logs:
+        _recovered(copy)
     return copy
 
 
-def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, copy: Path) -> None:
+def _recovered(copy: Path) -> None:
+    """What SQLite had not yet written into the database when it was copied is written, what it would undo is undone."""
+    try:
+        with closing(sqlite3.connect(copy)) as connection:
+            connection.execute("PRAGMA trusted_schema=OFF")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            connection.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.Error as error:
+        raise Refused("corrupt_file", "the workspace of the .shapr file is damaged, or its log is") from error
+
+
+def _unpacked(files: zipfile.ZipFile, entry: zipfile.ZipInfo, copy: Path) -> None:
     """Never more than was announced, whatever the packed bytes turn into."""
     left = entry.file_size
-    with archive.open(entry) as packed, copy.open("xb") as out:
+    with files.open(entry) as packed, copy.open("xb") as out:
         while chunk := packed.read(min(1 << 20, left + 1)):
             left -= len(chunk)
             if left < 0:
@@ -132,7 +137,7 @@ def _checked(connection: sqlite3.Connection) -> Workspace:
     workspace = Workspace(connection, blocks or "")
     for name, value in workspace.rows("Settings", "SettingName", "SettingValue"):
         workspace.settings[text(name)] = text(value)
-    if missing or blocks is None:
+    if (missing or blocks is None) and not any(workspace.rows("Shapes", "rowid", where="LIMIT 1")):
         schema = workspace.schema
         if schema is not None and schema > NEWEST:
             raise Refused(
@@ -155,6 +160,21 @@ def text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return "" if value is None else str(value)
+
+
+def shown(name: str) -> str:
+    """A stranger's word in a sentence of ours."""
+    return "".join(char if char.isprintable() else " " for char in name[:LONGEST])
+
+
+def number(said: str) -> bool:
+    """Whether text is a number of ordinary size."""
+    return said.isascii() and said.isdigit() and len(said) < 19
+
+
+def flag(value: Any) -> bool:
+    """A truth, which may be a number or text."""
+    return text(value).lower() not in ("", "0", "false")
 
 
 def packed(value: Any) -> Any:

@@ -4,7 +4,7 @@ The call cache of the old layout (schema 173000 to 223000). A body lives in a pa
 the partition's Parasolid file, or `BODY` for the body itself. Names are rows of HistoryNames.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shapr.converters.shaprfile.container import Workspace, packed, spoken
+from shapr.converters.shaprfile.container import Workspace, number, packed, spoken
 from shapr.errors import Refused
 
 BODY = 2147483647
+WHOLE = 4  # the qualifier of a body's name
 Names = frozenset[int]
 Matrix = npt.NDArray[np.float64]
 
@@ -34,7 +35,8 @@ class Replay:
     """`alive`: names of each entity of each living body. `order`: the features' place in history.
 
     `survivors`: of a body that was made of several, the names of the one that went on as it. `placed`: where bodies
-    are, if not in the partition of their own number as it is.
+    are, if not in the partition of their own number as it is. `called`: name and whether it is hidden, of a body that
+    says so itself. `created`: names that are in no table, by the call that made what they name.
     """
 
     alive: dict[int, dict[int, Names]] = field(default_factory=dict)
@@ -42,16 +44,24 @@ class Replay:
     placed: dict[int, Placed] = field(default_factory=dict)
     order: dict[int, int] = field(default_factory=dict)
     features: dict[int, str] = field(default_factory=dict)  # operation by node id
-    skipped: int = 0  # calls of suppressed features
+    called: dict[int, tuple[str, bool]] = field(default_factory=dict)
+    created: dict[int, tuple[int, list[Any]]] = field(default_factory=dict)
+    layout: str = "old"
+    losses: list[str] = field(default_factory=list)
 
 
-def replay(workspace: Workspace) -> Replay:
-    """`unsupported_geometry` when the calls are written in a way that is not known."""
-    with unknown():
-        made = tree(workspace)
-        for data in calls(workspace, made):
-            apply(made, data)
-    return made
+@dataclass(frozen=True)
+class Call:
+    """`node`: its feature; `entropy`: which of the feature's calls it is."""
+
+    node: int
+    entropy: list[Any]
+    data: Any
+
+
+def replay(made: Replay, every: list[Call]) -> None:
+    for call in every:
+        apply(made, call.data)
 
 
 @contextmanager
@@ -69,7 +79,7 @@ def tree(workspace: Workspace) -> Replay:
     """The features in the order of history; nothing lives yet."""
     made = Replay()
     titles: dict[int, str] = {}
-    roots: list[Any] = []
+    roots: list[Any] | None = None
     for id, kind, properties in workspace.rows(
         "HistoryTreeNodes", "HistoryTreeNodeID", "HistoryTreeNodeType", "Properties"
     ):
@@ -79,27 +89,32 @@ def tree(workspace: Workspace) -> Replay:
                 roots = value[-1] if isinstance(value, list) and value and isinstance(value[-1], list) else []
             elif isinstance(value, list) and len(value) >= 3:  # `[.., title, operation, [parameters]]`
                 titles[id] = str(value[-2])
+    if roots is None:
+        raise Refused("unsupported_geometry", "the history of the .shapr file has no order that is known here")
     made.order = {id: at for at, id in enumerate(roots) if isinstance(id, int)}
     made.features = {id: titles.get(id, "") for id in made.order}
     return made
 
 
-def calls(workspace: Workspace, made: Replay) -> Iterable[Any]:
-    """The data of the live features' calls, in the order of history."""
+def calls(workspace: Workspace, made: Replay) -> list[Call]:
+    """The calls of the live features, in the order of history."""
     suppressed = set(suppressed_nodes(workspace))
-    found: list[tuple[int, list[Any], Any]] = []
+    found: list[Call] = []
+    skipped = 0
     for key, data in workspace.rows("PersistedCalls", "CallKey", "CallData"):
         node, entropy = packed(key)[:2]
         if node in suppressed:
-            made.skipped += 1
+            skipped += 1
         elif node in made.order:
-            found.append((made.order[node], entropy if isinstance(entropy, list) else [entropy], packed(data)))
-    return (data for _, _, data in sorted(found, key=lambda each: (each[0], each[1])))
+            found.append(Call(node, entropy if isinstance(entropy, list) else [entropy], packed(data)))
+    if skipped:
+        made.losses.append("suppressed features of the history were left out")
+    return sorted(found, key=lambda each: (made.order[each.node], each.entropy))
 
 
 def suppressed_nodes(workspace: Workspace) -> list[int]:
     nodes = spoken(workspace.settings.get("HistorySuppressedNodes", "")).get("nodes", [])
-    return [int(each) for each in nodes if isinstance(each, int | str) and str(each).isdigit()]
+    return [int(each) for each in nodes if number(str(each))]
 
 
 def apply(made: Replay, data: Any) -> None:

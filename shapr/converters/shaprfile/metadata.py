@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shapr.converters.shaprfile.container import Workspace, spoken, text
-from shapr.converters.shaprfile.history import BODY, Names, Replay
+from shapr.converters.shaprfile.folders import Folder, Place, places
+from shapr.converters.shaprfile.history import BODY, WHOLE, Names, Replay
 
 TITLE, HIDDEN, MATERIAL, IDENTITY = range(4)  # Metadata.MetadataTypeID
 CREATED, BY_PREFIX, BODY_DERIVED, FACE_DERIVED, ASSIGNMENT, APPEARANCE = 0, 1, 5, 6, 18, 19  # HistoryNames.Type
+LONGEST = 1000  # letters of a name
 CONSTRUCTION = "CreateCG"  # what operations that make planes and axes begin with
-FOLDER, ITEM = 0, 6  # kinds of a folder's elements
 
 Rgba = tuple[int, int, int, int]
 
@@ -23,8 +24,7 @@ class Body:
     partition: int
     name: str
     hidden: bool = False
-    folder: str = ""
-    folder_id: str = ""  # several may have one name
+    folders: tuple[Folder, ...] = ()  # around it, the outermost first
     construction: bool = False  # a plane or an axis
     colour: Rgba | None = None
     faces: dict[int, Rgba] = field(default_factory=dict)
@@ -38,6 +38,8 @@ class Labels:
         self._names: dict[int, tuple[int, dict[str, Any]]] = {
             id: (kind, spoken(data)) for id, kind, data in workspace.rows("HistoryNames", "NameID", "Type", "Data")
         }
+        for id, (node, entropy) in replay.created.items():
+            self._names[id] = CREATED, {"callKey": {"nodeID": node, "entropy": entropy}, "qualifier": WHOLE}
         self._metadata = {
             id: (kind, text(data))
             for id, kind, data in workspace.rows("Metadata", "MetadataID", "MetadataTypeID", "Data")
@@ -46,7 +48,7 @@ class Labels:
             str(id): _rgba(spoken(properties).get("baseColor"))
             for id, properties in workspace.rows("MaterialInstances", "InstanceID", "Properties")
         }
-        self._folders = _folders(workspace)
+        self._places = places(workspace)
         self._bodies: dict[Names, dict[int, list[tuple[Any, int, str]]]] = defaultdict(lambda: defaultdict(list))
         self._faces: dict[Names, list[tuple[Any, int, str]]] = defaultdict(list)
         self._created = self._living()
@@ -63,16 +65,13 @@ class Labels:
         survivor = self._replay.survivors.get(partition, frozenset())
         found = self._bodies.get(self._known(names[BODY])) or self._inherited(names[BODY], survivor)
         latest = {kind: max(values)[2] for kind, values in found.items()}
-        identity = {str(value[1]) for value in found.get(IDENTITY, ())}
-        folder_id, folder, hidden_by_folder = next(
-            (self._folders[each] for each in identity if each in self._folders), ("", "", False)
-        )
+        place = self._place(found.get(IDENTITY, []))
+        called, hidden = self._replay.called.get(partition, ("", False))
         body = Body(
             partition,
-            latest.get(TITLE) or f"Body {number}",
-            hidden=latest.get(HIDDEN) == "1" or hidden_by_folder,
-            folder=folder,
-            folder_id=folder_id,
+            (latest.get(TITLE) or called or f"Body {number}")[:LONGEST],
+            hidden=hidden or latest.get(HIDDEN) == "1" or place.hidden,
+            folders=place.path,
             construction=self._construction(names[BODY]),
             colour=self._colours.get(latest.get(MATERIAL, "")),
         )
@@ -84,6 +83,11 @@ class Labels:
                 if colour:
                     body.faces[entity] = colour
         return body
+
+    def _place(self, identities: list[tuple[Any, int, str]]) -> Place:
+        """Of the latest identity that a folder lists."""
+        latest = (str(metadata) for _, metadata, _ in sorted(identities, reverse=True))
+        return next((self._places[each] for each in latest if each in self._places), Place())
 
     def _construction(self, names: Names) -> bool:
         made = [(self._names.get(name, (None, {}))[1].get("callKey") or {}).get("nodeID", -1) for name in names]
@@ -165,30 +169,3 @@ def _rgba(colour: Any) -> Rgba | None:
         return None
     red, green, blue, alpha = colour.to_bytes(4, "big")
     return red, green, blue, alpha
-
-
-def _folders(workspace: Workspace) -> dict[str, tuple[str, str, bool]]:
-    """By an item's identity: its folder's id and name, and whether that or one around it is hidden."""
-    folders = {
-        text(id): (text(name), bool(hidden), spoken(children).get("elements") or [])
-        for id, name, hidden, children in workspace.rows(
-            "HistoryFolders", "FolderID", "FolderName", "Hidden", "NamedChildren"
-        )
-    }
-    inside: dict[str, tuple[str, str, bool]] = {}
-    parents = {
-        str(element.get("id")): id
-        for id, (_, _, elements) in folders.items()
-        for element in elements
-        if element.get("type") == FOLDER
-    }
-    for id, (name, _, elements) in folders.items():
-        hidden, at, seen = False, id, set()
-        while at in folders and at not in seen:
-            seen.add(at)
-            hidden = hidden or folders[at][1]
-            at = parents.get(at, "")
-        for element in elements:
-            if element.get("type") == ITEM:
-                inside[str(element.get("id"))] = (id, "" if name == "root" else name, hidden)
-    return inside

@@ -11,18 +11,18 @@ from OCP.TDataStd import TDataStd_Name
 from OCP.TDF import TDF_Label
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopLoc import TopLoc_Location
-from OCP.XCAFDoc import XCAFDoc_ColorType, XCAFDoc_DocumentTool
+from OCP.XCAFDoc import XCAFDoc_ColorType, XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
 from shapr.converters.brep import document
 from shapr.converters.mesh.model import Part
-from shapr.converters.shaprfile import container, history, meshes, newer, solids, xb
-from shapr.converters.shaprfile.container import Workspace
+from shapr.converters.shaprfile import blocks, container, history, layouts, meshes, solids, xb
+from shapr.converters.shaprfile.container import Workspace, shown
+from shapr.converters.shaprfile.folders import Folder
 from shapr.converters.shaprfile.metadata import Body, Labels, Rgba
 from shapr.errors import Refused
 
 SKETCH = "MaterializeSketchPlane"
-LONGEST = 60  # letters of a name in a sentence
-NAMED = 5  # bodies that an error names, at most
+NAMED = 200  # bodies that an error names, at most
 
 
 @dataclass
@@ -43,12 +43,12 @@ def read(path: Path, scratch: Path, hidden: bool, partial: bool, reach: Callable
     `unsupported_geometry` names bodies that cannot be converted; with `partial` they are losses, if one is left.
     """
     with container.opened(path, scratch) as workspace:
-        replayed = newer.replay(workspace) if workspace.newer else history.replay(workspace)
+        replayed = layouts.replay(workspace)
         with history.unknown():
             labels = Labels(workspace, replayed)
             bodies = [labels.body(partition, at) for at, partition in enumerate(replayed.alive, 1)]
         project = Project(document.new(), about=_about(workspace, replayed))
-        folders: dict[str, TDF_Label] = {}
+        folders: dict[tuple[str, ...], TDF_Label] = {}
         failed: list[tuple[Body, str]] = []
         told = []
         for at, body in enumerate(bodies):
@@ -61,33 +61,43 @@ def read(path: Path, scratch: Path, hidden: bool, partial: bool, reach: Callable
                     kind = "not converted"
                     failed.append((body, refused.detail))
             if kind != "construction":
-                told.append({"name": body.name, "folder": body.folder, "visible": not body.hidden, "kind": kind})
+                told.append(_told(body, kind))
     project.about["bodies"] = told
     XCAFDoc_DocumentTool.ShapeTool_s(project.document.Main()).UpdateAssemblies()
-    if replayed.skipped:
-        project.losses.append("suppressed features of the history were left out")
+    project.losses += replayed.losses
     return _whole(project, failed, partial)
+
+
+def _told(body: Body, kind: str) -> dict[str, Any]:
+    path = [folder.name for folder in body.folders]
+    return {
+        "name": body.name,
+        "folder": path[-1] if path else "",
+        "folders": path,
+        "visible": not body.hidden,
+        "kind": kind,
+    }
 
 
 def _whole(project: Project, failed: list[tuple[Body, str]], partial: bool) -> Project:
     """All, or what could be converted if that was asked for; never nothing."""
-    reasons = [f"{shown(body.name)}: {why}" for body, why in failed]
-    if failed and not partial:
-        more = f" and {len(reasons) - NAMED} more" if len(reasons) > NAMED else ""
-        raise Refused("unsupported_geometry", f"{'; '.join(reasons[:NAMED])}{more}")
+    if failed and (not partial or not (project.meshes or document.roots(project.document))):
+        raise Refused("unsupported_geometry", _because(failed))
     if not project.meshes and not document.roots(project.document):
-        if reasons:
-            raise Refused("unsupported_geometry", "; ".join(reasons[:NAMED]))
         hidden = any(not body["visible"] for body in project.about["bodies"])
         why = "every body is hidden: ask for include_hidden" if hidden else "the project has no body"
         raise Refused("no_geometry", why)
-    project.losses += [f"{reason} (left out)" for reason in reasons]
+    project.losses += [f"{shown(body.name)}: {why} (left out)" for body, why in failed]
     return project
 
 
-def shown(name: str) -> str:
-    """A stranger's word in a sentence of ours."""
-    return "".join(char if char.isprintable() else " " for char in name[:LONGEST])
+def _because(failed: list[tuple[Body, str]]) -> str:
+    """Every body by name, a reason once: what fails for one often fails for its copies too."""
+    names: dict[str, list[str]] = {}
+    for body, why in failed[:NAMED]:
+        names.setdefault(why, []).append(shown(body.name))
+    more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
+    return "; ".join(f"{', '.join(each)}: {why}" for why, each in names.items()) + more
 
 
 def _add(
@@ -96,13 +106,13 @@ def _add(
     workspace: Workspace,
     placed: history.Placed | None,
     scratch: Path,
-    folders: dict[str, TDF_Label],
+    folders: dict[tuple[str, ...], TDF_Label],
 ) -> str:
     """Put one body where it belongs; gives its kind."""
     if body.construction:
         return "construction"
     placed = placed or history.Placed(body.partition)
-    file = xb.parse(workspace.block(placed.partition) if placed.block is None else placed.block)
+    file = blocks.file(workspace, placed.partition) if placed.block is None else xb.parse(placed.block)
     if (mesh := meshes.part(file, body.name, placed.matrix)) is not None:
         colour = None
         if body.colour:
@@ -121,7 +131,9 @@ def _add(
     return converted.kind
 
 
-def _label(model: TDocStd_Document, body: Body, converted: solids.Body, folders: dict[str, TDF_Label]) -> None:
+def _label(
+    model: TDocStd_Document, body: Body, converted: solids.Body, folders: dict[tuple[str, ...], TDF_Label]
+) -> None:
     shapes, colours = (
         XCAFDoc_DocumentTool.ShapeTool_s(model.Main()),
         XCAFDoc_DocumentTool.ColorTool_s(model.Main()),
@@ -136,11 +148,25 @@ def _label(model: TDocStd_Document, body: Body, converted: solids.Body, folders:
         for face in converted.faces.get(id, ()):
             painted = shapes.AddSubShape(label, face)
             colours.SetColor(painted, _colour(colour), XCAFDoc_ColorType.XCAFDoc_ColorSurf)
-    if body.folder:
-        if body.folder_id not in folders:
-            folders[body.folder_id] = shapes.NewShape()
-            _named(folders[body.folder_id], body.folder)
-        _named(shapes.AddComponent(folders[body.folder_id], label, TopLoc_Location()), body.name)
+    if (inside := _folder(shapes, body.folders, folders)) is not None:
+        _named(shapes.AddComponent(inside, label, TopLoc_Location()), body.name)
+
+
+def _folder(
+    shapes: XCAFDoc_ShapeTool, path: tuple[Folder, ...], known: dict[tuple[str, ...], TDF_Label]
+) -> TDF_Label | None:
+    """The assembly that stands for the innermost folder of a path; it and those around it are made when first asked
+    for."""
+    inside, way = None, tuple[str, ...]()
+    for folder in path:
+        way = (*way, folder.id)
+        if way not in known:
+            known[way] = shapes.NewShape()
+            _named(known[way], folder.name)
+            if inside is not None:
+                _named(shapes.AddComponent(inside, known[way], TopLoc_Location()), folder.name)
+        inside = known[way]
+    return inside
 
 
 def _named(label: TDF_Label, name: str) -> None:
@@ -153,14 +179,18 @@ def _colour(rgba: Rgba) -> Quantity_ColorRGBA:
 
 
 def _about(workspace: Workspace, replayed: history.Replay) -> dict[str, Any]:
-    said = workspace.settings
     operations = list(replayed.features.values())
     return {
         "schema": workspace.schema,
-        "parasolid": said.get("Latest_ParasolidVersion") or said.get("Create_ParasolidVersion"),
-        "created": said.get("Create_Date"),
-        "saved": said.get("Latest_Date") or said.get("Persistence_SaveTimestamp"),
+        "parasolid": _said(workspace, "Latest_ParasolidVersion", "Create_ParasolidVersion"),
+        "created": _said(workspace, "Create_Date"),
+        "saved": _said(workspace, "Latest_Date", "Persistence_SaveTimestamp"),
         "operations": len(operations),
         "sketches": operations.count(SKETCH),
-        "layout": "new (best effort)" if workspace.newer else "old",
+        "layout": replayed.layout,
     }
+
+
+def _said(workspace: Workspace, *settings: str) -> str | None:
+    found = (workspace.settings.get(name) for name in settings)
+    return next((shown(each) for each in found if each), None)

@@ -21,6 +21,13 @@ NEAR = 0.01  # mm between a point of a face and its surface
 ALIKE = 0.9  # cosine between normals
 
 
+def turned_over(known: list[bool | None], faces: list[TopoDS_Face]) -> int:
+    """How many faces look the other way than they were written: another solid with the same edges. Sheets have no
+    sides."""
+    looks = [face.Orientation() != TopAbs_Orientation.TopAbs_REVERSED for face in faces]
+    return sum(along is not None and along != look for along, look in zip(known, looks, strict=True))
+
+
 def matched(file: File, looks: dict[int, set[bool]], pieces: list[TopoDS_Face]) -> dict[int, tuple[TopoDS_Face, ...]]:
     """The pieces of each face, by its node id, where only one can be meant; `looks` along the surface, or against.
 

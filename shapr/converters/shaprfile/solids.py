@@ -9,6 +9,7 @@ from OCP.BRep import BRep_Tool
 from OCP.BRepBuilderAPI import BRepBuilderAPI_GTransform, BRepBuilderAPI_ModifyShape, BRepBuilderAPI_Transform
 from OCP.BRepCheck import BRepCheck_Analyzer
 from OCP.collections import HSequence_TopoDS_Shape
+from OCP.Geom import Geom_BSplineCurve
 from OCP.gp import gp_GTrsf, gp_Trsf
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.ShapeAnalysis import ShapeAnalysis_FreeBounds, ShapeAnalysis_ShapeTolerance
@@ -19,7 +20,7 @@ from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 from shapr.converters.brep import document
 from shapr.converters.brep.measure import volume
 from shapr.converters.brep.sew import compound
-from shapr.converters.shaprfile import sides
+from shapr.converters.shaprfile import frames, sides
 from shapr.converters.shaprfile.curves import CONFUSED
 from shapr.converters.shaprfile.history import Matrix
 from shapr.converters.shaprfile.part21 import MM, Part21
@@ -43,10 +44,11 @@ class Body:
 @dataclass(frozen=True)
 class Reading:
     """What the format leaves open: which shell of a region is around the others, and which way round a ring runs
-    whose curves are those of its fins."""
+    whose curves are those of its fins. And what the kernel is better not shown: `turn` is a choice of frames."""
 
     outer: int = 0
     along_edge: bool = False
+    turn: int = 0
 
 
 def converted(file: File, scratch: Path) -> Body:
@@ -55,10 +57,11 @@ def converted(file: File, scratch: Path) -> Body:
     if len(bodies) != 1:
         raise Refused("unsupported_geometry", f"{len(bodies)} bodies in one partition")
     first: Refused | None = None
+    fitted: dict[int, Geom_BSplineCurve] = {}
     for reading in _readings(file):
         try:
             with contradictions():
-                return _built(file, bodies[0], reading, scratch)
+                return _built(file, bodies[0], reading, fitted, scratch)
         except Refused as refused:
             first = first or refused
         except Exception as failure:
@@ -69,17 +72,18 @@ def converted(file: File, scratch: Path) -> Body:
 
 
 def _readings(file: File) -> Iterator[Reading]:
-    yield Reading()
-    if any(edge.curve is None for edge in file.of("EDGE")):
-        yield Reading(along_edge=True)
+    ways = (False, True) if any(edge.curve is None for edge in file.of("EDGE")) else (False,)
+    yield from (Reading(along_edge=way) for way in ways)
     shells = [region.shell for region in file.of("REGION") if region.type == "S"]
     if any(file.nodes[shell].next for shell in shells if shell in file.nodes):
         yield from (Reading(outer=at) for at in range(1, SHELLS))
+    if any(True for _ in file.of(*frames.ROUND)):
+        yield from (Reading(along_edge=way, turn=turn) for turn in range(1, frames.TURNS + 1) for way in ways)
 
 
-def _built(file: File, body: Node, reading: Reading, scratch: Path) -> Body:
+def _built(file: File, body: Node, reading: Reading, fitted: dict[int, Geom_BSplineCurve], scratch: Path) -> Body:
     part = Part21()
-    written = BodyWriter(file, part, reading.outer, reading.along_edge).write(body)
+    written = BodyWriter(file, part, fitted, reading.outer, reading.along_edge, reading.turn).write(body)
     part.product("body", written.items)
     path = scratch / "body.step"
     path.write_text(part.text(), encoding="ascii")
@@ -96,6 +100,8 @@ def _built(file: File, body: Node, reading: Reading, scratch: Path) -> Body:
         )
     if len(faces) > len(written.faces):
         return Body(shape, sides.matched(file, written.looks, faces), kind)
+    if written.solids and (over := sides.turned_over(written.known, faces)):
+        raise Refused("unsupported_geometry", f"the kernel turns {over} of its {len(faces)} faces over")
     known: dict[int, tuple[TopoDS_Face, ...]] = {}
     for id, face in zip(written.faces, faces, strict=True):  # the kernel keeps the order in which a shell lists them
         known[id] = (*known.get(id, ()), face)

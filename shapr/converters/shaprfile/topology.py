@@ -4,7 +4,7 @@ Facts of the XT format: fins run around a face with the face on their left; a fi
 region of kind `S` bound material, the first from outside; a face's back shell is behind its normal.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from OCP.Geom import (
@@ -12,18 +12,20 @@ from OCP.Geom import (
     Geom_BSplineSurface,
     Geom_Curve,
     Geom_SphericalSurface,
+    Geom_Surface,
     Geom_SurfaceOfRevolution,
     Geom_ToroidalSurface,
 )
 from OCP.gp import gp_Pnt
 
-from shapr.converters.shaprfile import curves, surfaces, traced
+from shapr.converters.shaprfile import curves, frames, surfaces, traced, walk
 from shapr.converters.shaprfile.curves import needed, xyz
 from shapr.converters.shaprfile.part21 import MM, Part21, logical
 from shapr.converters.shaprfile.xb import File, Node
 from shapr.errors import Refused
 
 DOUBTS = {"CONE": 1, "OFFSET_SURF": 2, "BLENDED_EDGE": 3}  # surfaces whose parameters nobody has seen used
+SURE = surfaces.ANALYTIC | {"B_SURFACE", "SWEPT_SURF"}  # which way these look is verified, or published
 CLOSED = (Geom_SphericalSurface, Geom_ToroidalSurface, Geom_BSplineSurface, Geom_SurfaceOfRevolution)
 SMOOTH = 0.99  # cosine between normals
 
@@ -31,13 +33,15 @@ SMOOTH = 0.99  # cosine between normals
 @dataclass
 class Written:
     """`solids`, `sheets` and `wires`: STEP entities. `faces`: the node ids of the faces in the order in which they were
-    written, those with material on both sides twice; `looks`: whether each was written as looking along its surface."""
+    written, those with material on both sides twice; `looks`: whether each was written as looking along its surface,
+    and `known` the same in that order, None where nobody has seen how it should look."""
 
     solids: list[str] = field(default_factory=list)
     sheets: list[str] = field(default_factory=list)
     wires: list[str] = field(default_factory=list)  # one for each edge that bounds no face
     faces: list[int] = field(default_factory=list)
     looks: dict[int, set[bool]] = field(default_factory=dict)
+    known: list[bool | None] = field(default_factory=list)
 
     @property
     def items(self) -> list[str]:
@@ -47,14 +51,26 @@ class Written:
 class BodyWriter:
     """Writes one body of a file into a STEP text.
 
-    `outer`: which shell of a region is around the others. `along_edge`: curves of fins run as the edge does.
+    `outer`: which shell of a region is around the others. `along_edge`: curves of fins run as the edge does. `turn`:
+    which of some frames surfaces are written in that have one to choose. `fitted`: curves by their edge, which take
+    long and are the same however else the body is read.
     """
 
-    def __init__(self, file: File, part: Part21, outer: int = 0, along_edge: bool = False) -> None:
+    def __init__(
+        self,
+        file: File,
+        part: Part21,
+        fitted: dict[int, Geom_BSplineCurve],
+        outer: int = 0,
+        along_edge: bool = False,
+        turn: int = 0,
+    ) -> None:
+        self.fitted = fitted
         self.file = file
         self.part = part
         self.outer = outer
         self.along_edge = along_edge
+        self.turn = turn
         self.made = Written()
         self._vertices: dict[int, tuple[str, gp_Pnt]] = {}
         self._edges: dict[int, str] = {}
@@ -62,16 +78,16 @@ class BodyWriter:
 
     def write(self, body: Node) -> Written:
         """`unsupported_geometry` for what cannot be said in STEP, with the reason."""
-        regions = list(self._chain(body.region))
+        regions = list(walk.chain(self.file, body.region))
         for region in regions:
             if region.type == "S":
-                self.made.solids.append(self._solid(list(self._chain(region.shell))))
-        shells = [shell for region in regions for shell in self._chain(region.shell)]
+                self.made.solids.append(self._solid(list(walk.chain(self.file, region.shell))))
+        shells = [shell for region in regions for shell in walk.chain(self.file, region.shell)]
         if loose := self._loose(shells):
             shell = self.part.new(f"OPEN_SHELL('',({','.join(self._face(face, False) for face in loose)}))")
             self.made.sheets.append(self.part.new(f"SHELL_BASED_SURFACE_MODEL('',({shell}))"))
         for edge in self.file.of("EDGE"):
-            if not any(fin.loop for fin in self._fins(edge)):
+            if not any(fin.loop for fin in walk.fins(self.file, edge)):
                 alone = self.part.new(f"CONNECTED_EDGE_SET('',({self._edge(edge)}))")
                 self.made.wires.append(self.part.new(f"EDGE_BASED_WIREFRAME_MODEL('',({alone}))"))
         points = [self.file.nodes.get(shell.vertex or 0) for shell in shells]
@@ -86,7 +102,7 @@ class BodyWriter:
         faces = {
             face.index: face
             for shell in shells
-            for face in (*self._chain(shell.face), *self._chain(shell.front_face, "next_front"))
+            for face in (*walk.chain(self.file, shell.face), *walk.chain(self.file, shell.front_face, "next_front"))
         }
         return [face for face in faces.values() if face.node_id not in self.made.looks]
 
@@ -102,8 +118,8 @@ class BodyWriter:
 
     def _shell(self, shell: Node) -> str:
         """Faces with the material behind them as they are, those with the material before them turned over."""
-        faces = [self._face(face, False) for face in self._chain(shell.face)]
-        faces += [self._face(face, True) for face in self._chain(shell.front_face, "next_front")]
+        faces = [self._face(face, False) for face in walk.chain(self.file, shell.face)]
+        faces += [self._face(face, True) for face in walk.chain(self.file, shell.front_face, "next_front")]
         if not faces:
             raise Refused("unsupported_geometry", "a shell has no faces")
         return self.part.new(f"CLOSED_SHELL('',({','.join(faces)}))")
@@ -111,26 +127,24 @@ class BodyWriter:
     def _face(self, face: Node, turned: bool) -> str:
         surface = needed(self.file, face.surface, "a face has no surface")
         if surface.index not in self._surfaces:
-            self._surfaces[surface.index] = surfaces.written(self.part, surfaces.geometry(self.file, surface))
+            made = frames.turned(surfaces.geometry(self.file, surface), self.turn)
+            self._surfaces[surface.index] = surfaces.written(self.part, made)
         along = self._looks_along(face, surface)
-        bounds = []
-        for loop in self._chain(face.loop):
-            edges = self._loop(loop)
-            if edges:
-                ring = self.part.new(f"EDGE_LOOP('',({','.join(edges)}))")
-                bounds.append(self.part.new(f"FACE_BOUND('',{ring},{logical(not turned)})"))
+        rings = [ring for loop in walk.chain(self.file, face.loop) if (ring := self._ring(loop, surface))]
+        bounds = [self.part.new(f"FACE_BOUND('',{ring},{logical(not turned)})") for ring in rings]
         if not bounds:
-            bounds.append(self._unbounded(surface))
+            bounds.append(self._unbounded(frames.turned(surfaces.geometry(self.file, surface), self.turn)))
         bounded = f"({','.join(bounds)}),{self._surfaces[surface.index]},{logical(along != turned)}"
         self.made.faces.append(face.node_id)
         self.made.looks.setdefault(face.node_id, set()).add(along != turned)
+        self.made.known.append(along != turned if surface.kind in SURE else None)
         return self.part.new(f"ADVANCED_FACE('',{bounded})")
 
     def _looks_along(self, face: Node, surface: Node) -> bool:
         """Whether a face looks the way the kernel's surface does."""
         if surface.kind == "BLENDED_EDGE":
-            for loop in self._chain(face.loop):
-                for fin in self._ring(loop):
+            for loop in walk.chain(self.file, face.loop):
+                for fin in walk.ring(self.file, loop):
                     smooth = self._continues(fin, surface)
                     if smooth is not None:
                         return smooth
@@ -151,9 +165,8 @@ class BodyWriter:
         same = float(away @ out) * (1 if self._looks_along(face, next) else -1)
         return same > 0 if abs(same) > SMOOTH else None
 
-    def _unbounded(self, surface: Node) -> str:
+    def _unbounded(self, made: Geom_Surface) -> str:
         """A whole sphere, torus or the like: STEP wants a vertex somewhere on it."""
-        made = surfaces.geometry(self.file, surface)
         if not isinstance(made, CLOSED):
             raise Refused("unsupported_geometry", "a face without an edge is not converted")
         bounds = made.Bounds()
@@ -161,24 +174,16 @@ class BodyWriter:
         vertex = self.part.new(f"VERTEX_POINT('',{self.part.point(xyz(at))})")
         return self.part.new(f"FACE_BOUND('',{self.part.new(f'VERTEX_LOOP({curves.quoted()},{vertex})')},.T.)")
 
-    def _loop(self, loop: Node) -> list[str]:
+    def _ring(self, loop: Node, surface: Node) -> str | None:
+        """A loop of edges, or of a vertex where the surface comes to a point; other vertices alone say nothing."""
         found = []
-        for fin in self._ring(loop):
-            if fin.edge is not None:  # else it is a vertex alone
+        for fin in walk.ring(self.file, loop):
+            if fin.edge is not None:
                 edge = self._edge(needed(self.file, fin.edge, "a fin has no edge"))
                 found.append(self.part.new(f"ORIENTED_EDGE('',*,*,{edge},{logical(fin.sense == '+')})"))
-        return found
-
-    def _ring(self, loop: Node) -> Iterator[Node]:
-        """The fins of a loop, in the order in which it runs."""
-        fin = first = needed(self.file, loop.fin, "a loop has no fin")
-        seen: set[int] = set()
-        while fin.index not in seen:
-            seen.add(fin.index)
-            yield fin
-            fin = needed(self.file, fin.forward, "a loop is not closed") if fin.forward else first
-        if fin is not first:
-            raise Refused("corrupt_file", "a loop does not end where it begins")
+            elif surface.kind == "CONE" and fin.vertex is not None:
+                return self.part.new(f"VERTEX_LOOP('',{self._vertex(fin.vertex)[0]})")
+        return self.part.new(f"EDGE_LOOP('',({','.join(found)}))") if found else None
 
     def _edge(self, edge: Node) -> str:
         if edge.index not in self._edges:
@@ -199,12 +204,14 @@ class BodyWriter:
         """The edge's curve, and whether the edge runs along it."""
         curve, fin = self.file.nodes.get(edge.curve or 0), None
         if curve is None:  # a tolerant edge: its fins have the curves, each on its face's surface
-            fins = [fin for fin in self._fins(edge) if fin.curve is not None]
+            fins = [fin for fin in walk.fins(self.file, edge) if fin.curve is not None]
             fin = min(fins, key=self._doubt, default=None)
             curve = needed(self.file, fin.curve if fin else None, "an edge has no curve")
         basis, along = self._basis(curve)
         if basis.kind in ("INTERSECTION", "SP_CURVE"):
-            made: Geom_Curve = traced.geometry(self.file, basis, lambda: self._meets(edge, fin))
+            if edge.index not in self.fitted:
+                self.fitted[edge.index] = traced.geometry(self.file, basis, lambda: self._meets(edge, fin))
+            made: Geom_Curve = self.fitted[edge.index].Copy()  # what is done with it changes it
         else:
             made = curves.geometry(self.file, basis)
         if fin is not None and not self.along_edge:  # the curve of a fin runs as the fin does
@@ -231,7 +238,7 @@ class BodyWriter:
 
     def _meets(self, edge: Node, fin: Node | None) -> Callable[[traced.Points], float] | None:
         """How far a point is from the other face of an edge."""
-        for other in self._fins(edge):
+        for other in walk.fins(self.file, edge):
             loop = self.file.nodes.get(other.loop or 0)
             face = self.file.nodes.get(loop.face or 0) if loop is not None else None
             if other is not fin and face is not None and face.surface:
@@ -242,7 +249,7 @@ class BodyWriter:
 
     def _ends(self, edge: Node, curve: Geom_Curve) -> tuple[tuple[str, gp_Pnt], tuple[str, gp_Pnt]]:
         """Start and end vertex. A ring has none: one is put where its curve begins."""
-        fins = self._fins(edge)
+        fins = walk.fins(self.file, edge)
         start = next((fin.vertex for fin in fins if fin.sense == "-"), None)
         end = next((fin.vertex for fin in fins if fin.sense == "+"), None)
         if end is None and start is None:
@@ -257,15 +264,6 @@ class BodyWriter:
             end = needed(self.file, ahead.backward, "a loop is not closed").vertex
         return self._vertex(start), self._vertex(end)
 
-    def _fins(self, edge: Node) -> list[Node]:
-        """All around the edge."""
-        first = needed(self.file, edge.fin, "an edge has no fin")
-        found, fin = {first.index: first}, self.file.nodes.get(first.other or 0)
-        while fin is not None and fin.index not in found:
-            found[fin.index] = fin
-            fin = self.file.nodes.get(fin.other or 0)
-        return list(found.values())
-
     def _vertex(self, index: int | None) -> tuple[str, gp_Pnt]:
         vertex = needed(self.file, index, "an edge ends in no vertex")
         if vertex.index not in self._vertices:
@@ -273,17 +271,6 @@ class BodyWriter:
             made = self.part.new(f"VERTEX_POINT('',{self.part.point([MM * value for value in at])})")
             self._vertices[vertex.index] = made, curves.point(at)
         return self._vertices[vertex.index]
-
-    def _chain(self, index: int | None, link: str = "next") -> Iterator[Node]:
-        """Nodes that follow each other; `corrupt_file` for a chain that runs in a ring."""
-        seen = set()
-        while index:
-            if index in seen:
-                raise Refused("corrupt_file", "a list of the geometry of a body has no end")
-            seen.add(index)
-            node = needed(self.file, index, "a list of the geometry of a body is broken")
-            yield node
-            index = node.fields.get(link)
 
 
 def _runs_from(curve: Geom_Curve, start: gp_Pnt, end: gp_Pnt) -> bool:

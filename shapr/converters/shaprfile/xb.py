@@ -55,6 +55,7 @@ class File:
     key: str
     modeller: str
     nodes: dict[int, Node]
+    rest: int = 0  # bytes after the node that ends it
 
     def of(self, *types: str) -> Iterator[Node]:
         return (node for node in self.nodes.values() if node.kind in types)
@@ -98,7 +99,7 @@ def _file(stream: "_Stream") -> File:
         if node.index in nodes:
             raise Refused("corrupt_file", "two nodes of the geometry of a body have one index")
         nodes[node.index] = node
-    return File(key, modeller.rpartition(" ")[2], nodes)
+    return File(key, modeller.rpartition(" ")[2], nodes, stream.left)
 
 
 def _changed(stream: "_Stream", number: int) -> Type:
@@ -151,6 +152,10 @@ class _Stream:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
+
+    @property
+    def left(self) -> int:
+        return len(self._data) - self._at
 
     def take(self, size: int) -> bytes:
         if size < 0 or self._at + size > len(self._data):

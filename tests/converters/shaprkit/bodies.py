@@ -11,13 +11,13 @@ from typing import Any
 from OCP.BRep import BRep_Tool
 from OCP.BRepClass3d import BRepClass3d
 from OCP.TopAbs import TopAbs_Orientation, TopAbs_ShapeEnum
-from OCP.TopExp import TopExp
-from OCP.TopoDS import TopoDS, TopoDS_Iterator, TopoDS_Shape
+from OCP.TopoDS import TopoDS, TopoDS_Shape
 
 from shapr.converters.brep.document import explore, free_edges
 from tests.converters.shaprkit import blends, edges, geometry, traced
 from tests.converters.shaprkit.geometry import MM, xyz
 from tests.converters.shaprkit.nodes import PARTITION, Nodes
+from tests.converters.shaprkit.rings import apexes, ends, rings
 
 SOLID, WIRE, SHEET, GENERAL = 1, 2, 3, 6
 REVERSED = TopAbs_Orientation.TopAbs_REVERSED
@@ -159,6 +159,7 @@ def _face(built: Built, face: Any, back: int, front: int) -> int:
     built.faces.append(made)
     built.kernels[made] = kernel
     loops = [_loop(built, made, face, surface, ring) for ring in rings(face)]
+    loops += [_apex(built, made, vertex) for vertex in apexes(face)]
     nodes.set(made, loop=nodes.chain(loops, previous=""))
     return made
 
@@ -170,33 +171,13 @@ def _surface(built: Built, face: Any, kernel: Any, sense: str) -> int:
     return geometry.surface(built.nodes, kernel, sense, below=built.style.surface_sense)
 
 
-def rings(face: Any) -> list[list[Any]]:
-    """The loops of a face, in the order in which they are run: without seams, so a wire may fall into several."""
-    found = []
-    for wire in explore(face, TopAbs_ShapeEnum.TopAbs_WIRE):
-        left, each = [], TopoDS_Iterator(wire)
-        while each.More():
-            edge = TopoDS.Edge(each.Value())
-            seam = any(edge.IsSame(other) and edge.Orientation() != other.Orientation() for other in wire_edges(wire))
-            if not seam and not BRep_Tool.Degenerated_s(edge):
-                left.append(edge)
-            each.Next()
-        while left:
-            ring = [left.pop(0)]
-            while not ends(ring[-1])[1].IsSame(ends(ring[0])[0]):
-                at = next(i for i, e in enumerate(left) if ends(e)[0].IsSame(ends(ring[-1])[1]))
-                ring.append(left.pop(at))
-            found.append(ring)
-    return found
-
-
-def wire_edges(wire: Any) -> list[Any]:
-    return [TopoDS.Edge(each) for each in explore(wire, TopAbs_ShapeEnum.TopAbs_EDGE)]
-
-
-def ends(edge: Any) -> tuple[Any, Any]:
-    """First and last vertex as the edge is run."""
-    return TopExp.FirstVertex_s(edge, True), TopExp.LastVertex_s(edge, True)
+def _apex(built: Built, face: int, vertex: Any) -> int:
+    """A loop of one fin without an edge."""
+    loop = built.nodes.add("LOOP", node_id=built.id(), face=face)
+    fin = built.nodes.add("FIN", loop=loop, vertex=_vertex(built, vertex), sense="+")
+    built.nodes.set(fin, forward=fin, backward=fin)
+    built.nodes.set(loop, fin=fin)
+    return loop
 
 
 def _loop(built: Built, face: int, kernel_face: Any, surface: int, ring: list[Any]) -> int:

@@ -39,17 +39,31 @@ def sources(folder: Path) -> list[Path]:
     for at, blob in enumerate(blobs):
         project = Project(newer=at == 1)
         project.folder("a", "root")
+        project.folder("b", "Parts", inside="a")
         feature = project.feature("Extrude")
         if project.newer:
-            project.block(7, blob)
+            for chunk, piece in enumerate((blob[:2000], blob[2000:])):
+                project.row("BodyRevisionBlocks", 7, chunk, 0, piece)
             outputs = [[7, [True, [[True, 1], [True, 2]]]]]
             project.raw(feature, [0, [0], [True, [None, outputs, [[1, 0]]]], [False], [False]])
         else:
             body = project.create(feature, blob, (14, 15))
-            project.label(feature, body, title="Body", hidden=False, colour=0xFF0000FF, folder="a")
+            project.label(feature, body, title="Body", hidden=False, colour=0xFF0000FF, folder="b")
             project.paint(feature, body, 14, 0x00FF00FF)
         made.append(project.database(folder / f"{at}.sqlite"))
-    return made
+    return [*made, plain(folder / "plain.sqlite", blobs[0])]
+
+
+def plain(path: Path, blob: bytes) -> Path:
+    """A project from before the history."""
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE Settings(SettingName, SettingValue)")
+    connection.execute("CREATE TABLE Shapes(ShapeID BLOB PRIMARY KEY, ShapeData BLOB, Hidden BOOL, ShapeName BLOB)")
+    connection.execute("INSERT INTO Settings VALUES ('SchemaVersion', 90000)")
+    connection.execute("INSERT INTO Shapes VALUES (x'01', ?, 0, 'Body')", (blob,))
+    connection.commit()
+    connection.close()
+    return path
 
 
 def damaged(rng: random.Random, level: str, source: Path, target: Path) -> None:
@@ -130,9 +144,10 @@ def _tree(rng: random.Random, value: Any) -> Any:
 def _blobs(rng: random.Random, path: Path) -> None:
     connection = sqlite3.connect(path)
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
-    table = "BodyRevisionBlocks" if "BodyRevisionBlocks" in tables else "BodyRevisionPartitions"
-    (blob,) = connection.execute(f'SELECT Block FROM "{table}"').fetchone()
-    connection.execute(f'UPDATE "{table}" SET Block = ?', (_bytes(rng, blob),))
+    table = next(each for each in ("BodyRevisionBlocks", "BodyRevisionPartitions", "Shapes") if each in tables)
+    column = "ShapeData" if table == "Shapes" else "Block"
+    row, blob = rng.choice(connection.execute(f'SELECT rowid, "{column}" FROM "{table}"').fetchall())
+    connection.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?', (_bytes(rng, blob), row))
     connection.commit()
     connection.close()
 

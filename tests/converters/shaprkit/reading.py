@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from OCP.TDF import TDF_Label
+from OCP.TDocStd import TDocStd_Document
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
 from shapr.converters.brep import document
@@ -45,8 +46,23 @@ def found(read: Read) -> dict[str, float]:
 
 
 def parts(read: Read) -> dict[str, TDF_Label]:
+    """By name, of every body, however deep in folders."""
     named = {}
-    for label in document.roots(read.document):
-        for each in document.components(label) or [label]:
-            named[document.name(each)] = document.referred(each)
+    waiting = [(document.name(label), label) for label in document.roots(read.document)]
+    for name, label in waiting:
+        part = document.referred(label)
+        inside = document.components(part)
+        waiting += [(document.name(each), each) for each in inside]
+        if not inside:
+            named[name] = part
     return named
+
+
+def outline(model: TDocStd_Document) -> list[object]:
+    """The tree of a document: names of bodies, and of folders with what is in them."""
+
+    def walk(label: TDF_Label) -> object:
+        inside = document.components(document.referred(label))
+        return (document.name(label), [walk(each) for each in inside]) if inside else document.name(label)
+
+    return [walk(root) for root in document.roots(model)]

@@ -121,6 +121,13 @@ def turned(angle: float = 2 * math.pi) -> Any:
     return BRepPrimAPI_MakeRevol(side, gp_Ax1(gp_Pnt(0, 0, 0), Z), angle).Shape()
 
 
+def vase() -> Any:
+    """Closed below where its side meets the axis."""
+    profile = spline([(0, 0, -8), (4, 0, -3), (5, 0, 2), (3, 0, 9)])
+    side = face(profile, [(3, 0, 9), (0, 0, 9)], [(0, 0, 9), (0, 0, -8)])
+    return BRepPrimAPI_MakeRevol(side, gp_Ax1(gp_Pnt(0, 0, 0), Z)).Shape()
+
+
 def turned_ring() -> Any:
     side = face(spline([(15, 0, 0), (12, 0, 4), (8, 0, 1), (11, 0, -5)], True))
     return BRepPrimAPI_MakeRevol(side, gp_Ax1(gp_Pnt(0, 0, 0), Z)).Shape()
@@ -204,6 +211,8 @@ ANALYTIC: dict[str, Callable[[], Any]] = {
     "cone with an apex": lambda: BRepPrimAPI_MakeCone(5, 0, 12).Shape(),
     "sphere": lambda: BRepPrimAPI_MakeSphere(7).Shape(),
     "half a sphere": lambda: BRepPrimAPI_MakeSphere(7, 0, math.pi / 2).Shape(),
+    "sphere less an eighth": lambda: cut(BRepPrimAPI_MakeSphere(7).Shape(), box(10, 10, 10)),
+    "cone drilled beside its apex": lambda: cut(BRepPrimAPI_MakeCone(8, 0, 15).Shape(), cylinder(1, 30, (3, 0, -1))),
     "torus": lambda: BRepPrimAPI_MakeTorus(10, 3).Shape(),
     "elbow": lambda: BRepPrimAPI_MakeTorus(10, 3, 1.5).Shape(),
     "half a torus": lambda: cut(BRepPrimAPI_MakeTorus(10, 3).Shape(), box(40, 40, 5, (-20, -20, 0))),
