@@ -20,7 +20,7 @@ from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_DocumentTool
 
 from shapr.converters.brep import brep, colours, document, facet, heal, measure, tessellate
-from shapr.converters.brep.sew import compound
+from shapr.converters.brep.document import compound
 from shapr.converters.measure import Measured
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.errors import Refused
