@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from OCP.BRep import BRep_Builder
 from OCP.BRepBuilderAPI import (
     BRepBuilderAPI_Copy,
     BRepBuilderAPI_MakeEdge,
@@ -16,11 +17,11 @@ from OCP.BRepBuilderAPI import (
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCone, BRepPrimAPI_MakeSphere, BRepPrimAPI_MakeTorus
 from OCP.gp import gp_Lin, gp_Pln, gp_Pnt, gp_Trsf, gp_Vec
 from OCP.TopLoc import TopLoc_Location
-from OCP.TopoDS import TopoDS_Shape
+from OCP.TopoDS import TopoDS_Shape, TopoDS_Solid
 from OCP.XCAFDoc import XCAFDoc_DocumentTool
 
 from shapr.converters.brep import brep, colours, document, facet, heal, measure, tessellate
-from shapr.converters.brep.sew import compound
+from shapr.converters.brep.document import compound
 from shapr.converters.measure import Measured
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.errors import Refused
@@ -51,6 +52,14 @@ def test_an_assembly_is_the_sum_of_its_instances() -> None:
     assert found.volume == pytest.approx(24 + 6 * math.pi)
     assert reached == sorted(reached)
     assert reached[-1] == 1.0
+
+
+def test_a_solid_of_nothing_is_none() -> None:
+    box = BRepPrimAPI_MakeBox(1, 2, 3).Shape()
+    empty = TopoDS_Solid()
+    BRep_Builder().MakeSolid(empty)
+    found = measured(compound([box, empty]))
+    assert (found.solids, found.bodies, found.watertight) == (1, 1, True)
 
 
 def test_open_faces_have_no_volume() -> None:

@@ -12,7 +12,7 @@ from OCP.XCAFDoc import XCAFDoc_DocumentTool
 
 from shapr.converters.brep import brep, colours, document, glb, heal, iges, measure, step, tessellate
 from shapr.converters.brep.bodies import call
-from shapr.converters.brep.sew import compound
+from shapr.converters.brep.document import compound
 from tests.converters import kit
 from tests.converters.shapes import FACE, moved
 from tests.converters.shaprkit import shapes

@@ -54,7 +54,8 @@ class Body:
     def put(self, model: TDocStd_Document, name: str) -> TDF_Label:
         """As a part of a document: one colour is the part's, several are those of its faces."""
         tool = XCAFDoc_DocumentTool.ShapeTool_s(model.Main())
-        part = tool.AddShape(self.shape, False)
+        placed = not self.shape.Location().IsIdentity()  # then the kernel knows no pieces of it
+        part = tool.AddShape(document.compound([self.shape]) if placed else self.shape, False)
         call(part, self.called or name)
         found = self._looks()
         different = {look.colour for look in found}
@@ -76,20 +77,19 @@ def call(label: TDF_Label, name: str) -> None:
 
 
 def held(groups: Sequence[tuple[str, Sequence[Body]]], stem: str) -> TDocStd_Document:
-    """A document of bodies. A group that has a name and several bodies is an assembly of them; bodies that nobody
-    named are called after the file, with a number where they are several."""
+    """A document of bodies. A group that has a name and several bodies is an assembly of them, each called like it if
+    nobody named it; other bodies without a name are called after the file, with a number where they are several."""
     model = document.new()
     tool = XCAFDoc_DocumentTool.ShapeTool_s(model.Main())
-    unnamed = sum(not body.called for _, bodies in groups for body in bodies)
+    unnamed = sum(not (body.called or name) for name, bodies in groups for body in bodies)
     number = 0
     for name, bodies in groups:
         assembly = tool.NewShape() if name and len(bodies) > 1 else None
         if assembly is not None:
             call(assembly, name)
         for body in bodies:
-            number += not body.called
-            given = stem if unnamed == 1 else f"{stem} {number}"
-            part = body.put(model, name if len(bodies) == 1 and name else given)
+            number += not (body.called or name)
+            part = body.put(model, name or (stem if unnamed == 1 else f"{stem} {number}"))
             if assembly is not None:
                 call(tool.AddComponent(assembly, part, TopLoc_Location()), document.name(part))
     tool.UpdateAssemblies()

@@ -18,7 +18,6 @@ from OCP.TopoDS import TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
 from shapr.converters.brep import document, tessellate
 from shapr.converters.brep.bodies import Body, Look, held
 from shapr.converters.brep.indicator import SILENT, Indicator
-from shapr.converters.brep.sew import compound
 from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices
 from shapr.converters.mesh.slivers import FLAT, cleaned
 from shapr.converters.mesh.topology import Component, components, welded
@@ -158,7 +157,7 @@ def _body(surfaces: Surfaces, progress: Indicator, share: float) -> Body | None:
         _solid(shells[at], [shells[inner] for inner in inside], found[at]) for at, inside in voids.items()
     ]
     bodies += [shells[at] for at in range(len(found)) if not found[at].closed]
-    return Body(bodies[0] if len(bodies) == 1 else compound(bodies), looks)
+    return Body(bodies[0] if len(bodies) == 1 else document.compound(bodies), looks)
 
 
 def _holder(at: int, surfaces: Surfaces) -> int | None:

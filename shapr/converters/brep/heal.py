@@ -17,7 +17,7 @@ from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 from shapr.converters.brep import colours, document, tree
 from shapr.converters.brep.bodies import Look
 from shapr.converters.brep.measure import extent, volume
-from shapr.converters.brep.sew import compound, sewn
+from shapr.converters.brep.sew import sewn
 from shapr.converters.progress import Reach
 
 FACE, EDGE = TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_EDGE
@@ -143,7 +143,7 @@ def _closed(shape: TopoDS_Shape, looks: dict[int, Look], diagonal: float) -> tup
     for body in (*closed, *rest):
         looks = looks | body.looks
     shapes = [*solids, *(body.shape for body in (*closed, *rest)), *document.free_edges(shape)]
-    return shapes[0] if len(shapes) == 1 else compound(shapes), looks
+    return shapes[0] if len(shapes) == 1 else document.compound(shapes), looks
 
 
 def _replace(model: TDocStd_Document, part: TDF_Label, shape: TopoDS_Shape, looks: dict[int, Look]) -> None:

@@ -3,10 +3,11 @@
 import re
 import unicodedata
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path, PurePath
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,9 @@ from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
 from shapr.converters.brep import document, seams, tree
 from shapr.converters.brep.bodies import Body, Look, held, looks, unmirrored
+from shapr.converters.brep.iges_names import names
 from shapr.converters.brep.indicator import SILENT, Indicator
-from shapr.converters.brep.sew import compound, sewn
+from shapr.converters.brep.sew import sewn
 from shapr.converters.brep.step import UNITS, ascii_stem
 from shapr.converters.brep.unrepaired import unrepaired
 from shapr.converters.mesh.model import Colour
@@ -62,14 +64,17 @@ def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: boo
     if not transferred or not document.roots(made):
         raise Refused("no_geometry", "the IGES file holds no shape that can be read")
     if document.count(document.shape(made), TopAbs_ShapeEnum.TopAbs_FACE):
-        made = solid(made, PurePath(source_name).stem, progress)
+        called = names(reader, document.roots(made))
+        made = solid(made, PurePath(source_name).stem, progress, called)
     document.say_units(made, UNIT_FLAGS.get(reader.IGESModel().GlobalSection().UnitFlag()))
     return made
 
 
-def solid(model: TDocStd_Document, stem: str, progress: Indicator = SILENT) -> TDocStd_Document:
+def solid(
+    model: TDocStd_Document, stem: str, progress: Indicator = SILENT, called: Mapping[int, str] = MappingProxyType({})
+) -> TDocStd_Document:
     """The same bodies with their faces sewn: first within each group of the file; what a group leaves open, with what
-    the others do."""
+    the others do. `called`: names of faces that the document does not know."""
     whole = document.shape(model)
     all_of_it = document.count(whole, TopAbs_ShapeEnum.TopAbs_FACE)
     low, high = document.box(whole)
@@ -80,7 +85,7 @@ def solid(model: TDocStd_Document, stem: str, progress: Indicator = SILENT) -> T
     for root in document.roots(model):
         name = document.name(root)
         shape = XCAFDoc_ShapeTool.GetShape_s(root)
-        shape, found = unmirrored(shape, _filled(shape, looks(model, root)))
+        shape, found = unmirrored(shape, _filled(shape, _called(looks(model, root), called)))
         bodies: list[Body] = []
         torn: list[list[TopoDS_Shape]] = []
         for each in document.explore(shape, TopAbs_ShapeEnum.TopAbs_SOLID):
@@ -99,13 +104,17 @@ def solid(model: TDocStd_Document, stem: str, progress: Indicator = SILENT) -> T
             else:
                 bodies += closed
         if curves := document.free_edges(shape):
-            bodies.append(Body(compound(curves), found, name))
+            bodies.append(Body(document.compound(curves), found, name))
         if bodies:
             groups.append((name, bodies))
     if pool:
         closed, open_ = sewn(pool, known, diagonal, progress)
         groups += [("", [body]) for body in closed + open_]
     return held(groups, stem)
+
+
+def _called(found: dict[int, Look], names: Mapping[int, str]) -> dict[int, Look]:
+    return {key: look if look.name else replace(look, name=names.get(key, "")) for key, look in found.items()}
 
 
 def _filled(shape: TopoDS_Shape, found: dict[int, Look]) -> dict[int, Look]:

@@ -99,7 +99,7 @@ def _within(reach: Reach, start: float, width: float, done: float) -> None:
 def _piece(part: TDF_Label, reach: Reach) -> Piece:
     kinds = TopAbs_ShapeEnum
     shape = XCAFDoc_ShapeTool.GetShape_s(part)
-    solids = document.count(shape, kinds.TopAbs_SOLID)
+    solids = [each for each in document.explore(shape, kinds.TopAbs_SOLID) if _holds(each)]
     shells = list(document.explore(shape, kinds.TopAbs_SHELL))
     free = sum(1 for _ in document.outside(shape, kinds.TopAbs_SHELL, kinds.TopAbs_SOLID))
     loose = sum(1 for _ in document.outside(shape, kinds.TopAbs_FACE, kinds.TopAbs_SHELL))
@@ -115,13 +115,13 @@ def _piece(part: TDF_Label, reach: Reach) -> Piece:
     for at, face in enumerate(document.explore(shape, kinds.TopAbs_FACE)):
         reach(0.3 * at / len(faces))
         area += _area(face)
-    for at, solid in enumerate(document.explore(shape, kinds.TopAbs_SOLID)):
-        reach(0.3 + 0.7 * at / solids)
+    for at, solid in enumerate(solids):
+        reach(0.3 + 0.7 * at / len(solids))
         inside += volume(solid, middle, INTEGRATION if points is None else None)
     return Piece(
         shape,
-        bodies=solids + free + loose,
-        solids=solids,
+        bodies=len(solids) + free + loose,
+        solids=len(solids),
         faces=len(faces),
         curves=len(free_edges),
         volume=inside,
@@ -132,6 +132,11 @@ def _piece(part: TDF_Label, reach: Reach) -> Piece:
         colours=frozenset({*own.values(), *(colour for colour in drawn if colour is not None)}),
         uncoloured=any(face not in own for face in faces) or None in drawn,
     )
+
+
+def _holds(solid: TopoDS_Shape) -> bool:
+    """Some files have solids of nothing."""
+    return next(document.explore(solid, TopAbs_ShapeEnum.TopAbs_FACE), None) is not None
 
 
 def _drawn(part: TDF_Label, free_edges: list[TopoDS_Shape]) -> set[Colour | None]:

@@ -1,7 +1,5 @@
 """Faces into shells and shells into solids: what the surfaces of an IGES file enclose."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import numpy.typing as npt
 from OCP.Bnd import Bnd_Box
@@ -12,7 +10,7 @@ from OCP.BRepClass3d import BRepClass3d_SolidClassifier
 from OCP.BRepLib import BRepLib
 from OCP.ShapeFix import ShapeFix_Solid
 from OCP.TopAbs import TopAbs_ShapeEnum, TopAbs_State
-from OCP.TopoDS import TopoDS, TopoDS_Compound, TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
+from OCP.TopoDS import TopoDS, TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
 
 from shapr.converters.brep import document
 from shapr.converters.brep.bodies import Body, Look
@@ -41,7 +39,7 @@ def sewn(
     best: tuple[int, list[Body]] = 0, []
     for at, fraction in enumerate(TOLERANCES):
         sewing = BRepBuilderAPI_Sewing(max(SMALLEST, fraction * diagonal))
-        sewing.Add(compound(faces))
+        sewing.Add(document.compound(faces))
         sewing.Perform(progress.range(share / 2))
         looks, origin = {}, {}
         for face in faces:
@@ -132,11 +130,3 @@ def _solid(shell: TopoDS_Shape) -> TopoDS_Solid:
     solid = BRepBuilderAPI_MakeSolid(TopoDS.Shell(shell)).Solid()
     BRepLib.OrientClosedSolid_s(solid)
     return solid
-
-
-def compound(shapes: Iterable[TopoDS_Shape]) -> TopoDS_Compound:
-    builder, made = BRep_Builder(), TopoDS_Compound()
-    builder.MakeCompound(made)
-    for shape in shapes:
-        builder.Add(made, shape)
-    return made

@@ -17,7 +17,7 @@ from shapr.converters.mesh.glb import Json, corrupt
 from shapr.errors import Refused
 
 COMPONENTS: dict[int, str] = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
+WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 MAX_VALUES = 100_000_000  # numbers that are unpacked of one file, where they are not simply there
 MESHOPT = ("EXT_meshopt_compression", "KHR_meshopt_compression")
 

@@ -1,6 +1,7 @@
 """glTF 2.0, `.glb` and `.gltf`: the triangles of its scene, as parts in millimetres, z up.
 
-Textures, animations, skins, morph targets, lines and points are passed over and named in the losses.
+Skins and morph targets shape it as the file stands. They, textures, animations, lines and points are passed over and
+named in the losses.
 """
 
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from shapr.converters.mesh.accessors import (
 )
 from shapr.converters.mesh.glb import Json, corrupt
 from shapr.converters.mesh.model import LONGEST_NAME, MAX_PARTS, MAX_TRIANGLES, Y_UP, Colour, Mesh, Part, Triangles
+from shapr.converters.mesh.pose import Bones, Skin, bones, morphed, weights
 from shapr.converters.mesh.primitive import DRACO, Draco, Plain, triangles, used
 from shapr.converters.mesh.scene import Placed, placed
 from shapr.converters.mesh.srgb import of_linear
@@ -44,6 +46,11 @@ KNOWN = {
     "KHR_xmp_json_ld",
 }
 HARMLESS = ("KHR_materials_", "KHR_texture_", "EXT_texture_", "MSFT_texture_", "KHR_animation_", "EXT_lights_")
+PASSED = {
+    "animations": "animations are passed over",
+    "skins": "skins are passed over: the shape is the one at rest",
+    "cameras": "cameras are passed over",
+}
 NAMES = {0: "points", 1: "lines", 2: "lines", 3: "lines", 4: "triangles", 5: "triangles", 6: "triangles"}
 
 
@@ -64,6 +71,7 @@ class Piece:
     colour: Colour | None
     vertex_colours: npt.NDArray[np.uint8] | None
     material: str
+    bones: Bones | None
 
 
 class Reader:
@@ -74,11 +82,13 @@ class Reader:
         self.meshes = listed(content, "meshes")
         self.materials = listed(content, "materials")
         self.losses: dict[str, None] = {}  # in the order in which they are met
-        self.pieces: dict[int, list[Piece]] = {}
+        self.pieces: dict[tuple[int, tuple[float, ...]], list[Piece]] = {}  # by mesh and weights of morph targets
+        self.skins: dict[int, Skin | None] = {}
+        self.worlds: dict[int, npt.NDArray[np.float64]] = {}  # of the joints of skins
 
     def mesh(self, name: str, reach: Reach) -> Mesh:
         """Every mesh of the scene, where its nodes put it."""
-        places = list(placed(self.content, self.buffers))
+        places = list(placed(self.content, self.buffers, self.worlds))
         self._count(places)
         parts: list[Part] = []
         for done, place in enumerate(places, 1):
@@ -122,15 +132,13 @@ class Reader:
         return count // 3 if mode == 4 else max(count - 2, 0)
 
     def _parts(self, place: Placed, name: str, reach: Reach) -> Iterator[Part]:
-        if place.mesh not in self.pieces:
-            self.pieces[place.mesh] = [*self._read(place.mesh, within(reach, 0.0, 0.6))]
+        key = place.mesh, weights(place.node, self.meshes[place.mesh])
+        if key not in self.pieces:
+            self.pieces[key] = [*self._read(*key, within(reach, 0.0, 0.6))]
         named = place.name or shown(field(self.meshes[place.mesh], "name", str, ""), LONGEST_NAME) or name
         with np.errstate(all="ignore"):
-            matrix = MILLIMETRES @ place.matrix[:, :3]
-            offset = MILLIMETRES @ place.matrix[:, 3]
-            mirrored = np.linalg.det(matrix) < 0
-            for piece in self.pieces[place.mesh]:
-                vertices = piece.vertices @ matrix.T + offset
+            for piece in self.pieces[key]:
+                vertices, mirrored = self._placed(piece, place)
                 if not np.isfinite(vertices).all():
                     raise Refused("invalid_geometry", "a coordinate is not a number")
                 corners = piece.corners[:, [0, 2, 1]] if mirrored else piece.corners
@@ -143,7 +151,24 @@ class Reader:
                     vertex_colours=piece.vertex_colours,
                 )
 
-    def _read(self, mesh: int, reach: Reach) -> Iterator[Piece]:
+    def _placed(self, piece: Piece, place: Placed) -> tuple[npt.NDArray[np.float64], bool]:
+        """In millimetres, z up: by the joints where it has a skin, else by the node; and whether it is mirrored."""
+        skin = self._skin(place.node) if piece.bones else None
+        if skin and piece.bones:
+            vertices, mirrored = skin.placed(piece.vertices, piece.bones)
+            return vertices @ MILLIMETRES.T, mirrored
+        matrix = MILLIMETRES @ place.matrix[:, :3]
+        return piece.vertices @ matrix.T + MILLIMETRES @ place.matrix[:, 3], bool(np.linalg.det(matrix) < 0)
+
+    def _skin(self, node: Json) -> Skin | None:
+        if "skin" not in node:
+            return None
+        at = number(node, "skin")
+        if at not in self.skins:
+            self.skins[at] = Skin.of(self.content, self.buffers, at, self.worlds)
+        return self.skins[at]
+
+    def _read(self, mesh: int, weights: tuple[float, ...], reach: Reach) -> Iterator[Piece]:
         primitives = self._primitives(mesh)
         for at, primitive in enumerate(primitives):
             reach(at / len(primitives))
@@ -160,7 +185,7 @@ class Reader:
             rows, corners = used(triangles(source.indices(), 4 if draco else mode), source.count)
             if not len(corners):
                 continue
-            vertices = source.values("POSITION", rows)
+            vertices = morphed(source.values("POSITION", rows), primitive, weights, rows, source)
             if vertices.shape[1] != 3:
                 raise corrupt("positions have not three numbers")
             if not np.isfinite(vertices).all():
@@ -172,7 +197,9 @@ class Reader:
                 given = given[:, :3] if opaque else given
                 colours = _bytes(given, factor, within(reach, (at + 0.2) / len(primitives), (at + 1) / len(primitives)))
             flat = cast(Colour, tuple((of_linear(np.array([factor])) / 255.0)[0].tolist())) if factor else None
-            yield Piece(vertices, corners, None if colours is not None else flat, colours, material)
+            yield Piece(
+                vertices, corners, None if colours is not None else flat, colours, material, bones(source, rows)
+            )
 
     def _material(self, primitive: Json) -> tuple[tuple[float, ...] | None, str, bool]:
         """The linear colour, None without a material, the material's name, and whether all alpha is to be ignored."""
@@ -194,9 +221,9 @@ class Reader:
 
     def _whole(self) -> None:
         """What else the file has that no mesh shows."""
-        for key, what in (("animations", "animations"), ("skins", "skins"), ("cameras", "cameras")):
+        for key, what in PASSED.items():
             if listed(self.content, key):
-                self._lose(f"{what} are passed over")
+                self._lose(what)
         if len(listed(self.content, "scenes")) > 1:
             self._lose("only the scene that is shown first is converted")
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from shapr.converters.mesh.accessors import Buffers, extension, field, floats, listed, number, shown
 from shapr.converters.mesh.glb import Json, corrupt
 from shapr.converters.mesh.model import LONGEST_NAME
+from shapr.converters.mesh.pose import joints
 from shapr.errors import Refused
 
 MAX_INSTANCES = 100_000
@@ -25,15 +26,18 @@ Matrix = npt.NDArray[np.float64]  # 4x4, or 3x4 without its last row
 
 @dataclass(frozen=True)
 class Placed:
-    """A mesh of the document, the name of its node, and its 3x4 matrix in the scene's metres."""
+    """A mesh of the document, its node, the name of that, and its 3x4 matrix in the scene's metres."""
 
     mesh: int
+    node: Json
     name: str
     matrix: Matrix
 
 
-def placed(content: Json, buffers: Buffers) -> Iterator[Placed]:
-    """Depth first, in the order of the file. A node has one parent: a second one, or a cycle, is `corrupt_file`."""
+def placed(content: Json, buffers: Buffers, worlds: dict[int, Matrix]) -> Iterator[Placed]:
+    """Depth first, in the order of the file. A node has one parent: a second one, or a cycle, is `corrupt_file`.
+    `worlds` gets the 4x4 matrices of the nodes that skins hang on."""
+    hung = joints(content)
     nodes = listed(content, "nodes")
     if len(nodes) > MAX_NODES:
         raise Refused("limit_exceeded", f"it has {len(nodes)} nodes; {MAX_NODES} are allowed")
@@ -50,6 +54,8 @@ def placed(content: Json, buffers: Buffers) -> Iterator[Placed]:
         node = nodes[at]
         with np.errstate(all="ignore"):
             matrix = parent @ local(node) if MOVES & node.keys() else parent
+        if at in hung:
+            worlds[at] = matrix
         if "mesh" in node:
             places = _instances(node, buffers)
             count += 1 if places is None else len(places)
@@ -58,7 +64,7 @@ def placed(content: Json, buffers: Buffers) -> Iterator[Placed]:
             mesh, name = number(node, "mesh"), shown(field(node, "name", str, ""), LONGEST_NAME)
             for place in (np.eye(4),) if places is None else places:
                 with np.errstate(all="ignore"):
-                    yield Placed(mesh, name, (matrix @ place)[:3])
+                    yield Placed(mesh, node, name, (matrix @ place)[:3])
         waiting += [(child, matrix, depth + 1) for child in reversed(listed(node, "children", int))]
 
 

@@ -18,8 +18,8 @@ from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 
 from shapr.converters.brep import document
+from shapr.converters.brep.document import compound
 from shapr.converters.brep.measure import volume
-from shapr.converters.brep.sew import compound
 from shapr.converters.shaprfile import frames, sides
 from shapr.converters.shaprfile.curves import CONFUSED
 from shapr.converters.shaprfile.history import Matrix
