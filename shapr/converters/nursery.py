@@ -16,10 +16,12 @@ import gc
 import importlib
 import os
 import pkgutil
+import select
 import signal
 import socket
 import struct
 import sys
+import tempfile
 import traceback
 from array import array
 from pathlib import Path
@@ -29,6 +31,7 @@ from pydantic import BaseModel
 
 from shapr.converters.run import limits
 from shapr.converters.run.job import Limits
+from shapr.converters.run.pages import Pages
 from shapr.converters.run.sandbox import Fence, Level, confine, empty_network, runtime_paths
 
 READY = b"ready"
@@ -72,9 +75,25 @@ def load() -> None:
     for table in (STEPCAFControl_Reader, STEPCAFControl_Writer, IGESCAFControl_Reader, IGESCAFControl_Writer):
         table()
     importlib.import_module("shapr.converters.brep.rehearsal").rehearse()
+    runtime_paths()
     gc.collect()
     gc.freeze()  # what is here now is garbage in no child: looking through it would only copy its pages
     gc.disable()
+
+
+def study() -> Pages:
+    """What memory a child takes for a job: one does a job, as all later ones will."""
+    rehearsal = importlib.import_module("shapr.converters.brep.rehearsal")
+    pages = Pages()
+    with tempfile.TemporaryDirectory() as folder:
+        rehearsal.job(Path(folder))
+
+        def rehearsed() -> None:
+            os.chdir(folder)
+            work(Order(limits=rehearsal.LIMITS, level="degrade"))
+
+        pages.learn(rehearsed)
+    return pages
 
 
 class Spare:
@@ -83,7 +102,8 @@ class Spare:
     Two numbers in a place of their own, which no life of a child moves.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pages: Pages) -> None:
+        self.pages = pages
         self.held = array("i", (0, -1))  # its process id, 0 for none; the descriptor by which it is told
 
     def fork(self) -> None:
@@ -92,7 +112,7 @@ class Spare:
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ours, its:
             if (pid := os.fork()) == 0:
-                wait(its.fileno(), me)
+                wait(its.fileno(), me, self.pages)
             self.held[0], self.held[1] = pid, ours.detach()
         with contextlib.suppress(OSError):  # it has done so itself, or is dead already
             os.setpgid(pid, pid)  # before the worker knows it, who kills groups
@@ -113,9 +133,9 @@ class Spare:
         return int(pid)
 
 
-def serve(worker: socket.socket) -> None:
+def serve(worker: socket.socket, pages: Pages) -> None:
     """Do what the worker says, until it hangs up."""
-    message, spare = bytearray(ORDER), Spare()
+    message, spare = bytearray(ORDER), Spare(pages)
     with contextlib.suppress(OSError):  # as for every later one: the order will ask again
         spare.fork()
     worker.send(READY)
@@ -168,8 +188,8 @@ def tell(worker: socket.socket, number: int) -> None:
         worker.send(NUMBER.pack(number))
 
 
-def wait(descriptor: int, parent: int) -> NoReturn:
-    """In the child: alone, until it is told of a job."""
+def wait(descriptor: int, parent: int, pages: Pages) -> NoReturn:
+    """In the child: alone, with the memory for it, until it is told of a job."""
     code = 1
     try:
         limits.tie(parent)
@@ -178,6 +198,7 @@ def wait(descriptor: int, parent: int) -> NoReturn:
         os.dup2(descriptor, MINE)
         os.closerange(MINE + 1, HELD)
         with socket.socket(fileno=MINE) as told:
+            pages.take(lambda: bool(select.select([told], [], [], 0)[0]))
             order, given, _, _ = told.recvmsg(ORDER, socket.CMSG_SPACE(DESCRIPTORS.size))
         if given:
             become(order, *DESCRIPTORS.unpack(given[0][2]))
@@ -194,7 +215,11 @@ def become(order: bytes, stderr: int, scratch: int) -> None:
     os.dup2(stderr, 2)
     os.fchdir(scratch)
     os.closerange(3, HELD)
-    asked = Order.model_validate_json(order)
+    work(Order.model_validate_json(order))
+
+
+def work(asked: Order) -> None:
+    """In the current folder."""
     limits.rename("converter")
     limits.expendable()
     confine(Fence(Path(), runtime_paths(), asked.limits), asked.level)
@@ -212,8 +237,9 @@ def main(parent: int) -> None:
     load()
     with contextlib.suppress(OSError):  # forbidden here: each child tries it, and says what it lacks
         empty_network()
+    pages = study()
     limits.tie(parent)  # a change of credentials has undone it
-    serve(worker)
+    serve(worker, pages)
 
 
 if __name__ == "__main__":

@@ -244,8 +244,7 @@ class BrepModel:
             raise Refused("no_geometry", f"there are only curves, and a mesh cannot hold a curve{named}")
         wanted = tessellate.deflections(shape, options)
         if wanted != self.triangulated:
-            tessellate.triangulate(shape, *wanted, self.indicator, self.threads)
-            bare = len(tessellate.bare(shape))
+            bare = tessellate.triangulate(shape, *wanted, self.indicator, self.threads)
             missing = (f"{bare} faces could not be triangulated: meshes lack them",) if bare else ()
             self.losses = (*self.given, *missing)
             self.triangulated = wanted

@@ -167,6 +167,15 @@ def test_lists_and_references_that_the_kernel_crashes_on_are_refused(tmp_path: P
     assert code(tmp_path, "step", BRACKET.replace(sound, broken, 1)) == "corrupt_file"
 
 
+def test_a_spline_that_announces_more_than_it_can_hold_is_refused(tmp_path: Path) -> None:
+    spline = "#90001=B_SPLINE_CURVE_WITH_KNOTS('',3,(#29,#29,#29,#29),.U.,.F.,.F.,({},4),(0.,1.),.U.);\n"
+    other = "#90002=INTEGER_REPRESENTATION_ITEM('',99999999);\n"
+    end = "ENDSEC;\nEND-ISO"
+    assert BRACKET.count(end) == 1
+    assert looked(tmp_path, "step", BRACKET.replace(end, spline.format(4) + other + end)) == ()
+    assert code(tmp_path, "step", BRACKET.replace(end, other + spline.format(99999999) + end)) == "corrupt_file"
+
+
 def test_an_apostrophe_in_a_name_hides_no_list(tmp_path: Path) -> None:
     named = BRACKET.replace("CARTESIAN_POINT('',(14.,0.,6.))", "CARTESIAN_POINT('it''s',(14.,0.,6.))", 1)
     assert named != BRACKET

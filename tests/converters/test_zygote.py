@@ -24,6 +24,7 @@ from tests.converters.test_process import children, until_running
 
 BRACKET, ASSEMBLY, STL = SAMPLES / "bracket.step", SAMPLES / "assembly.step", SAMPLES / "bracket.stl"
 OUTPUTS = "step,iges,brep,glb"
+EARLY = 6 << 20  # bytes of a spare's own memory; 2 MB where it takes none
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +177,19 @@ async def test_the_spare_is_the_next_jobs_child_and_one_that_died_is_replaced(
     assert await run(converter, tmp_path / "b", ASSEMBLY, OUTPUTS) == made
     await until_idle(zygote)
     assert await pid(converter) == zygote
+
+
+def own(process: int) -> int:
+    """Bytes of memory that it shares with nobody."""
+    rollup = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) << 10 for line in rollup if line.startswith("Private_Dirty"))
+
+
+async def test_the_spare_has_its_memory_before_there_is_a_job(converter: Converter) -> None:
+    spare = await until_idle(await pid(converter))
+    async with asyncio.timeout(5):
+        while own(spare) < EARLY:
+            await asyncio.sleep(0.02)
 
 
 async def test_an_idle_zygote_that_died_is_replaced_as_soon_as_one_can_start(

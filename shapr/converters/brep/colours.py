@@ -3,6 +3,8 @@
 The kernel keeps them linear; here they are sRGB, as in STEP and as OBJ, PLY, OFF and 3MF want them.
 """
 
+from functools import lru_cache
+
 from OCP.Quantity import Quantity_ColorRGBA
 from OCP.TDF import TDF_Label
 from OCP.TDocStd import TDocStd_Document
@@ -32,9 +34,14 @@ def _first(label: TDF_Label, kinds: tuple[XCAFDoc_ColorType, ...]) -> Colour | N
     for kind in kinds:
         if XCAFDoc_ColorTool.GetColor_s(label, kind, found):
             rgb = found.GetRGB()
-            red, green, blue, alpha = curved((rgb.Red(), rgb.Green(), rgb.Blue(), found.Alpha())).tolist()
-            return round(red, 4), round(green, 4), round(blue, 4), round(alpha, 4)
+            return _srgb(rgb.Red(), rgb.Green(), rgb.Blue(), found.Alpha())
     return None
+
+
+@lru_cache(maxsize=1024)  # thousands of faces have a few colours
+def _srgb(*linear: float) -> Colour:
+    red, green, blue, alpha = curved(linear).tolist()
+    return round(red, 4), round(green, 4), round(blue, 4), round(alpha, 4)
 
 
 def set(model: TDocStd_Document, label: TDF_Label, colour: Colour) -> None:

@@ -11,19 +11,36 @@ from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCylinder
 
 from shapr.converters.brep import document, glb, step, tessellate
 from shapr.converters.mesh import files
+from shapr.converters.progress import SIZE
+from shapr.converters.run.job import JOB, PROGRESS, Job, Limits
 
 OPTIONS = {"units": "mm", "step_schema": "AP214", "encoding": "binary"}
+LIMITS = Limits(wall=60, cpu=60, memory=2 << 30, output=1 << 20, mesh_to_brep=1)
 
 
 def rehearse() -> None:
     """A drilled box to STEP, read again, to STL and GLB."""
-    drilled = BRepAlgoAPI_Cut(BRepPrimAPI_MakeBox(10, 10, 10).Shape(), BRepPrimAPI_MakeCylinder(3, 20).Shape())
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "box.step"
-        step.write(document.holding(drilled.Shape(), "box"), path, "box", OPTIONS)
+        path = box(Path(folder))
         model = step.read(path)
         document.check(model)
         shape = document.shape(model)
         tessellate.triangulate(shape, *tessellate.deflections(shape, {}))
         files.write(tessellate.mesh(model), "stl", path.with_suffix(".stl"), OPTIONS, lambda _: None)
         glb.write(model, path.with_suffix(".glb"))
+
+
+def box(folder: Path) -> Path:
+    path = folder / "box.step"
+    drilled = BRepAlgoAPI_Cut(BRepPrimAPI_MakeBox(10, 10, 10).Shape(), BRepPrimAPI_MakeCylinder(3, 20).Shape())
+    step.write(document.holding(drilled.Shape(), "box"), path, "box", OPTIONS)
+    return path
+
+
+def job(folder: Path) -> None:
+    """The same as a job in a scratch dir."""
+    outputs = (("stl", OPTIONS), ("glb", OPTIONS))
+    source = Path(box(folder).name)
+    asked = Job(source=source, source_format="step", source_name="box", outputs=outputs, scratch=Path(), limits=LIMITS)
+    (folder / JOB).write_bytes(asked.model_dump_json().encode())
+    (folder / PROGRESS).write_bytes(bytes(SIZE))

@@ -49,8 +49,9 @@ def deflections(shape: TopoDS_Shape, options: dict[str, Any]) -> tuple[float, fl
 
 def triangulate(
     shape: TopoDS_Shape, linear: float, angular: float, progress: Indicator = SILENT, threads: int = 1
-) -> None:
-    """Attach triangles to the shape's faces, the same ones whatever the number of threads: each face is one's work."""
+) -> int:
+    """Attach triangles to the shape's faces, the same ones whatever the number of threads: each face is one's work.
+    Gives the number of faces that got none."""
     BRepTools.Clean_s(shape)
     given = parameters(linear, angular)
     if threads > 1:
@@ -58,8 +59,11 @@ def triangulate(
         OSD_ThreadPool.DefaultPool_s().SetNbDefaultThreadsToLaunch(threads)
         given.InParallel = True
     BRepMesh_IncrementalMesh(shape, given, progress.range(TRIANGULATION))
-    for face in bare(shape):
-        again(face, parameters(linear, angular))
+    if missing := bare(shape):
+        for face in missing:
+            again(face, parameters(linear, angular))
+        missing = bare(shape)
+    return len(missing)
 
 
 def parameters(linear: float, angular: float) -> IMeshTools_Parameters:

@@ -21,7 +21,7 @@ DATA = re.compile(rb"\bDATA[;(]")
 END = re.compile(rb"\bENDSEC;[^;]*END-ISO-10303-21;")
 BEYOND = re.compile(rb"E\+?[1-9]\d\d+")  # 1E100 and more: the kernel's infinity is 2E100
 COUNT = re.compile(rb"[(,][-+]?\d{7,}[,)]")
-SPLINE = re.compile(rb"B_SPLINE|BEZIER|KNOTS")
+SPLINE = tuple(map(re.compile, (b"B_SPLINE", b"BEZIER", b"KNOTS")))  # one word is looked for ten times as fast as three
 NOT_PARENTHESES = bytes(set(range(256)) - set(b"()"))
 DIGITS = 11  # of an entity's number that are looked at
 HEAD = 8  # bytes of a type's name that are compared at once
@@ -80,6 +80,11 @@ class Graph(NamedTuple):
     def holder(self, place: int) -> int:
         """The definition around a place of the text."""
         return int(np.searchsorted(self.begins, place, "right")) - 1
+
+    def holders(self, places: list[int]) -> list[int]:
+        """The definitions around these places, each once."""
+        found = np.unique(np.searchsorted(self.begins, places, "right")) - 1
+        return [at for at in found.tolist() if at >= 0]
 
     def are(self, kind: bytes) -> npt.NDArray[np.bool_]:
         """Which definitions are of this type."""
@@ -144,13 +149,10 @@ def _numbers(graph: Graph) -> None:
     text = graph.text
     if any(text[found.start() - 1] in b"0123456789." for found in BEYOND.finditer(text)):
         raise Refused("invalid_geometry", "the STEP file holds a number beyond any size")
-    seen = -1
-    for found in COUNT.finditer(text) if b"_KNOTS" in text else ():
-        at = graph.holder(found.start())
-        if at > seen:
-            seen = at
-            if SPLINE.search(text, int(graph.begins[at]), graph.ends(at)):
-                raise Refused("corrupt_file", "a spline of the STEP file announces more than it can hold")
+    splines = [found.start() for word in SPLINE for found in word.finditer(text)] if b"_KNOTS" in text else []
+    for at in graph.holders(splines):
+        if COUNT.search(text, int(graph.begins[at]), graph.ends(at)):
+            raise Refused("corrupt_file", "a spline of the STEP file announces more than it can hold")
 
 
 def _graph(text: bytes) -> Graph:

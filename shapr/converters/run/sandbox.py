@@ -5,6 +5,7 @@ call filter. docs/sandbox.md says what each keeps out. The standard library and 
 """
 
 import ctypes
+import functools
 import os
 import resource
 import sys
@@ -90,6 +91,7 @@ def confine(fence: Fence, level: Level = "strict") -> tuple[str, ...]:
     return tuple(standing)
 
 
+@functools.cache  # by the zygote, for all of its children
 def runtime_paths() -> tuple[Path, ...]:
     """What our own child reads while it runs: Python, the packages, the system's libraries, our code."""
     python = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
