@@ -18,9 +18,10 @@ import mmap
 import os
 import resource
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 SIZE = 4096
 POSITION = 16  # a double, of the kernel's indicator: bytes 0..1023 are its own
@@ -35,6 +36,8 @@ WATCHED = 32 << 20  # bytes of memory: what takes less is over before somebody l
 READ_MEMORY, WRITE_MEMORY = 9.0, 3.5  # bytes of memory taken for each byte of a file
 DESCRIPTORS = 64  # of a child, that its parent looks at
 
+T = TypeVar("T")
+
 Scale = Sequence[tuple[float, float]]
 """Positions, rising, and how much of a step is done at each: 0..1."""
 
@@ -46,6 +49,13 @@ Reach = Callable[[float], None]
 def within(reach: Reach, start: float, end: float) -> Reach:
     """Whom to tell how much is done of what takes a step from `start` to `end`."""
     return lambda done: reach(start + (end - start) * done)
+
+
+def along(items: Iterable[T], count: int, reach: Reach) -> Iterator[T]:
+    """So many items, one by one: each that is asked for tells how much is done."""
+    for at, item in enumerate(items):
+        reach(at / count)
+        yield item
 
 
 def silent(done: float) -> None:
@@ -148,18 +158,22 @@ class Reading:
         with path.open("r+b") as file:
             self.memory = mmap.mmap(file.fileno(), SIZE)
         self.scratch = path.parent
-        self.highest = 0
+        self.reached = 0.0  # of the job, 0..1
         self.serial = 0
         self.offset = 0  # as far as the file of this step was seen to be read; it is closed in the end
 
     def percent(self) -> int:
+        return int(100 * self.done())
+
+    def done(self) -> float:
+        """The same, finer: 0..1."""
         step = STEP.unpack_from(self.memory, AT)
         serial, start, width, *weights, faults, pid, written, length, marks = step
         (position,) = struct.unpack_from("d", self.memory, POSITION)
         name = self.memory[NAME : NAME + min(length, LONGEST)]
         scale = [MARK.unpack_from(self.memory, SCALE + MARK.size * at) for at in range(min(marks, MARKS))]
         if serial % 2 or step != STEP.unpack_from(self.memory, AT):
-            return self.highest  # it is being written
+            return self.reached  # it is being written
         if serial != self.serial:
             self.serial, self.offset = serial, 0
         by_position, by_file, size, memory = weights
@@ -171,8 +185,8 @@ class Reading:
             done += (1 - by_position - by_file) * _share(taken, memory)
         now = start + width * min(max(done, 0.0), 1.0)
         if 0 <= now <= 1:  # NaN is not
-            self.highest = max(self.highest, int(100 * now))
-        return self.highest
+            self.reached = max(self.reached, now)
+        return self.reached
 
     def _file(self, pid: int, path: Path, written: int) -> int:
         """How far it is read, or how long it is by now."""

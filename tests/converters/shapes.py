@@ -12,6 +12,7 @@ from shapr.converters.brep import colours, document
 from shapr.converters.brep.bodies import call
 
 FACE = TopAbs_ShapeEnum.TopAbs_FACE
+SOLID = TopAbs_ShapeEnum.TopAbs_SOLID
 
 
 def moved(x: float = 0.0, turn: float = 0.0) -> TopLoc_Location:

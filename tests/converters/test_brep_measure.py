@@ -20,12 +20,13 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape, TopoDS_Solid
 from OCP.XCAFDoc import XCAFDoc_DocumentTool
 
-from shapr.converters.brep import brep, colours, document, facet, heal, measure, tessellate
+from shapr.converters.brep import brep, colours, document, facet, heal, measure, step, tessellate
 from shapr.converters.brep.document import compound
 from shapr.converters.measure import Measured
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.errors import Refused
-from tests.converters.shapes import FACE, assembly, moved
+from tests.converters.kit import SAMPLES
+from tests.converters.shapes import FACE, SOLID, assembly, moved
 from tests.converters.shaprkit import shapes
 
 
@@ -60,6 +61,18 @@ def test_a_solid_of_nothing_is_none() -> None:
     BRep_Builder().MakeSolid(empty)
     found = measured(compound([box, empty]))
     assert (found.solids, found.bodies, found.watertight) == (1, 1, True)
+
+
+@pytest.mark.parametrize("error", [measure.INTEGRATION, None])
+def test_a_volume_face_by_face_is_that_of_one_call_and_says_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, error: float | None
+) -> None:
+    solid = next(document.explore(document.shape(step.read(SAMPLES / "bracket.step")), SOLID))
+    whole, reached = measure.volume(solid, error), list[float]()
+    monkeypatch.setattr(measure, "TOGETHER", 5)
+    assert measure.volume(solid, error, reached.append) == pytest.approx(whole, rel=1e-13)
+    assert len(reached) == document.count(solid, FACE)
+    assert reached == sorted(reached)
 
 
 def test_open_faces_have_no_volume() -> None:

@@ -97,7 +97,7 @@ def test_nothing_on_the_page_makes_it_fall_or_raise(pair: tuple[Page, Reading]) 
         (1e300, -1e300, -77.0, nan, 0, 3),
     ):
         for position, mark in itertools.product((nan, -1.0, 1e300, -1e300, 0.5), (nan, 0.0, -1.0, 1e-300, 1e300)):
-            reading.highest = 30
+            reading.reached = 0.3
             numbers = (start, width, weight, weight, full, full, 0, pid, length, length, length)
             page.memory[AT : AT + STEP.size] = STEP.pack(2, *numbers)
             page.memory[NAME:SCALE] = b"/\0" * ((SCALE - NAME) // 2)

@@ -4,33 +4,37 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 from OCP.Bnd import Bnd_Box
 from OCP.BRep import BRep_Tool
 from OCP.BRepBndLib import BRepBndLib
-from OCP.BRepGProp import BRepGProp
+from OCP.BRepGProp import BRepGProp, BRepGProp_Domain, BRepGProp_Face, BRepGProp_Vinert
+from OCP.collections import IndexedDataMap_TopoDS_Shape_List_TopoDS_Shape_TopTools_ShapeMapHasher
 from OCP.gp import gp_Pnt
 from OCP.GProp import GProp_GProps
 from OCP.TDF import TDF_Label
 from OCP.TDocStd import TDocStd_Document
-from OCP.TopAbs import TopAbs_ShapeEnum
-from OCP.TopoDS import TopoDS_Shape
+from OCP.TopAbs import TopAbs_Orientation, TopAbs_ShapeEnum
+from OCP.TopExp import TopExp
+from OCP.TopoDS import TopoDS, TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
 from shapr.converters.brep import colours, document, flat, tree
 from shapr.converters.measure import Measured
 from shapr.converters.mesh.model import Colour
-from shapr.converters.progress import Reach
+from shapr.converters.progress import Reach, along, silent, within
 from shapr.errors import Refused
 
 # The kernel's default integration is 1.3 % off on the thread of a screw, 8.6 % on a thin ring that is a rational NURBS,
 # 1e-3 is 0.02 % off on surfaces of revolution of an IGES file; this is within 1e-5 on all of them. Areas likewise.
 INTEGRATION = 1e-5
 EXACT = 300  # faces whose exact box is asked for; the others count with a box that holds them
-PIECES = 0.5  # of the time, by progress; the box takes the rest
+QUICK = 0.02  # of the time of an exact box
+PIECES, LOOKED, AREA = 0.6, 0.15, 0.55  # how much of the time is over after the pieces; of a piece's after each part
+TOGETHER = 500  # faces whose volume one call of the kernel may integrate
+BOUNDING = (TopAbs_Orientation.TopAbs_FORWARD, TopAbs_Orientation.TopAbs_REVERSED)
 SLACK = 2e-7  # millimetres by which the kernel's quick box is wider than the shape, or more
 
 Extent = npt.NDArray[np.float64]  # (6,): the highest x, y, z and the negative of the lowest
@@ -62,7 +66,7 @@ def measured(model: TDocStd_Document, reach: Reach) -> Measured:
     pieces: dict[tuple[int, ...], Piece] = {}
     for at, leaf in enumerate(leaves):
         if leaf.key not in pieces:
-            part = partial(_within, reach, PIECES * at / len(leaves), PIECES / len(leaves))
+            part = within(reach, PIECES * at / len(leaves), PIECES * (at + 1) / len(leaves))
             pieces[leaf.key] = _piece(leaf.part, part)
     all_ = [pieces[leaf.key] for leaf in leaves]
     high = _box(leaves, all_, reach)
@@ -92,10 +96,6 @@ def measured(model: TDocStd_Document, reach: Reach) -> Measured:
     )
 
 
-def _within(reach: Reach, start: float, width: float, done: float) -> None:
-    reach(start + width * done)
-
-
 def _piece(part: TDF_Label, reach: Reach) -> Piece:
     kinds = TopAbs_ShapeEnum
     shape = XCAFDoc_ShapeTool.GetShape_s(part)
@@ -108,16 +108,13 @@ def _piece(part: TDF_Label, reach: Reach) -> Piece:
     every = colours.faces(part)
     own = {face: every[face] for face in faces if face in every}
     drawn = _drawn(part, free_edges) if free_edges else set()
-    outer = extent(shape)
-    points = flat.points(shape)
-    middle = _middle(outer)
-    area = inside = 0.0
-    for at, face in enumerate(document.explore(shape, kinds.TopAbs_FACE)):
-        reach(0.3 * at / len(faces))
-        area += _area(face)
+    points = flat.points(shape, len(faces), within(reach, 0.0, LOOKED))
+    error = INTEGRATION if points is None else None
+    found = document.explore(shape, kinds.TopAbs_FACE)
+    area = sum(_area(face, error) for face in along(found, len(faces), within(reach, LOOKED, AREA)))
+    inside = 0.0
     for at, solid in enumerate(solids):
-        reach(0.3 + 0.7 * at / len(solids))
-        inside += volume(solid, middle, INTEGRATION if points is None else None)
+        inside += volume(solid, error, within(within(reach, AREA, 1.0), at / len(solids), (at + 1) / len(solids)))
     return Piece(
         shape,
         bodies=len(solids) + free + loose,
@@ -127,7 +124,7 @@ def _piece(part: TDF_Label, reach: Reach) -> Piece:
         volume=inside,
         area=area,
         closed=not loose and all(BRep_Tool.IsClosed_s(shell) for shell in shells),
-        outer=outer,
+        outer=extent(shape),
         points=points,
         colours=frozenset({*own.values(), *(colour for colour in drawn if colour is not None)}),
         uncoloured=any(face not in own for face in faces) or None in drawn,
@@ -145,32 +142,54 @@ def _drawn(part: TDF_Label, free_edges: list[TopoDS_Shape]) -> set[Colour | None
     return {own.get(hash(edge), whole) for edge in free_edges}
 
 
-def _area(face: TopoDS_Shape) -> float:
+def _area(face: TopoDS_Shape, error: float | None) -> float:
     properties = GProp_GProps()
-    BRepGProp.SurfaceProperties_s(face, properties, INTEGRATION)
+    BRepGProp.SurfaceProperties_s(face, properties, *([] if error is None else [error]))
     return float(properties.Mass())
 
 
-def volume(solid: TopoDS_Shape, middle: gp_Pnt | None = None, error: float | None = INTEGRATION) -> float:
-    """About the middle of the part, the shape's own if it is not told: about a far origin digits would cancel. Without
-    an error: of flat faces, where the kernel's quick integration is exact."""
-    properties = GProp_GProps(middle or _middle(extent(solid)))
+def volume(solid: TopoDS_Shape, error: float | None = INTEGRATION, reach: Reach = silent) -> float:
+    """Without an error: of flat faces, where the kernel's quick integration is exact."""
+    faces = list(document.explore(solid, TopAbs_ShapeEnum.TopAbs_FACE))
+    if len(faces) > TOGETHER and all(face.NbChildren() for face in faces):
+        return _volume_by_face(solid, faces, error, reach)
+    properties = GProp_GProps()
     BRepGProp.VolumeProperties_s(solid, properties, *([] if error is None else [error]))
     return float(properties.Mass())
 
 
-def _middle(outer: Extent) -> gp_Pnt:
-    return gp_Pnt(*((outer[:3] - outer[3:]) / 2).tolist()) if np.isfinite(outer).all() else gp_Pnt()
+def _volume_by_face(solid: TopoDS_Shape, faces: list[TopoDS_Shape], error: float | None, reach: Reach) -> float:
+    """What the kernel's one call does inside: the sum of the signed cones from the faces to the mean of the vertices.
+    Between two faces nobody would hear of it."""
+    cone, surface, bounds = BRepGProp_Vinert(), BRepGProp_Face(), BRepGProp_Domain()
+    cone.SetLocation(_middle(solid))
+    whole = 0.0
+    for face in along(map(TopoDS.Face, faces), len(faces), reach):
+        if face.Orientation() in BOUNDING:
+            surface.Load(face)
+            bounds.Init(face)
+            cone.Perform(surface, bounds, *([] if error is None else [error]))
+            whole += cone.Mass()
+    return float(whole)
+
+
+def _middle(solid: TopoDS_Shape) -> gp_Pnt:
+    """The mean of its vertices, each as often as a face has it."""
+    known = IndexedDataMap_TopoDS_Shape_List_TopoDS_Shape_TopTools_ShapeMapHasher()
+    TopExp.MapShapesAndAncestors_s(solid, TopAbs_ShapeEnum.TopAbs_VERTEX, TopAbs_ShapeEnum.TopAbs_FACE, known)
+    numbers = range(1, known.Extent() + 1)
+    points = [BRep_Tool.Pnt_s(TopoDS.Vertex(known.FindKey(at))).Coord() for at in numbers]
+    return gp_Pnt(*np.average(points, axis=0, weights=[known.FindFromIndex(at).Extent() for at in numbers]).tolist())
 
 
 def _box(leaves: list[tree.Leaf], pieces: list[Piece], reach: Reach) -> Extent:
-    asked = itertools.count(1)
+    asked, looked = 0.0, itertools.count(1)
 
-    def face_extent(face: TopoDS_Shape, outer: Extent) -> Extent:
-        if (count := next(asked)) > EXACT:
-            return outer
-        reach(PIECES + (1 - PIECES) * count / EXACT)
-        return extent(face, exact=True)
+    def ask(face: TopoDS_Shape, exact: bool = False) -> Extent:
+        nonlocal asked
+        asked += 1 if exact else QUICK
+        reach(PIECES + (1 - PIECES) * asked / (asked + EXACT))  # how many it will be, nobody knows
+        return extent(face, exact)
 
     def exact(at: int) -> Extent:
         points = pieces[at].points
@@ -179,8 +198,8 @@ def _box(leaves: list[tree.Leaf], pieces: list[Piece], reach: Reach) -> Extent:
             return np.concatenate([corners.max(axis=0), -corners.min(axis=0)])
         placed = pieces[at].shape.Located(leaves[at].location, False)
         faces = [*document.explore(placed, TopAbs_ShapeEnum.TopAbs_FACE), *document.free_edges(placed)]
-        outer = np.array([extent(face) for face in faces]).reshape(-1, 6)
-        return _tightest(outer, lambda face: face_extent(faces[face], outer[face]))
+        outer = np.array([ask(face) for face in faces]).reshape(-1, 6)
+        return _tightest(outer, lambda face: ask(faces[face], True) if next(looked) <= EXACT else outer[face])
 
     return _tightest(
         np.array([_placed(piece.outer, leaf.matrix) for leaf, piece in zip(leaves, pieces, strict=True)]), exact
