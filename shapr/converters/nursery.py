@@ -189,7 +189,7 @@ def tell(worker: socket.socket, number: int) -> None:
 
 
 def wait(descriptor: int, parent: int, pages: Pages) -> NoReturn:
-    """In the child: alone, with the memory for it, until it is told of a job."""
+    """In the child: alone, until it is told of a job."""
     code = 1
     try:
         limits.tie(parent)
@@ -198,7 +198,8 @@ def wait(descriptor: int, parent: int, pages: Pages) -> NoReturn:
         os.dup2(descriptor, MINE)
         os.closerange(MINE + 1, HELD)
         with socket.socket(fileno=MINE) as told:
-            pages.take(lambda: bool(select.select([told], [], [], 0)[0]))
+            if quiet():
+                pages.take(lambda: bool(select.select([told], [], [], 0)[0]))
             order, given, _, _ = told.recvmsg(ORDER, socket.CMSG_SPACE(DESCRIPTORS.size))
         if given:
             become(order, *DESCRIPTORS.unpack(given[0][2]))
@@ -208,6 +209,12 @@ def wait(descriptor: int, parent: int, pages: Pages) -> NoReturn:
     finally:
         sys.stderr.flush()
         os._exit(code)  # taking a kernel document apart costs more than the process is worth
+
+
+def quiet() -> bool:
+    """Whether there is a processor for what the next job may not need. Where they are all taken, jobs that need little
+    would pay for those that need more: a tenth of their CPU."""
+    return os.getloadavg()[0] < len(os.sched_getaffinity(0))
 
 
 def become(order: bytes, stderr: int, scratch: int) -> None:

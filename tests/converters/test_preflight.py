@@ -168,7 +168,7 @@ def test_lists_and_references_that_the_kernel_crashes_on_are_refused(tmp_path: P
 
 
 def test_a_spline_that_announces_more_than_it_can_hold_is_refused(tmp_path: Path) -> None:
-    spline = "#90001=B_SPLINE_CURVE_WITH_KNOTS('',3,(#29,#29,#29,#29),.U.,.F.,.F.,({},4),(0.,1.),.U.);\n"
+    spline = "#90001=B_SPLINE_CURVE_WITH_KNOTS('',3,(#28,#28,#28,#28),.U.,.F.,.F.,({},4),(0.,1.),.U.);\n"
     other = "#90002=INTEGER_REPRESENTATION_ITEM('',99999999);\n"
     end = "ENDSEC;\nEND-ISO"
     assert BRACKET.count(end) == 1

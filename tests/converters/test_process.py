@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from shapr.converters.run import zygote
 from shapr.converters.run.process import Converter
-from shapr.errors import Refused
+from shapr.errors import Refused, Unavailable
 from shapr.settings import Settings
 from tests.converters.kit import SAMPLES, convert, job
 
@@ -48,6 +48,29 @@ async def test_progress_rises_to_the_end(tmp_path: Path) -> None:
     await convert(tmp_path, SAMPLES / "assembly.step", "step,stl", seen.append)
     assert seen == sorted(seen)
     assert seen[-1] == 100
+
+
+async def test_a_zygote_that_dies_before_it_has_told_of_a_child_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "package" / "shapr"
+    shutil.copytree(zygote.ROOT / "shapr", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    slow_to_die = "def main(scratch):\n    kept = b'x' * (1 << 28)\n    while True: pass\n"
+    (copy / "converters" / "job.py").write_text(slow_to_die)
+    nursery = copy / "converters" / "nursery.py"
+    told = "        worker.send(NUMBER.pack(number))\n"
+    assert told in nursery.read_text()
+    dies = "        import time; time.sleep(0.7); os.kill(os.getpid(), signal.SIGKILL)\n"
+    nursery.write_text(nursery.read_text().replace(told, dies).replace("pages = study()", "pages = Pages()"))
+    monkeypatch.setattr(zygote, "ROOT", copy.parent)
+    made = Converter(Settings())
+    (scratch := tmp_path / "scratch").mkdir()
+    running = asyncio.create_task(made.convert(job(scratch, SAMPLES / "bracket.step", "stl"), lambda _: None))
+    await until_running(scratch)
+    with pytest.raises(Unavailable):
+        await running
+    assert not children(scratch)
+    made.close()
 
 
 @pytest.fixture(scope="module")

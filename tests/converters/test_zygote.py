@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from shapr.converters.nursery import quiet
 from shapr.converters.progress import SIZE
 from shapr.converters.run import limits
 from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer
@@ -185,6 +186,7 @@ def own(process: int) -> int:
     return sum(int(line.split()[1]) << 10 for line in rollup if line.startswith("Private_Dirty"))
 
 
+@pytest.mark.skipif(not quiet(), reason="it takes none where all processors are taken")
 async def test_the_spare_has_its_memory_before_there_is_a_job(converter: Converter) -> None:
     spare = await until_idle(await pid(converter))
     async with asyncio.timeout(5):

@@ -159,10 +159,10 @@ def kill(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-async def gone(group: int) -> None:
-    """Wait until nothing of a killed group runs: the scratch dir is removed next."""
+async def gone(number: int, lives: Callable[[int], bool] = alive) -> None:
+    """Wait until nothing of a killed group runs, or of what `lives` looks at: the scratch dir is removed next."""
     for _ in range(GONE):
-        if not alive(group):
+        if not lives(number):
             return
         await asyncio.sleep(0.01)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15  # linux/prctl.h
 ADDR_NO_RANDOMIZE, ASK = 0x0040000, 0xFFFFFFFF  # linux/personality.h
+GROUP, SESSION = 2, 3  # which of its fields, from its state on
 VICTIM = "500"  # of 1000: oom_score_adj, proc(5)
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -54,7 +55,12 @@ def alive(group: int) -> bool:
     return any(fields[0] not in "ZX" for fields in _members(group))
 
 
-def _members(group: int) -> Iterator[list[str]]:
+def orphaned(session: int) -> bool:
+    """Does anything of a session still run, whose groups nobody knows?"""
+    return any(fields[0] not in "ZX" for fields in _members(session, SESSION))
+
+
+def _members(number: int, kind: int = GROUP) -> Iterator[list[str]]:
     """What /proc/PID/stat says of each process of a group, from its state on: proc_pid_stat(5), fields 3 and up."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -62,5 +68,5 @@ def _members(group: int) -> Iterator[list[str]]:
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue  # it has just ended
-            if int(fields[2]) == group:
+            if int(fields[kind]) == number:
                 yield fields

@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-READ, WRITE = 22, 23  # of madvise: MADV_POPULATE_READ and _WRITE, linux/mman.h, since Linux 5.14
+HUGE, READ, WRITE = 14, 22, 23  # of madvise: MADV_HUGEPAGE, and, since Linux 5.14, MADV_POPULATE_READ and _WRITE
 PRESENT, SHARED, ALONE = 1 << 63, 1 << 61, 1 << 56  # of a page: of a file, or shared; mapped by nobody else
 RANGE = struct.Struct("QQq")  # begin, length, advice
 ROOM = 96 << 10  # bytes of the list: four times as many ranges as were seen
 NEAR = 16  # pages of libraries that are not further apart are taken together, as by the system's kernel
 SOME = 64  # ranges that are taken before the next look for a job
-RESERVE, CLEARED = 32 << 20, 12 << 20  # bytes of heap that there are before a job asks; of those, at once
+RESERVE, CLEARED = 32 << 20, 20 << 20  # bytes of heap that there are before a job asks; of those, at once
 
 _libc = ctypes.CDLL(None)
 _libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
@@ -72,11 +72,13 @@ class Pages:
 
 
 def reserve() -> list[Range]:
-    """Let the heap have memory that nobody uses, and no page of it; gives the part that a job will take. Of tcmalloc,
-    if the zygote has it: the C library would give it back."""
+    """Let the heap have memory that nobody uses, and no page of it; gives the part that a job will take, in huge pages
+    where there are any: where they are is found sooner, which is a tenth and more of a job in a virtual machine. Of
+    tcmalloc, if the zygote has it: the C library would give it back."""
     if not hasattr(_libc, "MallocExtension_ReleaseFreeMemory"):
         return []
     begin = _libc.malloc(RESERVE)
+    _libc.madvise(begin, CLEARED, HUGE)
     _libc.free(begin)
     return [(begin, CLEARED, WRITE)]
 

@@ -23,6 +23,7 @@ from shapr.converters.nursery import DISMISS, ENDED, NUMBER, READY, WORD, Order
 from shapr.converters.run import child
 from shapr.converters.run.child import Pipe, Words
 from shapr.converters.run.job import Limits
+from shapr.converters.run.limits import orphaned
 from shapr.converters.run.sandbox import Level
 from shapr.errors import Unavailable
 
@@ -203,7 +204,9 @@ class Zygote:
         finally:
             os.close(place)
         if number is None:
-            raise self.lost(process)
+            lost = self.lost(process)
+            await child.gone(process.popen.pid, orphaned)  # it may have a child, whose number nobody told us
+            raise lost
         try:
             if number < 0:
                 raise OSError(-number, os.strerror(-number))
