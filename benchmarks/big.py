@@ -1,14 +1,26 @@
-"""Models of any size: copies of the sample bracket side by side, each with geometry of its own."""
+"""Models of any size: many solids, one solid of many faces, a sheet of them, one huge face, many triangles."""
 
+import math
 from pathlib import Path
 
 import numpy as np
 from OCP.BRep import BRep_Builder
-from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
-from OCP.gp import gp_Trsf, gp_Vec
-from OCP.TopoDS import TopoDS_Compound
+from OCP.BRepBuilderAPI import (
+    BRepBuilderAPI_MakeEdge,
+    BRepBuilderAPI_MakeFace,
+    BRepBuilderAPI_MakeWire,
+    BRepBuilderAPI_Sewing,
+    BRepBuilderAPI_Transform,
+)
+from OCP.BRepPrimAPI import BRepPrimAPI_MakeRevol
+from OCP.collections import Array1_double, Array1_int, Array2_gp_Pnt
+from OCP.GC import GC_MakeArcOfCircle
+from OCP.Geom import Geom_BSplineSurface
+from OCP.gp import gp_Ax1, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
+from OCP.TopAbs import TopAbs_ShapeEnum
+from OCP.TopoDS import TopoDS_Compound, TopoDS_Shape, TopoDS_Shell
 
-from shapr.converters.brep import brep, document, iges, step
+from shapr.converters.brep import brep, document, facet, iges, sew, step
 from shapr.converters.mesh import obj, stl
 from shapr.converters.mesh.model import Mesh, Part
 
@@ -27,6 +39,64 @@ def solids(path: Path, count: int) -> Path:
         x, y = (at % 20) * 1.1 * (high.X() - low.X()), (at // 20) * 1.1 * (high.Y() - low.Y())
         moving.SetTranslation(gp_Vec(x, y, 0))
         builder.Add(whole, BRepBuilderAPI_Transform(one, moving, True).Shape())
+    return _written(path, whole)
+
+
+def flat(path: Path, count: int) -> Path:
+    """One solid of about so many flat triangles. Some 2.4 kB of STEP each."""
+    triangles(path.with_suffix(".stl"), count)
+    mesh = stl.read(path.with_suffix(".stl"), path.stem, lambda _: None)
+    return _written(path, document.shape(facet.faceted(mesh, 2 * count, path.stem)))
+
+
+def ring(path: Path, sectors: int, around: int, every: int = 0) -> Path:
+    """A ring of `sectors` times `around` curved faces, some 3 kB of STEP each: a solid; or, without one of `every` so
+    many faces, a sheet with holes."""
+    axis = gp_Ax1(gp_Pnt(0, 0, 0), gp_Dir(0, 0, 1))
+    profile = BRepBuilderAPI_MakeWire()
+    for at in range(around):
+        begin, middle, end = (_on_ring(part, around) for part in (at, at + 0.5, at + 1))
+        profile.Add(BRepBuilderAPI_MakeEdge(GC_MakeArcOfCircle(begin, middle, end).Value()).Edge())
+    sector = BRepPrimAPI_MakeRevol(profile.Wire(), axis, 2 * math.pi / sectors).Shape()
+    sewing = BRepBuilderAPI_Sewing(1e-5)
+    for at in range(sectors):
+        turning = gp_Trsf()
+        turning.SetRotation(axis, 2 * math.pi * at / sectors)
+        sewing.Add(BRepBuilderAPI_Transform(sector, turning, True).Shape())
+    sewing.Perform()
+    shell = next(document.explore(sewing.SewedShape(), TopAbs_ShapeEnum.TopAbs_SHELL))
+    if not every:
+        return _written(path, sew.solid_of(shell))
+    builder, sheet = BRep_Builder(), TopoDS_Shell()
+    builder.MakeShell(sheet)
+    for at, face in enumerate(document.explore(shell, TopAbs_ShapeEnum.TopAbs_FACE)):
+        if at % every:
+            builder.Add(sheet, face)
+    return _written(path, sheet)
+
+
+def _on_ring(at: float, around: int) -> gp_Pnt:
+    """Corners on a circle; the middles between them out and in by turns, so that no two arcs are one."""
+    angle, depth = 2 * math.pi * at / around, 0.0 if float(at).is_integer() else 0.6 * (-1) ** int(at) / around
+    return gp_Pnt(100 + 30 * (1 + depth) * math.cos(angle), 0, 30 * (1 + depth) * math.sin(angle))
+
+
+def wave(path: Path, side: int) -> Path:
+    """One face: a cubic NURBS of `side` x `side` poles."""
+    poles = Array2_gp_Pnt(1, side, 1, side)
+    for row in range(side):
+        for column in range(side):
+            height = 3 * math.sin(row * 0.2) * math.cos(column * 0.15) + 0.2 * math.sin(7.0 * row * column)
+            poles.SetValue(row + 1, column + 1, gp_Pnt(row, column, height))
+    knots, multiplicities = Array1_double(1, side - 2), Array1_int(1, side - 2)
+    for at in range(side - 2):
+        knots.SetValue(at + 1, float(at))
+        multiplicities.SetValue(at + 1, 4 if at in (0, side - 3) else 1)
+    surface = Geom_BSplineSurface(poles, knots, knots, multiplicities, multiplicities, 3, 3)
+    return _written(path, BRepBuilderAPI_MakeFace(surface, 1e-6).Face())
+
+
+def _written(path: Path, whole: TopoDS_Shape) -> Path:
     model = document.holding(whole, path.name)
     match path.suffix:
         case ".step":

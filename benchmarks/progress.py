@@ -1,77 +1,131 @@
 """How a conversion's percent rises, seen as the worker sees it, every quarter of a second.
 
-    .venv/bin/python -m benchmarks.progress [SIZE]    # 1: some seconds each; 4: about a minute in all
+    .venv/bin/python -m benchmarks.progress [SIZE] [WORD]    # 1: some seconds each; 4: minutes in all; rows with WORD
 
-A row per pair: seconds in all, the longest that the percent stood still and where, the last percent before the end.
+A row per pair: CPU and wall seconds in all, the longest that the percent stood still in both and where, the last
+percent before the end. Go by CPU: what else runs on the machine does not count.
 """
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks import big
+from shapr.converters.progress import AT, STEP
+from shapr.converters.run.job import PROGRESS
 from tests.converters.kit import convert
 
-PAIRS = (
-    ("solids.step", "step"),
-    ("solids.step", "iges"),
-    ("solids.step", "stl"),
-    ("solids.iges", "step"),
-    ("solids.brep", "glb"),
-    ("ball.obj", "stl"),
-    ("small.stl", "step"),
+Options = dict[str, Any]
+PAIRS: tuple[tuple[str, str, Options], ...] = (
+    ("solids.step", "step", {}),
+    ("solids.step", "iges", {}),
+    ("solids.step", "stl", {}),
+    ("solids.iges", "step", {}),
+    ("solids.brep", "glb", {"preview": True}),
+    ("solids.brep", "3mf", {}),
+    ("flat.step", "glb", {}),
+    ("flat.step", "step", {}),
+    ("ring.step", "stl", {}),
+    ("ring.step", "brep", {"heal": True}),
+    ("ring.iges", "brep", {}),
+    ("ring.brep", "obj", {}),
+    ("sheet.step", "brep", {}),
+    ("wave.brep", "ply", {"quality": "draft"}),
+    ("ball.obj", "stl", {}),
+    ("ball.stl", "3mf", {"heal": True, "preview": True}),
+    ("ball.obj", "glb", {"mesh_compression": "draco"}),
+    ("ball.stl", "glb", {"mesh_compression": "meshopt"}),
+    ("small.stl", "step", {}),
 )
+MAKERS: dict[str, Callable[[Path, float], object]] = {
+    "solids": lambda path, size: big.solids(path, int(150 * size)),
+    "flat": lambda path, size: big.flat(path, int(7_000 * size)),
+    "ring": lambda path, size: big.ring(path, int(50 * size), 100),
+    "sheet": lambda path, size: big.ring(path, int(50 * size), 100, every=3),
+    "wave": lambda path, size: big.wave(path, int(30 * size)),
+    "ball": lambda path, size: big.triangles(path, int(500_000 * size)),
+    "small": lambda path, size: big.triangles(path, min(int(8_000 * size), 45_000)),
+}
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Look:
+    wall: float
+    cpu: float  # of the child
+    percent: int
 
 
 def made(folder: Path, name: str, size: float) -> Path:
     path = folder / name
     if not path.exists():
-        match name.partition(".")[0]:
-            case "solids":
-                big.solids(path, int(150 * size))
-            case "ball":
-                big.triangles(path, int(500_000 * size))
-            case _:
-                big.triangles(path, min(int(8_000 * size), 28_000))
+        MAKERS[path.stem](path, size)
     return path
 
 
-async def followed(folder: Path, source: Path, output: str) -> list[tuple[float, int]]:
-    """Seconds since the start and percent, at every look, from 0 to the end."""
+async def followed(folder: Path, source: Path, output: str, **options: Any) -> list[Look]:
+    """Every look, from 0 to the end."""
     begun = time.monotonic()
-    seen = [(0.0, 0)]
-    await convert(folder, source, output, lambda percent: seen.append((time.monotonic() - begun, percent)))
+    seen = [Look(0.0, 0.0, 0)]
+
+    def look(percent: int) -> None:
+        cpu = max(seen[-1].cpu, _cpu(folder / PROGRESS))
+        seen.append(Look(time.monotonic() - begun, cpu, percent))
+
+    await convert(folder, source, output, look, **options)
     return seen
 
 
-def standstill(seen: list[tuple[float, int]]) -> tuple[float, int]:
-    """The longest time without a rise, and at what percent."""
+def _cpu(page: Path) -> float:
+    """CPU seconds of the child that the page names; 0 when there is none."""
+    pid = STEP.unpack_from(page.read_bytes(), AT)[8]
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0
+    return (int(words[11]) + int(words[12])) / TICKS
+
+
+def standstill(seen: list[Look], measure: Callable[[Look], float]) -> tuple[float, int]:
+    """The longest without a rise, and at what percent."""
     longest, since = (0.0, 0), seen[0]
     for now in seen[1:]:
-        longest = max(longest, (now[0] - since[0], since[1]))
-        if now[1] > since[1]:
+        longest = max(longest, (measure(now) - measure(since), since.percent))
+        if now.percent > since.percent:
             since = now
     return longest
 
 
-async def main(size: float) -> None:
-    print("| pair | MB | seconds | longest standstill | before the end |\n|---|---|---|---|---|")
+async def row(folder: Path, source: Path, output: str, options: Options) -> str:
+    seen = await followed(folder, source, output, **options)
+    percents = [look.percent for look in seen]
+    if percents != sorted(percents):
+        raise SystemExit(f"{source.name} to {output}: it fell")
+    (cpu, at), (wall, _) = standstill(seen, lambda look: look.cpu), standstill(seen, lambda look: look.wall)
+    pair = " ".join((source.name, "to", output, *(f"{key}={value}" for key, value in options.items())))
+    before = max((percent for percent in percents if percent < 100), default=0)
+    spent = f"{seen[-1].cpu:.1f}, {seen[-1].wall:.1f}"
+    size = f"{source.stat().st_size / 1e6:.1f}"
+    return f"| {pair} | {size} | {spent} | {cpu:.1f} at {at} %, {wall:.1f} | {before} |"
+
+
+async def main(size: float, word: str) -> None:
+    print("| pair | MB | CPU s, wall s | longest standstill: CPU s, wall s | before the end |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as sources, tempfile.TemporaryDirectory() as first:
         await convert(Path(first), big.SAMPLE, "brep")  # the zygote's start is not a conversion's
-        for name, output in PAIRS:
-            source = made(Path(sources), name, size)
-            with tempfile.TemporaryDirectory() as folder:
-                seen = await followed(Path(folder), source, output)
-            percents = [percent for _, percent in seen]
-            if percents != sorted(percents):
-                raise SystemExit(f"{name} to {output}: it fell")
-            still, at = standstill(seen)
-            before = max((percent for percent in percents if percent < 100), default=0)
-            row = (f"{name} to {output}", f"{source.stat().st_size / 1e6:.1f}", f"{seen[-1][0]:.1f}")
-            print("| " + " | ".join((*row, f"{still:.1f} s at {at} %", f"{before} %")) + " |", flush=True)
+        for name, output, options in PAIRS:
+            if word in f"{name} {output}":
+                source = made(Path(sources), name, size)
+                with tempfile.TemporaryDirectory() as folder:
+                    print(await row(Path(folder), source, output, options), flush=True)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(float(sys.argv[1]) if len(sys.argv) > 1 else 1))
+    size, word = (*sys.argv[1:], *("1", "")[len(sys.argv) - 1 :])[:2]
+    asyncio.run(main(float(size), word))

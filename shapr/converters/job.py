@@ -22,7 +22,6 @@ from shapr.converters.source import File, Model, read
 from shapr.errors import Refused
 
 T = TypeVar("T")
-LOOKING = 8.0  # bytes of memory that preflight takes for each of the file
 
 
 def run(job: Job, page: Page) -> tuple[Answer, Model | None]:
@@ -43,8 +42,8 @@ def run(job: Job, page: Page) -> tuple[Answer, Model | None]:
             threads=job.threads,
         )
         detect.check(job.source_format, path)
-        page.taking(1.0, LOOKING * path.stat().st_size)
-        lost = preflight.check(job.source_format, path)
+        preflight.begin(job.source_format, path, page)
+        lost = preflight.check(job.source_format, path, page.reach)
         phases.begin("read")
         model = read(file, page, job.limits.mesh_to_brep)
         healing = None

@@ -5,11 +5,11 @@ from shapr.converters.progress import Page
 from shapr.converters.run.job import Job
 
 # Seconds of CPU, about: of a B-Rep of 37 MB as STEP, and of a mesh of 500,000 triangles.
-LOOK = {"step": 1.8, "iges": 2.5, "brep": 0.3}
-READ = {"step": 15.0, "iges": 12.0, "shapr": 12.0, "brep": 1.0}
+LOOK = {"step": 1.8, "iges": 2.5, "brep": 2.5}
+READ = {"step": 15.0, "iges": 12.0, "shapr": 12.0, "brep": 1.5}
 WRITE = {"step": 8.0, "iges": 5.0, "brep": 1.0}
 MESH, SEEN = 0.8, 0.8  # a mesh read or written, and measured
-TRIANGULATE, MEASURE, HEAL, SHOW = 10.0, 4.5, 5.0, 2.0
+TRIANGULATE, MEASURE, HEAL, SHOW = 10.0, 5.5, 12.0, 2.0
 FACET = 12.0  # for a mesh that becomes a B-Rep, beside which the mesh is nothing
 
 

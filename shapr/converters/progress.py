@@ -92,9 +92,9 @@ class Page:
         """Begin what the kernel writes to one. `expected` is its size, about."""
         self._next(share, Shown(0.0, 0.25, expected, WRITE_MEMORY * expected, path.name, written=True))
 
-    def taking(self, share: float, memory: float, scale: Scale = ()) -> None:
-        """Begin what takes so many bytes of memory, about; with a scale, the position shows half of it."""
-        self._next(share, Shown(0.5 if scale else 0.0, memory=memory, scale=scale))
+    def taking(self, share: float, memory: float, scale: Scale = (), by_position: float = 0.5) -> None:
+        """Begin what takes so many bytes of memory, about; with a scale, the position shows some of it."""
+        self._next(share, Shown(by_position if scale else 0.0, memory=memory, scale=scale))
 
     def reach(self, done: float) -> None:
         """`done`: 0..1 of the step."""

@@ -193,7 +193,7 @@ class BrepModel:
     def heal(self) -> dict[str, Any]:
         from shapr.converters.brep import heal
 
-        return heal.healed(self.document, self.page.reach)
+        return heal.healed(self.document, self.indicator)
 
     def mesh(self, most: int) -> Mesh:
         from shapr.converters.brep import tessellate

@@ -22,8 +22,10 @@ from OCP.XCAFDoc import XCAFDoc_DocumentTool
 
 from shapr.converters.brep import brep, colours, document, facet, heal, measure, step, tessellate
 from shapr.converters.brep.document import compound
+from shapr.converters.brep.indicator import Indicator
 from shapr.converters.measure import Measured
 from shapr.converters.mesh.model import Mesh, Part
+from shapr.converters.progress import Page, Reading
 from shapr.errors import Refused
 from tests.converters.kit import SAMPLES
 from tests.converters.shapes import FACE, SOLID, assembly, moved
@@ -135,18 +137,26 @@ def test_healing_sews_loose_faces_and_keeps_their_colours() -> None:
     (label,) = document.roots(model)
     tool = XCAFDoc_DocumentTool.ShapeTool_s(model.Main())
     colours.set(model, tool.AddSubShape(label, faces[0]), (1.0, 0.0, 0.0, 1.0))
-    done = heal.healed(model, lambda _: None)
+    done = heal.healed(model)
     assert (done["before"]["open_shells"], done["after"]["open_shells"], done["repaired_parts"]) == (6, 0, 1)
     found = measure.measured(model, lambda _: None)
     assert (found.solids, found.volume, found.colours) == (1, pytest.approx(6), 1)
     assert document.name(document.roots(model)[0]) == "loose"
 
 
+def test_healing_says_how_far_it_is(tmp_path: Path) -> None:
+    reading, page = Reading(tmp_path / "page"), Page(tmp_path / "page")
+    page.phase(0.0, 1.0)
+    faces = [BRepBuilderAPI_Copy(face).Shape() for face in document.explore(BRepPrimAPI_MakeBox(1, 2, 3).Shape(), FACE)]
+    heal.healed(document.holding(compound(faces), "x"), Indicator(page))
+    assert 50 <= reading.percent() <= 100
+
+
 def test_healing_turns_what_is_inside_out_and_leaves_what_is_well() -> None:
     model = document.holding(BRepPrimAPI_MakeBox(1, 2, 3).Shape().Reversed(), "x")
-    assert heal.healed(model, lambda _: None)["before"]["inside_out_solids"] == 1
+    assert heal.healed(model)["before"]["inside_out_solids"] == 1
     assert measure.measured(model, lambda _: None).volume == pytest.approx(6)
-    assert heal.healed(assembly(), lambda _: None)["repaired_parts"] == 0
+    assert heal.healed(assembly())["repaired_parts"] == 0
 
 
 def test_objects_of_a_mesh_become_parts_of_their_own() -> None:

@@ -60,7 +60,7 @@ def test_exact_formats_keep_them_with_name_and_colour(solids: int, tmp_path: Pat
 def test_healing_keeps_them() -> None:
     faces = [BRepBuilderAPI_Copy(face).Shape() for face in document.explore(BRepPrimAPI_MakeBox(1, 2, 3).Shape(), FACE)]
     made = document.holding(compound([*faces, shapes.edge((0, 0, 0), (0, 0, 9))]), "loose")
-    assert heal.healed(made, lambda _: None)["repaired_parts"] == 1
+    assert heal.healed(made)["repaired_parts"] == 1
     found = measure.measured(made, lambda _: None)
     assert (found.solids, found.curves) == (1, 1)
 

@@ -40,6 +40,19 @@ def test_both_forms_of_brep_pass(tmp_path: Path) -> None:
         assert looked(tmp_path, "brep", content) == ()
 
 
+@pytest.mark.parametrize("format", ["iges", "brep"])
+def test_the_look_says_how_far_it_is(tmp_path: Path, format: str) -> None:
+    path = SAMPLES / "bracket.iges"
+    if format == "brep":
+        path = tmp_path / "cylinder.brep"
+        path.write_text(str(next(iter(brep_files.cylinder()))))
+    reached: list[float] = []
+    preflight.check(format, path, reached.append)
+    assert len(reached) > 10
+    assert reached == sorted(reached)
+    assert 0.8 < reached[-1] <= 1.0
+
+
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus beside this checkout")
 def test_no_sound_file_of_the_corpus_is_refused() -> None:
     for path in sorted(CORPUS.iterdir()):

@@ -23,7 +23,7 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
-from shapr.converters.brep import document, seams, tree
+from shapr.converters.brep import document, scale, seams, tree
 from shapr.converters.brep.bodies import Body, Look, held, looks, unmirrored
 from shapr.converters.brep.iges_names import names
 from shapr.converters.brep.indicator import SILENT, Indicator
@@ -31,6 +31,7 @@ from shapr.converters.brep.sew import sewn
 from shapr.converters.brep.step import UNITS, ascii_stem
 from shapr.converters.brep.unrepaired import unrepaired
 from shapr.converters.mesh.model import Colour
+from shapr.converters.progress import PLAIN
 from shapr.errors import Refused
 
 TOGETHER = 50  # solids in one root
@@ -60,7 +61,9 @@ def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: boo
     if reader.ReadFile(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("corrupt_file", "the IGES file breaks the rules of its syntax, or is cut short")
     with nullcontext() if repair else unrepaired(reader):
-        transferred = reader.Transfer(made, progress.range(0.6))
+        alone = scale.IGES_ALONE if reader.NbRootsForTransfer() == 1 else PLAIN
+        taken = scale.IGES_MEMORY * path.stat().st_size
+        transferred = reader.Transfer(made, progress.range(0.6, alone, taken, scale.BY_POSITION))
     if not transferred or not document.roots(made):
         raise Refused("no_geometry", "the IGES file holds no shape that can be read")
     if document.count(document.shape(made), TopAbs_ShapeEnum.TopAbs_FACE):

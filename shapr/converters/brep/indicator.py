@@ -71,13 +71,15 @@ class Indicator:
         if page and WORKS:
             _build(page.memory)
 
-    def range(self, share: float = 1.0, scale: Scale = PLAIN, memory: float = 0.0) -> Message_ProgressRange:
+    def range(
+        self, share: float = 1.0, scale: Scale = PLAIN, memory: float = 0.0, by_position: float = 0.5
+    ) -> Message_ProgressRange:
         """`scale` is how far the call is where: some take its greater part on a fraction of their indicator. Where
-        `memory` is given, what it takes of so many bytes is half of the measure."""
+        `memory` is given, what it takes of so many bytes is the rest of the measure."""
         made = Message_ProgressRange()
         if self.page:
             if memory:
-                self.page.taking(share, memory, scale)
+                self.page.taking(share, memory, scale, by_position)
             else:
                 self.page.step(share, scale)
             if WORKS:
@@ -91,6 +93,11 @@ class Indicator:
     def writing(self, share: float, path: Path, expected: float) -> None:
         if self.page:
             self.page.writing(share, path, expected)
+
+    def taking(self, share: float, memory: float) -> None:
+        """A step that shows in memory alone."""
+        if self.page:
+            self.page.taking(share, memory)
 
     def step(self, share: float = 1.0) -> Reach:
         """A step of our own loops; gives whom to tell how much of it is done."""

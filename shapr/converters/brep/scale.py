@@ -19,6 +19,12 @@ ALONE = 0.125
 SOLID: Scale = ((0.5, 0.07), (0.5625, 0.57), (0.625, 0.85), (0.7, 0.92), (1.0, 1.0))
 SHAPES, PLACED, NAMED = 0.87, 0.89, 0.94  # of the time: when all shapes are read, are in the document, have names
 DETAILED = 20  # solids, so that the marks have room
+SHELLS, BY_POSITION = 7_000.0, 0.8  # bytes of memory that a face read takes; it shows where the indicator stands
+
+# Of reading one root of an IGES file: faces built, healed, solids put together, tolerances set. And bytes of memory for
+# each of the file.
+IGES_ALONE: Scale = ((0.25, 0.3), (0.2812, 0.6), (0.3125, 0.81), (0.5, 0.96), (1.0, 1.0))
+IGES_MEMORY = 3.2
 
 # Of writing: a single part is through at less than a quarter. Then colours and names: nothing shows but memory.
 WRITTEN_ALONE: Scale = ((0.0625, 0.1), (0.22, 0.6), (1.0, 0.7))
@@ -26,17 +32,18 @@ WRITTEN: Scale = ((1.0, 0.7),)
 FACE = 15_000.0  # bytes of memory that a face's entities take
 
 
-def of_reading(path: Path, roots: int) -> Scale:
-    """Of a STEP file that is read as so many roots."""
+def of_reading(path: Path, roots: int) -> tuple[Scale, float]:
+    """Of a STEP file that is read as so many roots, and the memory it takes."""
     content = path.read_bytes()
     after = ((0.5, PLACED), (1.0, NAMED))
-    if roots > 1 or OCCURRENCE in content:
-        return ((0.499, SHAPES), *after)
     last = content.rfind(b")") + 1  # beyond it no list ends, and each that begins would be followed to the end
     faces = [found[0].count(b"#") for found in SHELL.finditer(content, 0, last)]
+    memory = SHELLS * sum(faces)
+    if roots > 1 or OCCURRENCE in content:
+        return ((0.499, SHAPES), *after), memory
     if not 0 < len(faces) <= MARKS - len(after) - 1:
-        return ((ALONE, SHAPES), *after)
-    return (*_solids(faces), *after)
+        return ((ALONE, SHAPES), *after), memory
+    return (*_solids(faces), *after), memory
 
 
 def _solids(faces: list[int]) -> Scale:

@@ -15,9 +15,12 @@ from OCP.TopoDS import TopoDS, TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
 from shapr.converters.brep import document
 from shapr.converters.brep.bodies import Body, Look
 from shapr.converters.brep.indicator import SILENT, Indicator
+from shapr.converters.progress import Scale
 
 # Fractions of the diagonal. On ten real files larger tolerances closed no more, and would join what is apart.
 TOLERANCES = (1e-6, 1e-5, 1e-4, 1e-3)
+SHARES = (0.5, 0.33, 0.5, 0.8)  # of the time that is left: mostly the finest does
+SEWING: Scale = ((1.0, 0.3),)  # then shells are put together, which shows in nothing
 SMALLEST = 1e-7  # millimetres: the kernel's own confusion
 NESTED = 300  # closed shells; of more nobody asks which lies within which
 
@@ -33,14 +36,14 @@ def sewn(
 
     What a tolerance closes is done: only what is still open is tried with a coarser one, and stays as the finest
     tolerance left it unless a coarser one has fewer free edges. `share` is how much of what is left of the progress's
-    phase this is, if two tolerances do.
+    phase this is.
     """
     solids: list[Body] = []
     best: tuple[int, list[Body]] = 0, []
     for at, fraction in enumerate(TOLERANCES):
         sewing = BRepBuilderAPI_Sewing(max(SMALLEST, fraction * diagonal))
         sewing.Add(document.compound(faces))
-        sewing.Perform(progress.range(share / 2))
+        sewing.Perform(progress.range(share * SHARES[at], SEWING))
         looks, origin = {}, {}
         for face in faces:
             now = sewing.ModifiedSubShape(face)
@@ -81,7 +84,7 @@ def _shell(face: TopoDS_Shape) -> TopoDS_Shell:
 
 def _solids(shells: list[TopoDS_Shape]) -> list[TopoDS_Solid]:
     """A closed shell within another is a void in it, and one within that a solid again."""
-    solids = [_solid(shell) for shell in shells]
+    solids = [solid_of(shell) for shell in shells]
     if len(shells) < 2 or len(shells) > NESTED:
         return solids
     boxes = [Bnd_Box() for _ in solids]
@@ -125,7 +128,8 @@ def _inside(inner: TopoDS_Solid, outer: TopoDS_Solid) -> bool:
     return bool(state == TopAbs_State.TopAbs_IN)
 
 
-def _solid(shell: TopoDS_Shape) -> TopoDS_Solid:
+def solid_of(shell: TopoDS_Shape) -> TopoDS_Solid:
+    """Of a closed shell, with its inside inside."""
     shell.Closed(True)
     solid = BRepBuilderAPI_MakeSolid(TopoDS.Shell(shell)).Solid()
     BRepLib.OrientClosedSolid_s(solid)

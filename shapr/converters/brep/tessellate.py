@@ -27,9 +27,12 @@ from shapr.converters.brep import colours, document, tree
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.formats import QUALITY
 from shapr.converters.mesh.model import Colour, Mesh, Part, Triangles, Vertices
+from shapr.converters.progress import PLAIN
 from shapr.errors import Refused
 
 TRIANGULATION = 0.8  # of the time that a mesh file takes; gathering and writing share the rest
+# Before the first face is meshed, all are looked at: that shows in the memory it takes, up to so many bytes for each.
+MODEL, BY_POSITION = 15_000.0, 0.85
 FINEST = 1e-6  # millimetres; a preset of a tiny part does not go below
 # Deflections below it are refused, as fractions of the diagonal: a sphere would have ten million triangles.
 SENSELESS = 1e-7
@@ -58,7 +61,8 @@ def triangulate(
         OSD_ThreadPool.DefaultPool_s().Init(threads)  # this one among them
         OSD_ThreadPool.DefaultPool_s().SetNbDefaultThreadsToLaunch(threads)
         given.InParallel = True
-    BRepMesh_IncrementalMesh(shape, given, progress.range(TRIANGULATION))
+    taken = MODEL * document.count(shape, TopAbs_ShapeEnum.TopAbs_FACE)
+    BRepMesh_IncrementalMesh(shape, given, progress.range(TRIANGULATION, PLAIN, taken, BY_POSITION))
     if missing := bare(shape):
         for face in missing:
             again(face, parameters(linear, angular))

@@ -8,15 +8,29 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shapr.converters.preflight import brep, iges, step
+from shapr.converters.progress import Page, Reach, silent
 
-LOOKS: dict[str, Callable[[Path], tuple[str, ...]]] = {"step": step.check, "iges": iges.check, "brep": brep.check}
+LOOKS: dict[str, Callable[[Path, Reach], tuple[str, ...]]] = {
+    "step": lambda path, _: step.check(path),
+    "iges": iges.check,
+    "brep": brep.check,
+}
+TAKING = 8.0  # bytes of memory for each of a STEP file
 
 
-def check(format: str, path: Path) -> tuple[str, ...]:
+def begin(format: str, path: Path, page: Page) -> None:
+    """Say on the page what shows how far the look is: the memory that it takes for STEP, else its own word."""
+    if format == "step":
+        page.taking(1.0, TAKING * path.stat().st_size)
+    else:
+        page.step()
+
+
+def check(format: str, path: Path, reach: Reach = silent) -> tuple[str, ...]:
     """Refuse a file that the kernel must not see; gives in sentences what will be passed over (`losses`).
 
     Codes: `corrupt_file`, `limit_exceeded`, `decompression_bomb`, `external_reference`, `invalid_geometry`. Of the
     formats of meshes it knows nothing: their readers are ours, and look for themselves.
     """
     look = LOOKS.get(format)
-    return look(path) if look else ()
+    return look(path, reach) if look else ()

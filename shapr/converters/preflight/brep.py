@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from shapr.converters.preflight import shapes
+from shapr.converters.progress import Reach, along, silent, within
 from shapr.errors import Refused
 
 SETS = 8  # one, as we know it
@@ -37,14 +38,15 @@ class Reader(Protocol):
     def knots(self, count: int) -> None: ...
 
 
-def check(path: Path) -> tuple[str, ...]:
+def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
     content = path.read_bytes()
     binary = BINARY in content[:99]
     heads = _heads(content)
     for name, size in ((b"Curve2ds", 2), (b"Curves", 3), (b"Surfaces", 0)):
         for begin, count in heads.get(name, ()):
-            reader = Binary(content, begin) if binary else Text(content, begin, _after(heads, begin, content))
-            for _ in range(count):
+            end = _after(heads, begin, content)
+            reader = Binary(content, begin) if binary else Text(content, begin, end)
+            for _ in along(range(count), count, within(reach, begin / len(content), end / len(content))):
                 if size:
                     _curve(reader, size)
                 else:
@@ -61,7 +63,7 @@ def check(path: Path) -> tuple[str, ...]:
         if b"TShapes" not in heads:
             raise Refused("corrupt_file", "the BREP file is cut short: it has no shapes")
         counts = {name: places[0][1] for name, places in heads.items()}
-        shapes.check(content, *heads[b"TShapes"][0], counts)
+        shapes.check(content, *heads[b"TShapes"][0], counts, reach)
     return ()
 
 

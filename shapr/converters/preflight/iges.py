@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from shapr.converters.preflight.graph import check_instances, heights
+from shapr.converters.progress import Reach, along, silent, within
 from shapr.errors import Refused
 
 SECTIONS = b"SGDPT"
@@ -71,11 +72,11 @@ OPTIONAL = {(142, 2), (142, 1), (142, 3), (144, 3), (402, 0)}  # 0 stands for no
 EDGES = frozenset({502, 504})
 
 
-def check(path: Path) -> tuple[str, ...]:
-    entities = _entities(_sections(path.read_bytes()))
+def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
+    entities = _entities(_sections(path.read_bytes()), within(reach, 0.1, 0.6))
     if any(entity.kind == EXTERNAL for entity in entities):
         raise Refused("external_reference", "geometry of the IGES file is in other files that it names")
-    edges = list(_edges(entities))
+    edges = list(_edges(entities, within(reach, 0.6, 0.95)))
     owners, targets = np.array(edges, np.int64).reshape(-1, 2).T
     heights(len(entities), owners, targets)
     check_instances(edge for edge in edges if entities[edge[0]].kind in PLACES)
@@ -102,19 +103,20 @@ def _sections(data: bytes) -> dict[int, list[bytes]]:
     return found
 
 
-def _entities(sections: dict[int, list[bytes]]) -> list[Entity]:
+def _entities(sections: dict[int, list[bytes]], reach: Reach) -> list[Entity]:
     """The directory with its parameters, which say themselves whose they are."""
     lines, entities = sections[ord("D")], []
     texts: dict[int, list[bytes]] = defaultdict(list)
     begins: dict[int, int] = {}
-    for number, line in enumerate(sections[ord("P")], 1):
+    parameters = sections[ord("P")]
+    for number, line in enumerate(along(parameters, len(parameters), within(reach, 0.0, 0.4)), 1):
         owner = _number(line[64:72])
         if owner % 2 == 0 or not 0 < owner < len(lines):
             raise Refused("corrupt_file", "parameters of the IGES file belong to no entity")
         texts[owner].append(line[:64])
         begins.setdefault(owner, number)
     usual = _usual(b"".join(line[:72] for line in sections[ord("G")][:1]))
-    for at in range(0, len(lines), 2):
+    for at in along(range(0, len(lines), 2), len(lines) // 2, within(reach, 0.4, 1.0)):
         first, second = lines[at], lines[at + 1]
         kind, number = _number(first[:8]), at + 1
         text = b"".join(texts[number]).translate(usual)
@@ -135,9 +137,9 @@ def _usual(head: bytes) -> bytes:
     return bytes.maketrans(between + last, b",;")
 
 
-def _edges(entities: list[Entity]) -> Iterator[tuple[int, int]]:
+def _edges(entities: list[Entity], reach: Reach) -> Iterator[tuple[int, int]]:
     """Who points at whom, as numbers of the directory, after the counts were held against what is there."""
-    for at, entity in enumerate(entities):
+    for at, entity in enumerate(along(entities, len(entities), reach)):
         if entity.matrix > 0:
             yield at, _target(entities, entity, entity.matrix, frozenset({124}))
         if 100 <= entity.kind < 200:

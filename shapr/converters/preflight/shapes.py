@@ -7,6 +7,7 @@ The layout is that of `TopTools_ShapeSet.cxx` and `BRepTools_ShapeSet.cxx` of Op
 import re
 from collections.abc import Iterator
 
+from shapr.converters.progress import Reach, along, silent, within
 from shapr.errors import Refused
 
 # Its kind, its geometry, seven flags, and its parts: orientation and number, then location.
@@ -30,12 +31,12 @@ VERTEX = {b"1": "cl", b"2": "psl", b"3": "rsl"}
 BOOLEAN = (b"0", b"1")
 
 
-def check(content: bytes, begin: int, count: int, counts: dict[bytes, int]) -> None:
+def check(content: bytes, begin: int, count: int, counts: dict[bytes, int], reach: Reach = silent) -> None:
     """`counts` by section. A shape is made of those before it; `corrupt_file` for anything else."""
     at = begin
     limits = {letter: counts.get(name, 0) for letter, name in SECTIONS.items()}
     with_points = b"Topology V2" in content[:200]
-    for number in range(count):
+    for number in along(range(count), count, within(reach, begin / len(content), 1.0)):
         shape = SHAPE.match(content, at)
         if not shape:
             raise Refused("corrupt_file", "the BREP file is cut short or damaged: a shape of it cannot be read")
