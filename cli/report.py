@@ -59,12 +59,16 @@ def show_report(name: object, report: Mapping[str, Any] | None) -> None:
     """The measures of the source beside those of each output, and what was lost. Nothing when there is no report."""
     if not report:
         return
-    columns = {"source": _rows(report.get("source")), **_outputs(report.get("outputs"))}
+    source = _rows(report.get("source"))
+    about = {name: source.pop(name) for name in tuple(source) if isinstance(source[name], Mapping)}
+    columns = {"source": source, **_outputs(report.get("outputs"))}
     made = table("", *columns, title=f"report of {name}")
     for measure in _measures(columns.values()):
         row(made, measure.replace("_", " "), *(_value(column.get(measure)) for column in columns.values()))
     if made.rows:
         print_table(made)
+    for what, facts in about.items():
+        _tell_about(what, facts)
     for fact in (name for name in report if name not in ("source", "outputs", "losses")):
         tell(f"{fact}: {_value(report[fact])}")
     for loss in report.get("losses") or ():
@@ -72,6 +76,15 @@ def show_report(name: object, report: Mapping[str, Any] | None) -> None:
     for format, column in columns.items():
         for loss in column.get("losses") or ():
             tell(f"lost in {format}: {_value(loss)}")
+
+
+def _tell_about(what: str, facts: Mapping[str, Any]) -> None:
+    """What is no measure: a line, and one for everything that it lists."""
+    lists = {name: value for name, value in facts.items() if isinstance(value, list)}
+    tell(f"{what}: {_value({name: value for name, value in facts.items() if name not in lists})}")
+    for name, values in lists.items():
+        for each in values:
+            tell(f"{what} {name}: {_value(each)}")
 
 
 def _outputs(told: object) -> dict[str, Mapping[str, Any]]:
@@ -110,7 +123,7 @@ def _value(told: object) -> str:
     if isinstance(told, float):
         return f"{told:.6g}"
     if isinstance(told, Mapping):
-        return ", ".join(f"{name} {_value(each)}" for name, each in told.items())
+        return ", ".join(f"{name} {_value(each)}" for name, each in told.items() if each not in ("", [], None))
     if isinstance(told, list | tuple):
         return " ".join(_value(each) for each in told)
     return str(told)

@@ -71,6 +71,20 @@ def test_a_report_stands_source_beside_outputs_and_names_what_was_lost(
     assert out.splitlines()[-2:] == ["lost: a texture", "lost in stl: colours cannot be stored in STL"]
 
 
+def test_what_a_project_holds_is_told_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Three hundred bodies in a cell would make a table that nobody reads."""
+    bodies = [
+        {"name": "Cap", "folder": "Inner", "folders": ["Outer", "Inner"], "visible": True},
+        {"name": "Foot", "folder": "", "folders": [], "visible": False},
+    ]
+    show_report("a.shapr", {"source": MEASURES | {"shapr": {"schema": 173000, "saved": None, "bodies": bodies}}})
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "shapr: schema 173000",
+        "shapr bodies: name Cap, folder Inner, folders Outer Inner, visible yes",
+        "shapr bodies: name Foot, visible no",
+    ]
+
+
 @pytest.mark.parametrize("report", [None, {}, {"source": None, "outputs": None}, {"outputs": 3, "source": "x"}])
 def test_a_report_that_is_none_or_strange_does_no_harm(report: dict[str, Any] | None) -> None:
     show_report("a.step", report)

@@ -78,7 +78,7 @@ BROKEN: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "no calls": (lambda path: without(path, "PersistedCalls"), "unsupported_geometry", "schema 173000"),
     "bomb": (lambda path: zipped(path, workspace=b"\0" * (50 << 20)), "decompression_bomb", "expands"),
     "a way out": (lambda path: zipped(path, workspace=b"x", **{"../evil": b"x"}), "unsafe_archive", "leads elsewhere"),
-    "lie": (lying, "corrupt_file", ""),
+    "lie": (lying, "corrupt_file", "damaged"),
     "encrypted": (encrypted, "unsafe_archive", "encrypted"),
 }
 

@@ -1,4 +1,7 @@
-"""Rolling-ball blends: the tube that a ball leaves between two surfaces, and the curves along which it touches them."""
+"""Rolling-ball blends: the tube that a ball leaves between two surfaces, and the curves along which it touches them.
+
+Of a cliff-edge blend one of the two is an edge: a blend of no radius, whose spine is the edge.
+"""
 
 from collections.abc import Callable
 
@@ -91,9 +94,9 @@ def contact(file: File, bound: Node, support: Node) -> Callable[[Vector, Vector]
 
 
 def _radius(blend: Node) -> float:
-    radii = {abs(value) for value in blend.range or () if value is not None}
-    if blend.blend_type != "R" or len(radii) != 1 or not min(radii) > 0:
-        raise Refused("unsupported_geometry", "cliff-edge blends are not converted")
+    radii = {abs(value) for value in blend.range or () if value}
+    if blend.blend_type not in ("R", "E") or len(radii) != 1:
+        raise Refused("unsupported_geometry", "a blend of no radius, or of several, is not converted")
     return float(MM * radii.pop())
 
 
@@ -102,9 +105,22 @@ def _middle(file: File, blend: Node, spine: Geom_Curve, at: float) -> Vector:
     centre = np.array(xyz(spine.Value(at)))
     out = np.zeros(3)
     for index in blend.surface:
-        support = surfaces.geometry(file, needed(file, index, "a blend lacks a surface"))
-        foot, _ = traced.touching(traced.analysed(support), centre)
-        out += (foot - centre) / (np.linalg.norm(foot - centre) or 1.0)
+        foot = _touched(file, needed(file, index, "a blend lacks a surface"), centre)
+        away = float(np.linalg.norm(foot - centre))
+        if blend.blend_type == "E" and abs(away - _radius(blend)) > CLOSE:
+            raise Refused("unsupported_geometry", "a cliff-edge blend whose ball does not touch its edge")
+        out += (foot - centre) / (away or 1.0)
     if not np.linalg.norm(out) > 1e-6:
         raise Refused("unsupported_geometry", "a blend of half a turn is not converted")
     return out / np.linalg.norm(out)
+
+
+def _touched(file: File, support: Node, centre: Vector) -> Vector:
+    """Where a ball with this centre touches what it rolls on."""
+    if support.kind != "BLENDED_EDGE" or list(support.range or ()) != [0.0, 0.0]:
+        foot, _ = traced.touching(traced.analysed(surfaces.geometry(file, support)), centre)
+        return foot
+    found = GeomAPI_ProjectPointOnCurve(gp_Pnt(*centre), spine_of(file, support))
+    if not found.NbPoints():
+        raise Refused("unsupported_geometry", "a cliff-edge blend whose ball does not touch its edge")
+    return np.array(xyz(found.NearestPoint()))

@@ -73,7 +73,7 @@ def _christen(workspace: Workspace, made: Replay, born: dict[int, Call]) -> None
         if len(ids) != len(bodies):  # else it is not clear which is whose
             ids = [-1 - body for body in bodies]
             made.created |= {id: (key[0], born[body].entropy) for id, body in zip(ids, bodies, strict=True)}
-        for id, body in zip(ids, sorted(bodies), strict=True):
+        for id, body in zip(ids, bodies, strict=True):
             made.alive[body] = {**made.alive[body], BODY: frozenset({id})}
 
 

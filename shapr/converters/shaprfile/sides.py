@@ -18,14 +18,18 @@ from shapr.converters.shaprfile.xb import File
 from shapr.errors import Refused
 
 NEAR = 0.01  # mm between a point of a face and its surface
+PUBLISHED = frozenset({"B_SURFACE", "SWEPT_SURF"})  # which way these look is known from the reference alone
 ALIKE = 0.9  # cosine between normals
 
 
-def turned_over(known: list[bool | None], faces: list[TopoDS_Face]) -> int:
-    """How many faces look the other way than they were written: another solid with the same edges. Sheets have no
-    sides."""
+def turned_over(written: list[tuple[bool, str]], faces: list[TopoDS_Face]) -> int:
+    """How many faces of solids look the other way than they were written: it is another solid with the same edges,
+    where all do. So those tell whose sense is verified, and others only where there are none of them. Faces of sheets
+    come last, and are not written about."""
+    kinds = {kind for _, kind in written}
+    telling = kinds & surfaces.ANALYTIC or kinds & PUBLISHED
     looks = [face.Orientation() != TopAbs_Orientation.TopAbs_REVERSED for face in faces]
-    return sum(along is not None and along != look for along, look in zip(known, looks, strict=True))
+    return sum(kind in telling and along != look for (along, kind), look in zip(written, looks, strict=False))
 
 
 def matched(file: File, looks: dict[int, set[bool]], pieces: list[TopoDS_Face]) -> dict[int, tuple[TopoDS_Face, ...]]:

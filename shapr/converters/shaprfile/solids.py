@@ -100,7 +100,7 @@ def _built(file: File, body: Node, reading: Reading, fitted: dict[int, Geom_BSpl
         )
     if len(faces) > len(written.faces):
         return Body(shape, sides.matched(file, written.looks, faces), kind)
-    if written.solids and (over := sides.turned_over(written.known, faces)):
+    if written.solids and (over := sides.turned_over(written.along, faces)):
         raise Refused("unsupported_geometry", f"the kernel turns {over} of its {len(faces)} faces over")
     known: dict[int, tuple[TopoDS_Face, ...]] = {}
     for id, face in zip(written.faces, faces, strict=True):  # the kernel keeps the order in which a shell lists them

@@ -25,7 +25,6 @@ from shapr.converters.shaprfile.xb import File, Node
 from shapr.errors import Refused
 
 DOUBTS = {"CONE": 1, "OFFSET_SURF": 2, "BLENDED_EDGE": 3}  # surfaces whose parameters nobody has seen used
-SURE = surfaces.ANALYTIC | {"B_SURFACE", "SWEPT_SURF"}  # which way these look is verified, or published
 CLOSED = (Geom_SphericalSurface, Geom_ToroidalSurface, Geom_BSplineSurface, Geom_SurfaceOfRevolution)
 SMOOTH = 0.99  # cosine between normals
 
@@ -34,14 +33,14 @@ SMOOTH = 0.99  # cosine between normals
 class Written:
     """`solids`, `sheets` and `wires`: STEP entities. `faces`: the node ids of the faces in the order in which they were
     written, those with material on both sides twice; `looks`: whether each was written as looking along its surface,
-    and `known` the same in that order, None where nobody has seen how it should look."""
+    and `along` the same in that order, with the kind of its surface, of those that bound a solid."""
 
     solids: list[str] = field(default_factory=list)
     sheets: list[str] = field(default_factory=list)
     wires: list[str] = field(default_factory=list)  # one for each edge that bounds no face
     faces: list[int] = field(default_factory=list)
     looks: dict[int, set[bool]] = field(default_factory=dict)
-    known: list[bool | None] = field(default_factory=list)
+    along: list[tuple[bool, str]] = field(default_factory=list)
 
     @property
     def items(self) -> list[str]:
@@ -85,6 +84,7 @@ class BodyWriter:
         shells = [shell for region in regions for shell in walk.chain(self.file, region.shell)]
         if loose := self._loose(shells):
             shell = self.part.new(f"OPEN_SHELL('',({','.join(self._face(face, False) for face in loose)}))")
+            del self.made.along[-len(loose) :]  # a sheet has no sides
             self.made.sheets.append(self.part.new(f"SHELL_BASED_SURFACE_MODEL('',({shell}))"))
         for edge in self.file.of("EDGE"):
             if not any(fin.loop for fin in walk.fins(self.file, edge)):
@@ -137,7 +137,7 @@ class BodyWriter:
         bounded = f"({','.join(bounds)}),{self._surfaces[surface.index]},{logical(along != turned)}"
         self.made.faces.append(face.node_id)
         self.made.looks.setdefault(face.node_id, set()).add(along != turned)
-        self.made.known.append(along != turned if surface.kind in SURE else None)
+        self.made.along.append((along != turned, surface.kind))
         return self.part.new(f"ADVANCED_FACE('',{bounded})")
 
     def _looks_along(self, face: Node, surface: Node) -> bool:
