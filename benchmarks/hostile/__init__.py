@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from benchmarks.hostile import brep, gltf, iges, meshes, mutants, names, step, threemf, zips
+from benchmarks.hostile import brep, gltf, iges, meshes, mutants, names, step, threemf, units, zips
 from benchmarks.hostile.kit import Bait, Hostile
 
 ROOMS = {
@@ -14,6 +14,7 @@ ROOMS = {
     "3mf": threemf,
     "zips": zips,
     "names": names,
+    "units": units,
     "mutants": mutants,
 }
 

@@ -81,6 +81,7 @@ def files(bait: Bait) -> Iterator[Hostile]:
     yield from trees()
     yield from references(bait)
     yield from packed()
+    yield from skins()
 
 
 def containers(good: bytes) -> Iterator[Hostile]:
@@ -250,3 +251,33 @@ def packed() -> Iterator[Hostile]:
             }
         }
         yield refused(f"meshopt-{mode.lower()}-{count}-{stride}.glb", glb(opt, garbage + CORNERS), *PARSE)
+
+
+def skins() -> Iterator[Hostile]:
+    """Matrices where none belong, or for joints that nobody can count."""
+
+    def skinned(**more: Any) -> dict[str, Any]:
+        made = square(nodes=[{"mesh": 0, "skin": 0, "children": [1]}, {}], skins=[{"joints": [1]} | more])
+        made["accessors"] += [
+            {"componentType": 5121, "count": 4, "type": "VEC4"},
+            {"componentType": FLOAT, "count": 4, "type": "VEC4"},
+            {"componentType": FLOAT, "count": 4_000_000_000, "type": "MAT4"},
+        ]
+        made["meshes"][0]["primitives"][0]["attributes"] |= {"JOINTS_0": 2, "WEIGHTS_0": 3}
+        return made
+
+    yield either("skin-matrices-huge.glb", glb(skinned(inverseBindMatrices=4)), *PARSE)
+    yield either("skin-joints-million.glb", glb(skinned(joints=[1] * 1_000_000)), *PARSE)
+    infinite = skinned()
+    infinite["nodes"][1]["scale"] = [1e308] * 3
+    yield either("skin-infinite.glb", glb(infinite), *PARSE)
+    for key in ("COLOR_0", "JOINTS_0", "targets"):
+        made = skinned()
+        made["accessors"][2] = {"componentType": FLOAT, "count": 4, "type": "MAT4"}
+        made["meshes"][0]["weights"] = [1]
+        primitive = made["meshes"][0]["primitives"][0]
+        if key == "targets":
+            primitive[key] = [{"POSITION": 2}]
+        else:
+            primitive["attributes"][key] = 2
+        yield either(f"matrices-as-{key.lower()}.glb", glb(made), *PARSE)

@@ -91,6 +91,8 @@ def files(bait: Bait) -> Iterator[Hostile]:
     yield either("pointer-to-itself.iges", iges([(402, 7, "1,1"), *RULED]), *PARSE)
     yield either("pointer-outside.iges", iges([(402, 7, "2,99999,-77"), *RULED]), *PARSE)
     yield either("pointer-even.iges", iges([(118, 1, "2,4,0,0"), *RULED]), *PARSE)
+    named = [*RULED[:2], (118, 1, "1,3,0,0,0,1,7"), (406, 15, "1,60000H" + "A" * 60_000)]
+    yield either("name-60-000.iges", iges(named), *PARSE)
     yield either("ruled-of-itself.iges", iges([(118, 1, "1,1,0,0")]), *PARSE)
     yield either("solid-of-itself.iges", iges([(186, 0, "1,1,0")]), *PARSE)
     yield either("shell-of-itself.iges", iges([(186, 0, "3,1,0"), (514, 1, "1,3,1")]), *PARSE)

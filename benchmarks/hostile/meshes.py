@@ -100,6 +100,7 @@ def obj(bait: Bait) -> Iterator[Hostile]:
     yield either("groups-200-000.obj", head + "".join(f"g {n}\nf 1 2 3\n" for n in range(200_000)), *PARSE)
     yield either("line-10-mb.obj", good + "#" + "A" * 10_000_000 + "\n", *PARSE)
     yield either("continued.obj", head + "f 1 2 \\\n" * 200_000 + "3\n", *PARSE)
+    yield either("continued-end.obj", good + "f 1 2 3 \\\n", *PARSE)
     yield either("nul-bytes.obj", good.encode() + b"\0\0v 0 0 0\nf 1 2 3\n", *PARSE, "format_mismatch")
     yield refused("utf-16.obj", good.encode("utf-16"), *PARSE, "format_mismatch")
     yield either("names.obj", head + "o ../../../etc/passwd\ng $(id)\nusemtl <b>%n</b>\n" + "f 1 2 3 4\n", *PARSE)

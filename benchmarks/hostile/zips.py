@@ -6,7 +6,9 @@ import random
 import stat
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from benchmarks.hostile.gltf import CORNERS, POINTS, square
 from benchmarks.hostile.kit import SAMPLES, Bait, Hostile, either, refused
@@ -72,7 +74,30 @@ def names(bait: Bait) -> Iterator[Hostile]:
         pipe.create_system, pipe.external_attr = 3, (stat.S_IFIFO | 0o666) << 16
         zipped.writestr(pipe, "")
     yield refused("pipe.zip", device.getvalue(), *UNSAFE)
+    yield from spoken_twice(folder)
     yield refused("folder-and-file.zip", archive({"part.obj": OBJ, "a": "x", "a/b.mtl": MTL}), *UNSAFE)
+
+
+def spoken_twice(folder: Path) -> Iterator[Hostile]:
+    """Archives whose two tables, or two spellings of a name, say different things."""
+    good = archive({"part.obj": OBJ, "part.mtl": MTL})
+    yield refused("name-differs.zip", good.replace(b"part.mtl", b"../x.mtl", 1), *UNSAFE)
+    place = f"../{folder.name}/written.mtl".encode()
+    unicode_path = struct.pack("<HHBI", 0x7075, 5 + len(place), 1, zlib.crc32(b"part.mtl")) + place
+    yield either("unicode-path.zip", extra("part.mtl", MTL, unicode_path), *UNSAFE)
+    sizes = struct.pack("<HHQQQ", 1, 24, *[2**63] * 3)
+    yield either("zip64-sizes.zip", extra("part.mtl", MTL, sizes), *UNSAFE, *BOMB)
+
+
+def extra(name: str, data: str, field: bytes) -> bytes:
+    """An archive with an extra field at one of its files."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as zipped:
+        zipped.writestr(zipfile.ZipInfo("part.obj", STAMP), OBJ)
+        info = zipfile.ZipInfo(name, STAMP)
+        info.extra = field
+        zipped.writestr(info, data)
+    return made.getvalue()
 
 
 def references(bait: Bait) -> Iterator[Hostile]:

@@ -95,6 +95,10 @@ def test_a_bad_one_gets_a_code(tmp_path: Path, text: str, code: str) -> None:
     assert caught.value.code == code
 
 
+def test_the_last_line_may_go_on_into_nothing(tmp_path: Path) -> None:
+    assert given_obj(tmp_path, TRIANGLE + "f 1 2 3 \\\n").triangles == 1
+
+
 def test_colours_come_from_the_file_beside_it(tmp_path: Path) -> None:
     library = "newmtl shiny red\nKd 1 0.5 0\nTr 0.25\nmap_Kd wood.png\n"
     mesh = given_obj(tmp_path, "mtllib my.mtl\n" + TRIANGLE + "usemtl shiny red\nf 1 2 3\n", my=library)

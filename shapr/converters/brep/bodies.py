@@ -14,7 +14,7 @@ from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
 from shapr.converters.brep import colours, document
-from shapr.converters.mesh.model import Colour
+from shapr.converters.mesh.model import LONGEST_NAME, Colour
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ class Body:
 
 
 def call(label: TDF_Label, name: str) -> None:
-    TDataStd_Name.Set_s(label, TCollection_ExtendedString(name, True))
+    """Not by more than a name can be: the kernel does not read STEP with a string of 32 kB, as IGES may have."""
+    TDataStd_Name.Set_s(label, TCollection_ExtendedString(name[:LONGEST_NAME], True))
 
 
 def held(groups: Sequence[tuple[str, Sequence[Body]]], stem: str) -> TDocStd_Document:

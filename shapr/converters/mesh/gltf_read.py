@@ -82,7 +82,7 @@ class Reader:
         self.meshes = listed(content, "meshes")
         self.materials = listed(content, "materials")
         self.losses: dict[str, None] = {}  # in the order in which they are met
-        self.pieces: dict[tuple[int, tuple[float, ...]], list[Piece]] = {}  # by mesh and weights of morph targets
+        self.pieces: dict[tuple[int, tuple[float, ...] | None], list[Piece]] = {}  # by mesh, and weights of its node
         self.skins: dict[int, Skin | None] = {}
         self.worlds: dict[int, npt.NDArray[np.float64]] = {}  # of the joints of skins
 
@@ -132,7 +132,7 @@ class Reader:
         return count // 3 if mode == 4 else max(count - 2, 0)
 
     def _parts(self, place: Placed, name: str, reach: Reach) -> Iterator[Part]:
-        key = place.mesh, weights(place.node, self.meshes[place.mesh])
+        key = place.mesh, weights(place.node) if "weights" in place.node else None
         if key not in self.pieces:
             self.pieces[key] = [*self._read(*key, within(reach, 0.0, 0.6))]
         named = place.name or shown(field(self.meshes[place.mesh], "name", str, ""), LONGEST_NAME) or name
@@ -168,8 +168,9 @@ class Reader:
             self.skins[at] = Skin.of(self.content, self.buffers, at, self.worlds)
         return self.skins[at]
 
-    def _read(self, mesh: int, weights: tuple[float, ...], reach: Reach) -> Iterator[Piece]:
+    def _read(self, mesh: int, given: tuple[float, ...] | None, reach: Reach) -> Iterator[Piece]:
         primitives = self._primitives(mesh)
+        shares = weights(self.meshes[mesh]) if given is None else given
         for at, primitive in enumerate(primitives):
             reach(at / len(primitives))
             mode, attributes = number(primitive, "mode", 4), field(primitive, "attributes", dict, {})
@@ -185,7 +186,7 @@ class Reader:
             rows, corners = used(triangles(source.indices(), 4 if draco else mode), source.count)
             if not len(corners):
                 continue
-            vertices = morphed(source.values("POSITION", rows), primitive, weights, rows, source)
+            vertices = morphed(source.values("POSITION", rows), primitive, shares, rows, source)
             if vertices.shape[1] != 3:
                 raise corrupt("positions have not three numbers")
             if not np.isfinite(vertices).all():
@@ -193,12 +194,19 @@ class Reader:
             factor, material, opaque = self._material(primitive)
             colours = None
             if "COLOR_0" in attributes:
-                given = source.values("COLOR_0", rows)
-                given = given[:, :3] if opaque else given
-                colours = _bytes(given, factor, within(reach, (at + 0.2) / len(primitives), (at + 1) / len(primitives)))
+                light = source.values("COLOR_0", rows)
+                if light.shape[1] > 4:
+                    raise corrupt("colours have more than four numbers")
+                light = light[:, :3] if opaque else light
+                colours = _bytes(light, factor, within(reach, (at + 0.2) / len(primitives), (at + 1) / len(primitives)))
             flat = cast(Colour, tuple((of_linear(np.array([factor])) / 255.0)[0].tolist())) if factor else None
             yield Piece(
-                vertices, corners, None if colours is not None else flat, colours, material, bones(source, rows)
+                vertices,
+                corners,
+                None if colours is not None else flat,
+                colours,
+                material,
+                bones(source, rows) if self.worlds else None,
             )
 
     def _material(self, primitive: Json) -> tuple[tuple[float, ...] | None, str, bool]:

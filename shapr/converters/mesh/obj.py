@@ -107,7 +107,7 @@ def _take(content: _Content, chunk: bytes) -> None:
     if not chunk:
         return
     if b"\\\n" in chunk:
-        chunk = chunk.replace(b"\\\n", b" ")
+        chunk = chunk.replace(b"\\\n", b" ").removesuffix(b"\n") + b"\n"  # the file may end in a backslash
     data = np.frombuffer(chunk, np.uint8)
     ends = np.flatnonzero(data == 10)
     starts = np.concatenate([[0], ends[:-1] + 1])

@@ -35,7 +35,11 @@ def morphed(
             if number(held.buffers.accessor(at), "count") != held.count:
                 raise corrupt("a morph target has not as many vertices as its shape")
             held.buffers.spend(3 * len(vertices))
-            vertices = vertices + weight * held.buffers.real(at, rows)
+            moves = held.buffers.real(at, rows)
+            if moves.shape != vertices.shape:
+                raise corrupt("a morph target has not three numbers for each vertex")
+            with np.errstate(all="ignore"):
+                vertices = vertices + weight * moves
     return vertices
 
 
@@ -72,10 +76,13 @@ class Skin:
             return None
         if "inverseBindMatrices" not in skins[at]:
             return cls(np.array([worlds[joint] for joint in joints]))
-        given = buffers.real(number(skins[at], "inverseBindMatrices"))
-        if given.shape[1] != 16 or len(given) < len(joints):
+        matrices = number(skins[at], "inverseBindMatrices")
+        if number(buffers.accessor(matrices), "count") < len(joints):
             raise corrupt("a skin has not a matrix for every joint")
-        unbound = given[: len(joints)].reshape(-1, 4, 4).transpose(0, 2, 1)
+        given = buffers.real(matrices, np.arange(len(joints)))
+        if given.shape[1] != 16:
+            raise corrupt("a skin has not a matrix for every joint")
+        unbound = given.reshape(-1, 4, 4).transpose(0, 2, 1)
         with np.errstate(all="ignore"):
             return cls(np.array([worlds[joint] for joint in joints]) @ unbound)
 
@@ -105,8 +112,6 @@ def joints(content: Json) -> frozenset[int]:
     return frozenset(joint for skin in listed(content, "skins") for joint in listed(skin, "joints", int))
 
 
-def weights(node: Json, mesh: Json) -> tuple[float, ...]:
-    """Of the morph targets: the node's, or else the mesh's own."""
-    holder = node if "weights" in node else mesh
-    count = len(field(holder, "weights", list, []))
-    return floats(holder, "weights", (0.0,) * count)
+def weights(holder: Json) -> tuple[float, ...]:
+    """Of the morph targets of a mesh, or of a node's own."""
+    return floats(holder, "weights", (0.0,) * len(field(holder, "weights", list, [])))
