@@ -16,6 +16,7 @@ from shapr.errors import Refused
 
 THUMBNAIL, PREVIEW = "thumbnail.png", "preview.glb"  # file names in the scratch dir
 PATIENCE = 60  # seconds for both; a child that needs longer is ended, with all else that it has done
+DRAWN = 0.7  # of the time, by progress; the rest is the preview's
 LIGHT = 1_000_000  # triangles; more is slow to load, and slow to turn
 
 
@@ -47,8 +48,10 @@ def make(model: Model, job: Job, page: Page) -> Made:
         return None
 
     def draw(path: Path) -> None:
-        thumbnail.draw(model.shown(LIGHT), path)
-        page.reach(0.5)
+        mesh = model.shown(LIGHT)
+        page.step(DRAWN)
+        thumbnail.draw(mesh, path, page.reach)
+        page.step()
 
     return Made(
         attempt(THUMBNAIL, "thumbnail", draw),

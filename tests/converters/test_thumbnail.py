@@ -57,6 +57,14 @@ def test_a_part_fills_the_picture_up_to_a_margin_and_the_rest_is_transparent(tmp
     assert not picture[:, :20, 3].any()
 
 
+def test_drawing_says_how_far_it_is(tmp_path: Path) -> None:
+    reached: list[float] = []
+    thumbnail.draw(Mesh((box(),)), tmp_path / "thumbnail.png", reached.append)
+    assert len(reached) > 1
+    assert reached == sorted(reached)
+    assert 0.5 < reached[-1] <= 1.0
+
+
 def test_three_sides_of_a_box_are_told_apart_by_their_light_and_by_dark_lines(tmp_path: Path) -> None:
     picture = drawn(tmp_path, box())
     light = picture[..., :3].mean(axis=2)[picture[..., 3] == 255]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters.picture.scene import Points, finite
+from shapr.converters.progress import Reach, silent
 
 TRIANGLES = 1 << 17  # set up at a time
 BATCH = 1 << 20  # rows or pixels at a time
@@ -38,12 +39,15 @@ class Buffer:
         np.minimum.at(self.nearest, pixels, steps << np.uint64(32) | triangles.astype(np.uint64))
 
 
-def visible(points: Points, corners: npt.NDArray[np.int32], size: int) -> Ids:
+def visible(points: Points, corners: npt.NDArray[np.int32], size: int, reach: Reach = silent) -> Ids:
     """The triangle at each pixel, (size, size); -1 where there is none."""
     placed = finite(points)
     depths = points[:, 2] if placed.all() else points[placed, 2]
     buffer = Buffer(size, depths.min(), depths.max())
+    looked = 0
     for some in affordable(points, corners):
+        looked += len(some)
+        reach(looked / len(corners))
         drawn = some if placed.all() else some[placed[corners[some]].all(axis=1)]
         _draw(buffer, points[corners[drawn]], drawn)
     ids = (buffer.nearest & np.uint64(0xFFFFFFFF)).astype(np.int64)
