@@ -120,7 +120,7 @@ def _changes(before: Measured, after: Measured) -> Iterator[str]:
     if before.solids and after.solids is not None and after.solids < before.solids:
         yield f"{before.solids - after.solids} of {before.solids} solids came out as open surfaces"
     if before.solids is not None and after.solids is not None and after.solids > before.solids:
-        yield f"{after.solids - before.solids} solids are surfaces in the file that fit together when it is read"
+        yield f"solids that are surfaces in the file and fit together when it is read: {after.solids - before.solids}"
     if before.curves and after.curves is not None and after.curves < before.curves:
         yield f"{before.curves - after.curves} of {before.curves} free curves are not in it"
     if before.watertight and not after.watertight:

@@ -84,6 +84,6 @@ def test_instances_of_a_subfigure_have_its_name(tmp_path: Path, solids: int) -> 
 def test_names_beyond_ascii_are_read(tmp_path: Path, said: bytes, name: str) -> None:
     path = tmp_path / "a.igs"
     iges.write(row(2), path, "a.igs", {"units": "mm"})
-    path.write_bytes(path.read_bytes().replace(b"3Hrow", b"3H" + said))
+    path.write_bytes(path.read_bytes().replace(b"5Hbox 0", b"5H" + said + b" 0"))
     read = iges.read(path, "a.igs")
-    assert [document.name(root) for root in document.roots(read)] == [name]
+    assert [document.name(root) for root in document.roots(read)] == [f"{name} 0", "box 1"]
