@@ -73,8 +73,8 @@ class Pages:
 
 def reserve() -> list[Range]:
     """Let the heap have memory that nobody uses, and no page of it; gives the part that a job will take, in huge pages
-    where there are any: where they are is found sooner, which is a tenth and more of a job in a virtual machine. Of
-    tcmalloc, if the zygote has it: the C library would give it back."""
+    where there are any, as those are found sooner. Of tcmalloc, if the zygote has it: the C library would give it
+    back."""
     if not hasattr(_libc, "MallocExtension_ReleaseFreeMemory"):
         return []
     begin = _libc.malloc(RESERVE)
