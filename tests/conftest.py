@@ -16,10 +16,10 @@ from tests.end_to_end.service import Service, serving
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `pytest -n`: what needs the real servers stays in one process, so that they start once; else file by file."""
+    """For `pytest -n`: what shares the servers stays in one process, what shares the service too; else file by file."""
     for item in items:
-        shared = {"servers", "service"}.intersection(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group("servers" if shared else str(item.path)))
+        shared = [name for name in ("service", "servers") if name in getattr(item, "fixturenames", ())]
+        item.add_marker(pytest.mark.xdist_group(shared[0] if shared else str(item.path)))
 
 
 @pytest.fixture(scope="session")
