@@ -40,21 +40,23 @@ class Warm:
         self.converter.close()
         self.loop.close()
 
-    def run(self, source: Path, output: Path) -> Ours | None:
+    def run(self, source: Path, output: Path, preview: bool = False) -> Ours | None:
         """From the job handed to the worker's Converter. CPU: the child's, and all that this process and the zygote
         spent on the job, before the output and after."""
-        format = output.suffix[1:]
-        options = Options(linear_deflection=LINEAR, angular_deflection=math.degrees(ANGULAR))
-        effective = formats.effective("step", (format,), options, formats.BUILT_IN)
+        given, format = formats.source_format(source.name, formats.BUILT_IN), output.suffix[1:]
+        faceted = formats.FORMATS[given].kind == "mesh"
+        options = Options() if faceted else Options(linear_deflection=LINEAR, angular_deflection=math.degrees(ANGULAR))
+        effective = formats.effective(given, (format,), options, formats.BUILT_IN)
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             copy = Path(shutil.copy(source, folder))
             job = Job(
                 source=copy,
-                source_format="step",
+                source_format=given,
                 source_name=source.name,
                 outputs=tuple(effective.items()),
                 scratch=Path(folder),
                 limits=Limits.of(self.settings),
+                preview=preview,
                 threads=threads(source.stat().st_size, running=1),
             )
             begun, before = time.monotonic(), self._others()

@@ -117,8 +117,8 @@ def _fill(buffer: Buffer, triangles: Floats, ids: Ids, area: Floats, top: Ids, r
     left, right = np.full(len(which), -np.inf), np.full(len(which), np.inf)
     for a, b in ((0, 1), (1, 2), (2, 0)):
         run, rise = (triangles[:, b] - triangles[:, a])[:, :2].T
-        slope = np.divide(run, rise, out=np.zeros_like(run), where=rise != 0)
-        crossing = triangles[which, a, 0] + slope[which] * (y - triangles[which, a, 1])
+        lean = np.divide(run, rise, out=np.zeros_like(run), where=rise != 0)
+        crossing = triangles[which, a, 0] + lean[which] * (y - triangles[which, a, 1])
         side = np.sign(rise * area)[which]
         np.copyto(right, np.minimum(right, crossing), where=side > 0)
         np.copyto(left, np.maximum(left, crossing), where=side < 0)
@@ -126,16 +126,17 @@ def _fill(buffer: Buffer, triangles: Floats, ids: Ids, area: Floats, top: Ids, r
     end = np.clip(np.floor(right - 0.5 + SLACK), -1, buffer.size - 1).astype(np.int64)
     counts = np.maximum(end - start + 1, 0)
     across, down = _gradient(triangles, area)
-    middle = triangles[:, 0, 2][which] + down[which] * (y - triangles[which, 0, 1])
-    low, high = _lowest(triangles)[:, 2], _highest(triangles)[:, 2]
+    slope, of = across[which], ids[which]
+    border = triangles[:, 0, 2][which] + down[which] * (y - triangles[which, 0, 1])  # the depth at column 0
+    border += slope * (0.5 - triangles[which, 0, 0])
+    low, high = _lowest(triangles)[which, 2], _highest(triangles)[which, 2]
     for some in _batches(counts):
         row, step = _repeated(counts[some])
         row += some.start
-        of = which[row]
         column = start[row] + step
-        depth = middle[row] + across[of] * (column + 0.5 - triangles[of, 0, 0])
-        np.clip(depth, low[of], high[of], out=depth)  # seen edge-on, its plane is a cliff
-        buffer.put(line[row] * buffer.size + column, depth, ids[of])
+        depth = border[row] + slope[row] * column
+        np.clip(depth, low[row], high[row], out=depth)  # seen edge-on, its plane is a cliff
+        buffer.put((line * buffer.size)[row] + column, depth, of[row])
 
 
 def _lowest(triangles: Floats) -> Floats:
