@@ -7,6 +7,7 @@ region of kind `S` bound material, the first from outside; a face's back shell i
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 from OCP.Geom import (
     Geom_BSplineCurve,
     Geom_BSplineSurface,
@@ -222,7 +223,9 @@ class BodyWriter:
         basis, along = self._basis(curve)
         if basis.kind in ("INTERSECTION", "SP_CURVE"):
             if edge.index not in self.fitted:
-                self.fitted[edge.index] = traced.geometry(self.file, basis, lambda: self._meets(edge, fin))
+                corners = {each.vertex for each in walk.fins(self.file, edge) if each.vertex is not None}
+                ends = [np.array(xyz(self._vertex(each)[1])) for each in sorted(corners)]
+                self.fitted[edge.index] = traced.geometry(self.file, basis, lambda: self._meets(edge, fin), ends)
             made: Geom_Curve = self.fitted[edge.index].Copy()  # what is done with it changes it
         else:
             made = curves.geometry(self.file, basis)
