@@ -152,10 +152,7 @@ def test_a_stall_by_the_store_ends_by_itself_when_the_store_is_back(service: Ser
     ended = service.wait(created["id"], 60)
     assert (ended["state"], ended["attempts"]) == ("completed", 1)
     steps = scheduled(service, ended["workflow_id"])
-    stalls, steps = (
-        steps[:-4],
-        steps[-4:],
-    )  # a store that answers again may still fail to read: then it stalls once more
+    stalls, steps = steps[:-4], steps[-4:]  # a store that answers again may still fail to read: then it stalls once more
     assert stalls in (["upload", "notify"] * n for n in (1, 2, 3))
     assert steps == ["upload", "compress", "store", "notify"]
 
