@@ -119,7 +119,9 @@ def test_edges_that_surfaces_tell_are_traced(name: str, style: str, tmp_path: Pa
     same(shapes.tilted(shapes.FREE[name]()), TRACED[style], tmp_path, 1e-5)
 
 
-@pytest.mark.parametrize("name", ["cone with an apex", "half a sphere", "elbow", "two solids", "rounded"])
+@pytest.mark.parametrize(
+    "name", ["cone of two halves", "cone with an apex", "half a sphere", "elbow", "two solids", "rounded"]
+)
 def test_tolerant_edges_of_analytic_bodies_are_traced(name: str, tmp_path: Path) -> None:
     same(shapes.tilted(shapes.ANALYTIC[name]()), TRACED["tolerant rings"], tmp_path, 1e-5)
 

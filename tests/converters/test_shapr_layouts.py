@@ -13,7 +13,7 @@ import pytest
 from shapr.converters.shaprfile import reader
 from shapr.converters.shaprfile.reader import Project as Read
 from shapr.errors import Refused
-from tests.converters.shaprkit.project import WHOLE, Project
+from tests.converters.shaprkit.project import DESTROYED, WHOLE, Project
 from tests.converters.shaprkit.reading import cube, found, read
 from tests.converters.test_shapr_newer import MOVE, extents, newer, sections
 from tests.converters.test_shapr_project import one
@@ -208,3 +208,17 @@ def test_a_number_or_a_letter_that_is_none_spoils_no_project(tmp_path: Path) -> 
     made = changed(project, tmp_path, ("UPDATE Metadata SET Data = CAST(x'42ff79' AS TEXT) WHERE MetadataTypeID = 0",))
     assert found(made) == {"B�y": 1000}
     assert made.about["schema"] is None
+
+
+def test_a_partition_that_a_call_ends_without_a_word_on_its_body_has_none(tmp_path: Path) -> None:
+    project = Project()
+    one(project, 10, title="Kept")
+    gone = one(project, 5, title="Gone")
+    project.call(project.feature("Union"), [[gone.partition, DESTROYED]], [])
+    assert found(read(project, tmp_path)) == {"Kept": 1000}
+
+
+def test_a_schema_that_nobody_has_seen_is_best_effort_though_its_tables_are_known(tmp_path: Path) -> None:
+    project = Project(schema=224000)
+    one(project, 10)
+    assert read(project, tmp_path).about["layout"] == "old (best effort)"

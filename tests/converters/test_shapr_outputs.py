@@ -8,7 +8,7 @@ import pytest
 from shapr.converters.formats import BUILT_IN, pairs
 from shapr.errors import Refused
 from tests.converters import kit
-from tests.converters.shaprkit import meshbody
+from tests.converters.shaprkit import bodies, meshbody, shapes
 from tests.converters.shaprkit.project import Project
 from tests.converters.shaprkit.reading import point
 from tests.converters.test_shapr_project import CUBE, TRIANGLES, one
@@ -46,6 +46,16 @@ async def test_a_project_becomes_every_format_with_report_and_picture(tmp_path: 
         assert measured["volume"] == pytest.approx(1000, rel=1e-6), format
         assert measured["bounding_box"]["max"] == pytest.approx([10, 10, 10], abs=1e-4), format
     assert told["outputs"]["step"]["names"] == told["outputs"]["step"]["colours"] == 1
+
+
+async def test_meshes_are_as_close_as_what_the_app_exports(tmp_path: Path) -> None:
+    """Unless another quality is asked for: a thin rod, round all over, keeps its volume within 0.1 %."""
+    project = Project()
+    project.create(project.feature("Revolve"), bodies.body(shapes.cylinder(1, 100)))
+    answer = await answered(tmp_path, saved(project, tmp_path), "stl")
+    (written,) = answer.written
+    assert written.options["quality"] == "fine"
+    assert answer.report["outputs"]["stl"]["deltas"]["volume"] == pytest.approx(0, abs=0.001)
 
 
 async def test_hidden_bodies_come_if_asked_for(tmp_path: Path) -> None:

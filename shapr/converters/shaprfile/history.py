@@ -16,6 +16,7 @@ from shapr.converters.shaprfile.container import Workspace, number, packed, spok
 from shapr.errors import Refused
 
 BODY = 2147483647
+DESTROYED = -1  # the mark of a partition that a call ended
 WHOLE = 4  # the qualifier of a body's name
 Names = frozenset[int]
 Matrix = npt.NDArray[np.float64]
@@ -142,6 +143,10 @@ def apply(made: Replay, data: Any) -> None:
             names[entity] = names.get(entity, frozenset()) | {name} if entity == BODY else frozenset({name})
         names.setdefault(BODY, frozenset())
         alive[partition] = names
+    told = {entry[0] for entry in entries}
+    for at, (partition, mark) in enumerate(outputs):
+        if mark == DESTROYED and at not in told:
+            alive.pop(partition, None)
 
 
 def _derived(row: Any, before: dict[int, dict[int, Names]], partition: int, partitions: list[int]) -> Names:

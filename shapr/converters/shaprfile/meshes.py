@@ -11,12 +11,18 @@ from shapr.errors import Refused
 
 
 def part(file: File, name: str, matrix: Matrix | None = None) -> Part | None:
-    """The mesh of a file, in millimetres, moved by a matrix in metres; None when it holds none."""
-    mesh = next(file.of("PSM_MESH"), None)
-    if mesh is None:
+    """The mesh of a file, in millimetres, moved by a matrix in metres; None when it holds none.
+
+    `unsupported_geometry` when that is not all of it: nobody has seen such a body.
+    """
+    found = list(file.of("PSM_MESH"))
+    if not found:
         return None
+    carriers = [file.nodes.get(face.surface or 0) for face in file.of("FACE")]
+    if len(found) > 1 or any(each is not None and each.kind != "MESH" for each in carriers):
+        raise Refused("unsupported_geometry", "a body of several meshes, or of meshes and surfaces, is not converted")
     with contradictions():
-        return _part(file, mesh, name, matrix)
+        return _part(file, found[0], name, matrix)
 
 
 def _part(file: File, mesh: Node, name: str, matrix: Matrix | None) -> Part:

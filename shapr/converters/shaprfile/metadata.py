@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from shapr.converters.shaprfile.container import Workspace, spoken, text
+from shapr.converters.shaprfile.container import Workspace, flag, spoken, text
 from shapr.converters.shaprfile.folders import Folder, Place, places
 from shapr.converters.shaprfile.history import BODY, WHOLE, Names, Replay
 
@@ -70,7 +70,7 @@ class Labels:
         body = Body(
             partition,
             (latest.get(TITLE) or called or f"Body {number}")[:LONGEST],
-            hidden=hidden or latest.get(HIDDEN) == "1" or place.hidden,
+            hidden=hidden or flag(latest.get(HIDDEN)) or place.hidden,
             folders=place.path,
             construction=self._construction(names[BODY]),
             colour=self._colours.get(latest.get(MATERIAL, "")),

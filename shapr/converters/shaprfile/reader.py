@@ -187,8 +187,14 @@ def _about(workspace: Workspace, replayed: history.Replay) -> dict[str, Any]:
         "saved": _said(workspace, "Latest_Date", "Persistence_SaveTimestamp"),
         "operations": len(operations),
         "sketches": operations.count(SKETCH),
-        "layout": replayed.layout,
+        "layout": _layout(workspace, replayed),
     }
+
+
+def _layout(workspace: Workspace, replayed: history.Replay) -> str:
+    """With a note where nobody has seen a file of this schema, though its tables are as those that are known."""
+    unseen = (workspace.schema or 0) > container.NEWEST and replayed.layout == "old"
+    return f"{replayed.layout} (best effort)" if unseen else replayed.layout
 
 
 def _said(workspace: Workspace, *settings: str) -> str | None:

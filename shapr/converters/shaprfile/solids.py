@@ -20,11 +20,11 @@ from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 from shapr.converters.brep import document
 from shapr.converters.brep.document import compound
 from shapr.converters.brep.measure import volume
-from shapr.converters.shaprfile import frames, sides
+from shapr.converters.shaprfile import frames, sides, walk
 from shapr.converters.shaprfile.curves import CONFUSED
 from shapr.converters.shaprfile.history import Matrix
 from shapr.converters.shaprfile.part21 import MM, Part21
-from shapr.converters.shaprfile.topology import BodyWriter
+from shapr.converters.shaprfile.topology import BodyWriter, Reading, Written
 from shapr.converters.shaprfile.xb import File, Node, contradictions
 from shapr.errors import Refused
 
@@ -41,39 +41,42 @@ class Body:
     kind: str  # solid, sheet or wire: the most that is in it
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What the format leaves open: which shell of a region is around the others, and which way round a ring runs
-    whose curves are those of its fins. And what the kernel is better not shown: `turn` is a choice of frames."""
-
-    outer: int = 0
-    along_edge: bool = False
-    turn: int = 0
-
-
 def converted(file: File, scratch: Path) -> Body:
     """The body of a file; `unsupported_geometry` when it does not become a sound shape, with the reason."""
     bodies = list(file.of("BODY"))
     if len(bodies) != 1:
         raise Refused("unsupported_geometry", f"{len(bodies)} bodies in one partition")
-    first: Refused | None = None
+    first = last = None
     fitted: dict[int, Geom_BSplineCurve] = {}
+    tried: dict[str, Written] = {}
     for reading in _readings(file):
+        if reading.loops is not list and not any(written.touching for written in tried.values()):
+            continue
+        if reading.turn > 1 and str(last) == str(first):
+            break  # other frames changed nothing
         try:
             with contradictions():
-                return _built(file, bodies[0], reading, fitted, scratch)
+                text, written = _said(file, bodies[0], reading, fitted)
+                if text not in tried:
+                    tried[text] = written
+                    return _built(file, text, written, scratch)
         except Refused as refused:
-            first = first or refused
+            if not tried:
+                raise  # what cannot be said in STEP can be said in no other way
+            last = refused
         except Exception as failure:
             if not type(failure).__module__.startswith("OCP"):  # its exceptions have no ancestor in common
                 raise
-            first = first or Refused("unsupported_geometry", f"the kernel gave up on it ({type(failure).__name__})")
+            last = Refused("unsupported_geometry", f"the kernel gave up on it ({type(failure).__name__})")
+        first = first or last
     raise first or Refused("unsupported_geometry", "the body cannot be read")
 
 
 def _readings(file: File) -> Iterator[Reading]:
     ways = (False, True) if any(edge.curve is None for edge in file.of("EDGE")) else (False,)
     yield from (Reading(along_edge=way) for way in ways)
+    for loops in (walk.touching, walk.apart, walk.turned):
+        yield from (Reading(along_edge=way, loops=loops) for way in ways)
     shells = [region.shell for region in file.of("REGION") if region.type == "S"]
     if any(file.nodes[shell].next for shell in shells if shell in file.nodes):
         yield from (Reading(outer=at) for at in range(1, SHELLS))
@@ -81,12 +84,17 @@ def _readings(file: File) -> Iterator[Reading]:
         yield from (Reading(along_edge=way, turn=turn) for turn in range(1, frames.TURNS + 1) for way in ways)
 
 
-def _built(file: File, body: Node, reading: Reading, fitted: dict[int, Geom_BSplineCurve], scratch: Path) -> Body:
+def _said(file: File, body: Node, reading: Reading, fitted: dict[int, Geom_BSplineCurve]) -> tuple[str, Written]:
+    """The body as STEP."""
     part = Part21()
-    written = BodyWriter(file, part, fitted, reading.outer, reading.along_edge, reading.turn).write(body)
+    written = BodyWriter(file, part, fitted, reading).write(body)
     part.product("body", written.items)
+    return part.text(), written
+
+
+def _built(file: File, text: str, written: Written, scratch: Path) -> Body:
     path = scratch / "body.step"
-    path.write_text(part.text(), encoding="ascii")
+    path.write_text(text, encoding="ascii")
     reader = STEPControl_Reader()
     if reader.ReadFile(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone or not reader.TransferRoots():
         raise Refused("unsupported_geometry", "the kernel cannot build the body")

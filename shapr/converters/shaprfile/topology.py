@@ -7,6 +7,7 @@ region of kind `S` bound material, the first from outside; a face's back shell i
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 from OCP.Geom import (
     Geom_BSplineCurve,
     Geom_BSplineSurface,
@@ -33,7 +34,8 @@ SMOOTH = 0.99  # cosine between normals
 class Written:
     """`solids`, `sheets` and `wires`: STEP entities. `faces`: the node ids of the faces in the order in which they were
     written, those with material on both sides twice; `looks`: whether each was written as looking along its surface,
-    and `along` the same in that order, with the kind of its surface, of those that bound a solid."""
+    and `along` the same in that order, with the kind of its surface, of those that bound a solid. `touching`: whether
+    there are loops that meet in a vertex, or one that passes it twice."""
 
     solids: list[str] = field(default_factory=list)
     sheets: list[str] = field(default_factory=list)
@@ -41,35 +43,38 @@ class Written:
     faces: list[int] = field(default_factory=list)
     looks: dict[int, set[bool]] = field(default_factory=dict)
     along: list[tuple[bool, str]] = field(default_factory=list)
+    touching: bool = False
 
     @property
     def items(self) -> list[str]:
         return [*self.solids, *self.sheets, *self.wires]
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What the format leaves open: which shell of a region is around the others (`outer`), which way round a ring runs
+    whose curves are those of its fins (`along_edge`), whether what touches in a vertex is one loop or two (`loops`).
+    And what the kernel is better not shown: `turn` is a choice of frames."""
+
+    outer: int = 0
+    along_edge: bool = False
+    turn: int = 0
+    loops: Callable[[list[list[Node]]], list[list[Node]]] = list
+
+
 class BodyWriter:
     """Writes one body of a file into a STEP text.
 
-    `outer`: which shell of a region is around the others. `along_edge`: curves of fins run as the edge does. `turn`:
-    which of some frames surfaces are written in that have one to choose. `fitted`: curves by their edge, which take
-    long and are the same however else the body is read.
+    `fitted`: curves by their edge, which take long and are the same however else the body is read.
     """
 
     def __init__(
-        self,
-        file: File,
-        part: Part21,
-        fitted: dict[int, Geom_BSplineCurve],
-        outer: int = 0,
-        along_edge: bool = False,
-        turn: int = 0,
+        self, file: File, part: Part21, fitted: dict[int, Geom_BSplineCurve], reading: Reading | None = None
     ) -> None:
         self.fitted = fitted
         self.file = file
         self.part = part
-        self.outer = outer
-        self.along_edge = along_edge
-        self.turn = turn
+        self.reading = reading or Reading()
         self.made = Written()
         self._vertices: dict[int, tuple[str, gp_Pnt]] = {}
         self._edges: dict[int, str] = {}
@@ -109,7 +114,7 @@ class BodyWriter:
     def _solid(self, shells: list[Node]) -> str:
         if not shells:
             raise Refused("corrupt_file", "a solid has no shell")
-        shells.insert(0, shells.pop(self.outer % len(shells)))
+        shells.insert(0, shells.pop(self.reading.outer % len(shells)))
         outer, *inner = [self._shell(shell) for shell in shells]
         if not inner:
             return self.part.new(f"MANIFOLD_SOLID_BREP('',{outer})")
@@ -127,13 +132,13 @@ class BodyWriter:
     def _face(self, face: Node, turned: bool) -> str:
         surface = needed(self.file, face.surface, "a face has no surface")
         if surface.index not in self._surfaces:
-            made = frames.turned(surfaces.geometry(self.file, surface), self.turn)
+            made = frames.turned(surfaces.geometry(self.file, surface), self.reading.turn)
             self._surfaces[surface.index] = surfaces.written(self.part, made)
         along = self._looks_along(face, surface)
-        rings = [ring for loop in walk.chain(self.file, face.loop) if (ring := self._ring(loop, surface))]
+        rings = self._rings(face, surface)
         bounds = [self.part.new(f"FACE_BOUND('',{ring},{logical(not turned)})") for ring in rings]
         if not bounds:
-            bounds.append(self._unbounded(frames.turned(surfaces.geometry(self.file, surface), self.turn)))
+            bounds.append(self._unbounded(frames.turned(surfaces.geometry(self.file, surface), self.reading.turn)))
         bounded = f"({','.join(bounds)}),{self._surfaces[surface.index]},{logical(along != turned)}"
         self.made.faces.append(face.node_id)
         self.made.looks.setdefault(face.node_id, set()).add(along != turned)
@@ -174,16 +179,24 @@ class BodyWriter:
         vertex = self.part.new(f"VERTEX_POINT('',{self.part.point(xyz(at))})")
         return self.part.new(f"FACE_BOUND('',{self.part.new(f'VERTEX_LOOP({curves.quoted()},{vertex})')},.T.)")
 
-    def _ring(self, loop: Node, surface: Node) -> str | None:
-        """A loop of edges, or of a vertex where the surface comes to a point; other vertices alone say nothing."""
+    def _rings(self, face: Node, surface: Node) -> list[str]:
+        """Loops of edges, and of a vertex where the surface comes to a point; other vertices alone say nothing."""
+        fins = [list(walk.ring(self.file, loop)) for loop in walk.chain(self.file, face.loop)]
+        edged = [[fin for fin in loop if fin.edge is not None] for loop in fins]
+        loops = [loop for loop in edged if loop]
+        self.made.touching |= not len(walk.touching(loops)) == len(loops) == len(walk.apart(loops))
+        found = [self._ring(loop) for loop in self.reading.loops(loops)]
+        points = [loop[0].vertex for loop, edges in zip(fins, edged, strict=True) if not edges]
+        if surface.kind == "CONE":
+            found += [self.part.new(f"VERTEX_LOOP('',{self._vertex(each)[0]})") for each in points if each is not None]
+        return found
+
+    def _ring(self, fins: list[Node]) -> str:
         found = []
-        for fin in walk.ring(self.file, loop):
-            if fin.edge is not None:
-                edge = self._edge(needed(self.file, fin.edge, "a fin has no edge"))
-                found.append(self.part.new(f"ORIENTED_EDGE('',*,*,{edge},{logical(fin.sense == '+')})"))
-            elif surface.kind == "CONE" and fin.vertex is not None:
-                return self.part.new(f"VERTEX_LOOP('',{self._vertex(fin.vertex)[0]})")
-        return self.part.new(f"EDGE_LOOP('',({','.join(found)}))") if found else None
+        for fin in fins:
+            edge = self._edge(needed(self.file, fin.edge, "a fin has no edge"))
+            found.append(self.part.new(f"ORIENTED_EDGE('',*,*,{edge},{logical(fin.sense == '+')})"))
+        return self.part.new(f"EDGE_LOOP('',({','.join(found)}))")
 
     def _edge(self, edge: Node) -> str:
         if edge.index not in self._edges:
@@ -210,11 +223,13 @@ class BodyWriter:
         basis, along = self._basis(curve)
         if basis.kind in ("INTERSECTION", "SP_CURVE"):
             if edge.index not in self.fitted:
-                self.fitted[edge.index] = traced.geometry(self.file, basis, lambda: self._meets(edge, fin))
+                corners = {each.vertex for each in walk.fins(self.file, edge) if each.vertex is not None}
+                ends = [np.array(xyz(self._vertex(each)[1])) for each in sorted(corners)]
+                self.fitted[edge.index] = traced.geometry(self.file, basis, lambda: self._meets(edge, fin), ends)
             made: Geom_Curve = self.fitted[edge.index].Copy()  # what is done with it changes it
         else:
             made = curves.geometry(self.file, basis)
-        if fin is not None and not self.along_edge:  # the curve of a fin runs as the fin does
+        if fin is not None and not self.reading.along_edge:  # the curve of a fin runs as the fin does
             along = along == (fin.sense == "+")
         return made, along
 

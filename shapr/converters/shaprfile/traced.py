@@ -32,23 +32,30 @@ MOST = 20_000  # points of a chart
 
 
 def geometry(
-    file: File, curve: Node, meets: Callable[[], Callable[[Points], float] | None] = lambda: None
+    file: File,
+    curve: Node,
+    meets: Callable[[], Callable[[Points], float] | None] = lambda: None,
+    corners: Sequence[Points] = (),
 ) -> Geom_BSplineCurve:
-    """Of an INTERSECTION or an SP_CURVE. `meets` gives what tells how far a point is from what its edge has to meet."""
+    """Of an INTERSECTION or an SP_CURVE. `meets` gives what tells how far a point is from what its edge has to meet;
+    `corners`: where the edge ends."""
     if curve.kind == "INTERSECTION":
         return intersection(file, curve)
     carrier = needed(file, curve.surface, "a curve on a surface lacks the surface")
-    far = meets() if carrier.kind == "CONE" else None
-    if far is None:
+    if carrier.kind != "CONE":
         return on_surface(file, curve, carrier)
     # Readers disagree whether a cone is measured along its axis or against it: what fits tells.
-    both = [on_surface(file, curve, carrier, flip) for flip in (1.0, -1.0)]
-    return min(both, key=lambda made: sum(far(np.array(xyz(each))) for each in _middle(made)))
+    far, both = meets(), [on_surface(file, curve, carrier, flip) for flip in (1.0, -1.0)]
+    return min(both, key=lambda made: _misfit(made, far, corners))
 
 
-def _middle(curve: Geom_BSplineCurve) -> list[gp_Pnt]:
+def _misfit(curve: Geom_BSplineCurve, far: Callable[[Points], float] | None, corners: Sequence[Points]) -> float:
     first, last = curve.FirstParameter(), curve.LastParameter()
-    return [curve.Value(first + (last - first) * part) for part in (0.0, 0.3, 0.6)]
+    ends = [np.array(xyz(curve.Value(each))) for each in (first, last)]
+    off = sum(min(float(np.linalg.norm(end - corner)) for end in ends) for corner in corners)
+    if far is None:
+        return off
+    return off + sum(far(np.array(xyz(curve.Value(first + (last - first) * part)))) for part in (0.0, 0.3, 0.6))
 
 
 def intersection(file: File, curve: Node) -> Geom_BSplineCurve:

@@ -17,7 +17,7 @@ from shapr.converters.brep.document import explore, free_edges
 from tests.converters.shaprkit import blends, edges, geometry, traced
 from tests.converters.shaprkit.geometry import MM, xyz
 from tests.converters.shaprkit.nodes import PARTITION, Nodes
-from tests.converters.shaprkit.rings import apexes, ends, rings
+from tests.converters.shaprkit.rings import apexes, ends, passing, rings
 
 SOLID, WIRE, SHEET, GENERAL = 1, 2, 3, 6
 REVERSED = TopAbs_Orientation.TopAbs_REVERSED
@@ -34,6 +34,7 @@ class Style:
     edges: str = ""  # `intersection`, `tolerant`: what edges are given by
     terminators: bool = False  # intersections end where their surfaces touch
     surfaces: str = ""  # `blend`: cylinders and tori are rolling balls
+    pinched: bool = False  # loops that meet in a vertex are one
     dummy_fins: bool = True  # edges of one face have a second fin without a loop
     title: str = PARTITION
     world: bool = True
@@ -158,7 +159,7 @@ def _face(built: Built, face: Any, back: int, front: int) -> int:
     nodes.set(surface, owner=made, node_id=built.id())
     built.faces.append(made)
     built.kernels[made] = kernel
-    loops = [_loop(built, made, face, surface, ring) for ring in rings(face)]
+    loops = [_loop(built, made, face, surface, ring) for ring in (passing if built.style.pinched else rings)(face)]
     loops += [_apex(built, made, vertex) for vertex in apexes(face)]
     nodes.set(made, loop=nodes.chain(loops, previous=""))
     return made

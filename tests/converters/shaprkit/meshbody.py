@@ -11,6 +11,10 @@ TOOTH = 8  # a real one holds more: a power of two
 
 def body(vertices: Sequence[Sequence[float]], triangles: Sequence[Sequence[int]]) -> bytes:
     """Of points in millimetres and corners from nought."""
+    return build(vertices, triangles).data(MESHES)
+
+
+def build(vertices: Sequence[Sequence[float]], triangles: Sequence[Sequence[int]]) -> Nodes:
     nodes = Nodes()
     world = nodes.add("WORLD", alive=True)
     body = nodes.add("BODY", res_size=1000.0, res_linear=1e-8, body_type=3, owner=world)
@@ -24,7 +28,7 @@ def body(vertices: Sequence[Sequence[float]], triangles: Sequence[Sequence[int]]
     mesh = nodes.add("PSM_MESH", position_pool=pool, position_indices=indices)
     nodes.add("MESH", node_id=2, mesh_data=mesh, mesh_box=box)
     nodes.set(body, region=region)
-    return nodes.data(MESHES)
+    return nodes
 
 
 def _comb(nodes: Nodes, kind: str, values: list[float], size: int, **told: int) -> int:

@@ -30,6 +30,25 @@ def rings(face: Any) -> list[list[Any]]:
     return found
 
 
+def passing(face: Any) -> list[list[Any]]:
+    """The same, but those that meet in a vertex are one, which passes it twice."""
+    found: list[list[Any]] = []
+    for ring in rings(face):
+        for other in found:
+            for at, edge in enumerate(other):
+                begins = [ends(each)[0].IsSame(ends(edge)[0]) for each in ring]
+                if any(begins):
+                    first = begins.index(True)
+                    other[at:at] = [*ring[first:], *ring[:first]]
+                    break
+            else:
+                continue
+            break
+        else:
+            found.append(ring)
+    return found
+
+
 def apexes(face: Any) -> list[Any]:
     """The vertices where a face comes to a point, on no edge of it."""
     every = [edge for wire in explore(face, TopAbs_ShapeEnum.TopAbs_WIRE) for edge in wire_edges(wire)]

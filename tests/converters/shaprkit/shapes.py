@@ -188,6 +188,12 @@ def circle(radius: float, at: tuple[float, float, float] = (0, 0, 0)) -> Geom_Ci
     return Geom_Circle(gp_Ax2(gp_Pnt(*at), Z), radius)
 
 
+def halves() -> Any:
+    """A cone whose side is two faces that meet along straight lines."""
+    axes = (gp_Ax2(gp_Pnt(0, 0, 0), Z, gp_Dir(side, 0, 0)) for side in (1, -1))
+    return fuse(*(BRepPrimAPI_MakeCone(each, 5, 2, 12, math.pi).Shape() for each in axes))
+
+
 def crossed() -> Any:
     return cut(cylinder(4, 20, (0, 0, -10)), cylinder(3, 20, (-10, 0, 0), X))
 
@@ -208,6 +214,7 @@ ANALYTIC: dict[str, Callable[[], Any]] = {
     "cylinder": lambda: cylinder(5, 12),
     "cone narrowing": lambda: BRepPrimAPI_MakeCone(5, 2, 12).Shape(),
     "cone widening": lambda: BRepPrimAPI_MakeCone(2, 5, 12).Shape(),
+    "cone of two halves": halves,
     "cone with an apex": lambda: BRepPrimAPI_MakeCone(5, 0, 12).Shape(),
     "sphere": lambda: BRepPrimAPI_MakeSphere(7).Shape(),
     "half a sphere": lambda: BRepPrimAPI_MakeSphere(7, 0, math.pi / 2).Shape(),
