@@ -51,7 +51,7 @@ def test_what_the_kernel_turns_into_another_one_is_refused(tmp_path: Path, monke
 
 
 def test_a_body_that_fails_is_not_tried_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it is, with its tolerant edges the other way, and with its seams elsewhere; no text goes to the kernel twice."""
+    """As it is, with tolerant edges the other way, with seams elsewhere; no text goes to the kernel twice."""
     texts = []
 
     def fails(_file: Any, text: str, *_: Any) -> None:
