@@ -60,5 +60,7 @@ def seconds(job: Job) -> dict[str, float]:
 
 def holds_solids(iges: Path) -> bool:
     """Whether the directory of an IGES file has one: its type, 186, at the start of a line."""
+    if not iges.stat().st_size:  # which cannot be mapped; whoever reads it refuses it
+        return False
     with iges.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return content.find(b"\n     186") >= 0
