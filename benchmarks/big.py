@@ -17,6 +17,7 @@ from OCP.collections import Array1_double, Array1_int, Array2_gp_Pnt
 from OCP.GC import GC_MakeArcOfCircle
 from OCP.Geom import Geom_BSplineSurface
 from OCP.gp import gp_Ax1, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
+from OCP.IGESControl import IGESControl_Controller, IGESControl_Writer
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS_Compound, TopoDS_Shape, TopoDS_Shell
 
@@ -79,6 +80,16 @@ def _on_ring(at: float, around: int) -> gp_Pnt:
     """Corners on a circle; the middles between them out and in by turns, so that no two arcs are one."""
     angle, depth = 2 * math.pi * at / around, 0.0 if float(at).is_integer() else 0.6 * (-1) ** int(at) / around
     return gp_Pnt(100 + 30 * (1 + depth) * math.cos(angle), 0, 30 * (1 + depth) * math.sin(angle))
+
+
+def surfaces(path: Path, sectors: int) -> Path:
+    """The faces of such a ring as an IGES file that has no solids: loose, some 6 kB each."""
+    solid = document.shape(brep.read(ring(path.with_suffix(".brep"), sectors, 100), path.stem, {}))
+    IGESControl_Controller.Init_s()
+    writer = IGESControl_Writer("MM", 0)
+    if not writer.AddShape(solid) or not writer.Write(str(path)):
+        raise SystemExit(f"the kernel writes no {path.name}")
+    return path
 
 
 def wave(path: Path, side: int) -> Path:

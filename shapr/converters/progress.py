@@ -5,7 +5,8 @@ each step of its work, what shows that step's progress, and the parent looks the
 
 - A number on the page, which our loops write, and the kernel's own indicator (`brep/indicator.py`). Its position goes
   through a scale, for the kernel's is not one of work: of a single solid the eight thousandth part is half of the time.
-- A file: the offset of the descriptor that the kernel reads it by, or the size of what it has written.
+- A file: the offset of the descriptor that the kernel reads it by, and that it is closed, all entities made; or the
+  size of what it has written.
 - Memory taken. The kernel builds entities of what it has read, and the text of what it will write, which shows in
   nothing else: `READ_MEMORY` and `WRITE_MEMORY` bytes for each of the file.
 
@@ -33,7 +34,10 @@ AT, NAME, SCALE = 1024, 1024 + STEP.size, 2048  # of the step, the file's name a
 LONGEST, MARKS = 255, (SIZE - SCALE) // MARK.size
 
 WATCHED = 32 << 20  # bytes of memory: what takes less is over before somebody looks
-READ_MEMORY, WRITE_MEMORY = 9.0, 3.5  # bytes of memory taken for each byte of a file
+READ_MEMORY, WRITE_MEMORY = 11.0, 3.5  # bytes of memory taken for each byte of a file
+# Of reading STEP, measured on 62 MB: its offset is at the end after two fifths of the time, memory is taken until the
+# half, it is closed after seven tenths. Then the kernel checks what it has read.
+READ, CLOSED = 0.15, 0.25
 DESCRIPTORS = 64  # of a child, that its parent looks at
 
 T = TypeVar("T")
@@ -86,7 +90,7 @@ class Page:
     def reading(self, share: float, path: Path) -> None:
         """Begin what the kernel reads from a file in the scratch dir."""
         size = path.stat().st_size
-        self._next(share, Shown(0.0, 0.25, size, READ_MEMORY * size, path.name))
+        self._next(share, Shown(0.0, READ + CLOSED, size, READ_MEMORY * size, path.name))
 
     def writing(self, share: float, path: Path, expected: float) -> None:
         """Begin what the kernel writes to one. `expected` is its size, about."""
@@ -160,7 +164,8 @@ class Reading:
         self.scratch = path.parent
         self.reached = 0.0  # of the job, 0..1
         self.serial = 0
-        self.offset = 0  # as far as the file of this step was seen to be read; it is closed in the end
+        self.offset: int | None = None  # as far as the file of this step was seen to be read
+        self.closed = False  # again, after that
 
     def percent(self) -> int:
         return int(100 * self.done())
@@ -175,11 +180,11 @@ class Reading:
         if serial % 2 or step != STEP.unpack_from(self.memory, AT):
             return self.reached  # it is being written
         if serial != self.serial:
-            self.serial, self.offset = serial, 0
+            self.serial, self.offset, self.closed = serial, None, False
         by_position, by_file, size, memory = weights
         done = by_position * _scaled(position, scale)
         if by_file > 0:
-            done += by_file * _share(self._file(pid, self.scratch / os.fsdecode(name).replace("/", "_"), written), size)
+            done += by_file * self._file(pid, self.scratch / os.fsdecode(name).replace("/", "_"), written, size)
         if by_position + by_file < 1:
             taken = max(0, _faults(pid) - faults) * mmap.PAGESIZE
             done += (1 - by_position - by_file) * _share(taken, memory)
@@ -188,11 +193,16 @@ class Reading:
             self.reached = max(self.reached, now)
         return self.reached
 
-    def _file(self, pid: int, path: Path, written: int) -> int:
-        """How far it is read, or how long it is by now."""
-        with contextlib.suppress(OSError, ValueError):
-            self.offset = max(self.offset, path.lstat().st_size if written else _offset(pid, path))
-        return self.offset
+    def _file(self, pid: int, path: Path, written: int, size: float) -> float:
+        """How much of it is read and done with, or how much of it is there by now: 0..1."""
+        if written:
+            with contextlib.suppress(OSError, ValueError):
+                return _share(path.lstat().st_size, size)
+            return 0.0
+        offset = _offset(pid, path)
+        self.closed |= offset is None and self.offset is not None
+        self.offset = max(self.offset or 0, offset) if offset is not None else self.offset
+        return (READ * _share(self.offset or 0, size) + CLOSED * self.closed) / (READ + CLOSED)
 
     def close(self) -> None:
         self.memory.close()
@@ -219,8 +229,8 @@ def _faults(pid: int) -> int:
         return 0
 
 
-def _offset(pid: int, path: Path) -> int:
-    """How far a process has read a file that it has open; 0 when it has not."""
+def _offset(pid: int, path: Path) -> int | None:
+    """How far a process has read a file that it has open; None when it has not."""
     with contextlib.suppress(OSError, ValueError):
         file = path.lstat()
         for descriptor in range(3, DESCRIPTORS):
@@ -228,4 +238,4 @@ def _offset(pid: int, path: Path) -> int:
                 opened = Path(f"/proc/{pid}/fd/{descriptor}").stat()
                 if (opened.st_dev, opened.st_ino) == (file.st_dev, file.st_ino):
                     return int(Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text().split()[1])
-    return 0
+    return None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shapr.converters.phases import Phases
+from shapr.converters.phases import Phases, holds_solids
 from shapr.converters.progress import SIZE, Page
 from tests.converters.kit import SAMPLES, job
 
@@ -36,3 +36,12 @@ def test_b_reps_are_written_before_threads_make_triangles(tmp_path: Path) -> Non
     assert sorted(("write 0", "write 1", "write 2", "write 3"), key=lambda name: found[name]) == [
         *("write 1", "write 3", "write 0", "write 2")
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "solids"),
+    [(b"", False), (b"S      1\n     144       1\n", False), (b"S      1\r\n     186       1\r\n", True)],
+)
+def test_an_iges_file_without_solids_is_expected_to_be_sewn(tmp_path: Path, content: bytes, solids: bool) -> None:
+    (tmp_path / "a.iges").write_bytes(content)
+    assert holds_solids(tmp_path / "a.iges") == solids

@@ -42,7 +42,9 @@ def test_a_scale_says_what_a_position_means(pair: tuple[Page, Reading]) -> None:
     assert seen == [0, 0, 37, 75, 81, 87]
 
 
-def test_what_is_read_shows_in_the_offset_and_in_memory(pair: tuple[Page, Reading], tmp_path: Path) -> None:
+def test_what_is_read_shows_in_the_offset_in_memory_and_at_its_close(
+    pair: tuple[Page, Reading], tmp_path: Path
+) -> None:
     page, reading = pair
     source = tmp_path / "source"
     source.write_bytes(bytes(1 << 20))
@@ -53,12 +55,17 @@ def test_what_is_read_shows_in_the_offset_and_in_memory(pair: tuple[Page, Readin
         half_read = reading.percent()
         file.read()
         read = reading.percent()
-    taken = mmap.mmap(-1, 12 << 20)
+    closed = reading.percent()
+    _take(12 << 20)
+    assert 7 <= half_read < 15 <= read < 25
+    assert read + 24 <= closed < 60
+    assert reading.percent() >= 99
+
+
+def _take(memory: int) -> None:
+    taken = mmap.mmap(-1, memory)
     for at in range(0, len(taken), mmap.PAGESIZE):
         taken[at] = 1
-    assert 12 <= half_read < 25
-    assert half_read + 12 <= read
-    assert reading.percent() >= 99  # the file is closed by now
 
 
 def test_what_is_written_shows_in_its_size(pair: tuple[Page, Reading], tmp_path: Path) -> None:
@@ -77,9 +84,7 @@ def test_memory_shows_what_nothing_else_does(pair: tuple[Page, Reading]) -> None
     page.taking(1.0, 16 << 20, scale=((1.0, 1.0),))
     page.reach(0.5)
     before = reading.percent()
-    taken = mmap.mmap(-1, 8 << 20)
-    for at in range(0, len(taken), mmap.PAGESIZE):
-        taken[at] = 1
+    _take(8 << 20)
     assert 25 <= before < 35
     assert before + 25 <= reading.percent() < 70
 

@@ -10,7 +10,6 @@ from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
 from OCP.gp import gp_Trsf
 from OCP.IFSelect import IFSelect_ReturnStatus
@@ -31,13 +30,17 @@ from shapr.converters.brep.sew import sewn
 from shapr.converters.brep.step import UNITS, ascii_stem
 from shapr.converters.brep.unrepaired import unrepaired
 from shapr.converters.mesh.model import Colour
-from shapr.converters.progress import PLAIN
+from shapr.converters.phases import holds_solids
+from shapr.converters.progress import PLAIN, along, silent
 from shapr.errors import Refused
 
 TOGETHER = 50  # solids in one root
 STAMP = "20000101.000000"
 UNIT_FLAGS = {1: "in", 2: "mm", 4: "ft", 6: "m", 10: "cm"}  # of the global section; others are too rare to name
 ENTITY = 330  # bytes of an entity: two lines of the directory, some of parameters
+# Of the time of reading: the file, then its entities as shapes, as a share of the rest. What is left is for sewing.
+SOLIDS, SURFACES = (0.15, 0.8), (0.12, 0.45)
+BAKING = 0.12  # of what is left
 TERMINATE = re.compile(rb"[^\r\n]{72}T")  # the last line, by its column 73
 
 
@@ -57,19 +60,22 @@ def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: boo
     for keep in (reader.SetColorMode, reader.SetNameMode, reader.SetLayerMode):
         keep(True)
     made = document.new()
-    progress.reading(0.25, path)
+    read, transferred = SOLIDS if holds_solids(path) else SURFACES
+    progress.reading(read, path)
     if reader.ReadFile(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("corrupt_file", "the IGES file breaks the rules of its syntax, or is cut short")
     with nullcontext() if repair else unrepaired(reader):
         alone = scale.IGES_ALONE if reader.NbRootsForTransfer() == 1 else PLAIN
         taken = scale.IGES_MEMORY * path.stat().st_size
-        transferred = reader.Transfer(made, progress.range(0.6, alone, taken, scale.BY_POSITION))
-    if not transferred or not document.roots(made):
+        done = reader.Transfer(made, progress.range(transferred, alone, taken, scale.BY_POSITION))
+    if not done or not document.roots(made):
         raise Refused("no_geometry", "the IGES file holds no shape that can be read")
+    called = names(reader, document.roots(made))
+    units = UNIT_FLAGS.get(reader.IGESModel().GlobalSection().UnitFlag())
+    del reader, keep  # seconds for a big file: so before the next step begins, which shows
     if document.count(document.shape(made), TopAbs_ShapeEnum.TopAbs_FACE):
-        called = names(reader, document.roots(made))
         made = solid(made, PurePath(source_name).stem, progress, called)
-    document.say_units(made, UNIT_FLAGS.get(reader.IGESModel().GlobalSection().UnitFlag()))
+    document.say_units(made, units)
     return made
 
 
@@ -79,7 +85,7 @@ def solid(
     """The same bodies with their faces sewn: first within each group of the file; what a group leaves open, with what
     the others do. `called`: names of faces that the document does not know."""
     whole = document.shape(model)
-    all_of_it = document.count(whole, TopAbs_ShapeEnum.TopAbs_FACE)
+    left = document.count(whole, TopAbs_ShapeEnum.TopAbs_FACE)
     low, high = document.box(whole)
     diagonal = low.Distance(high)
     groups: list[tuple[str, list[Body]]] = []
@@ -97,10 +103,12 @@ def solid(
                 torn.append(faces)
             else:
                 bodies.append(Body(each, found))
-        for group in [[_baked(face, found) for face in group] for group in (*torn, *_groups(shape))]:
-            closed, open_ = (
-                sewn(group, found, diagonal, progress, len(group) / all_of_it) if len(group) > 1 else ([], [])
-            )
+        for faces in (*torn, *_groups(shape)):
+            share = len(faces) / max(left, len(faces))
+            reach = progress.step(BAKING * share) if len(faces) > 1 else silent
+            group = [_baked(face, found) for face in along(faces, len(faces), reach)]
+            closed, open_ = sewn(group, found, diagonal, progress, share) if len(group) > 1 else ([], [])
+            left -= len(group)
             if open_ or len(group) == 1:
                 known |= {key: replace(look, name=look.name or name) for key, look in found.items()}
                 pool += group
@@ -135,7 +143,8 @@ def _filled(shape: TopoDS_Shape, found: dict[int, Look]) -> dict[int, Look]:
 
 
 def _mirrored(face: TopoDS_Shape) -> bool:
-    return not face.Location().IsIdentity() and bool(np.linalg.det(tree.matrix(face.Location())[:, :3]) < 0)
+    placed = face.Location()
+    return not placed.IsIdentity() and bool(placed.Transformation().VectorialPart().Determinant() < 0)
 
 
 def _baked(face: TopoDS_Shape, found: dict[int, Look]) -> TopoDS_Shape:
