@@ -1,11 +1,17 @@
 """Documents made in a test: parts, trees, names, colours."""
 
-from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCylinder
+import numpy as np
+from OCP.BRepAlgoAPI import BRepAlgoAPI_Common
+from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeFace
+from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCylinder, BRepPrimAPI_MakePrism
+from OCP.collections import Array1_double, Array1_int, Array2_gp_Pnt
+from OCP.Geom import Geom_BSplineSurface
 from OCP.gp import gp_Ax1, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
 from OCP.TCollection import TCollection_ExtendedString
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopLoc import TopLoc_Location
+from OCP.TopoDS import TopoDS_Face, TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_DocumentTool
 
 from shapr.converters.brep import colours, document
@@ -51,3 +57,24 @@ def assembly() -> TDocStd_Document:
     call(tool.AddComponent(whole, group, moved(50)), "második")
     tool.UpdateAssemblies()
     return model
+
+
+def rough(poles: int, height: float) -> TopoDS_Face:
+    """One NURBS face of random heights."""
+    heights = np.random.default_rng(1).uniform(-height, height, (poles, poles))
+    net = Array2_gp_Pnt(1, poles, 1, poles)
+    for (x, y), z in np.ndenumerate(heights):
+        net.SetValue(x + 1, y + 1, gp_Pnt(x, y, z))
+    knots, times = Array1_double(1, poles - 2), Array1_int(1, poles - 2)
+    for at in range(1, poles - 1):
+        knots.SetValue(at, float(at))
+        times.SetValue(at, 4 if at in (1, poles - 2) else 1)
+    surface = Geom_BSplineSurface(net, knots, knots, times, times, 3, 3, False, False)
+    return BRepBuilderAPI_MakeFace(surface, 1e-6).Face()
+
+
+def block(lower: TopoDS_Face, poles: int) -> TopoDS_Shape:
+    """What is between such a face and the flat one at 2."""
+    tower = BRepPrimAPI_MakePrism(lower, gp_Vec(0, 0, 5)).Shape()
+    below = BRepPrimAPI_MakeBox(gp_Pnt(-1, -1, -10), gp_Pnt(poles, poles, 2)).Shape()
+    return BRepAlgoAPI_Common(tower, below).Shape()

@@ -77,6 +77,7 @@ LIES = [
     ("scene", 4, "corrupt_file"),
     ("asset", {"version": "1.0"}, "unsupported_format"),
     ("asset", {}, "unsupported_format"),
+    ("asset", {"version": "2.0", "minVersion": "2.1"}, "unsupported_format"),
     ("extensionsRequired", ["ACME_teapot\n\x1b[31m"], "unsupported_geometry"),
 ]
 

@@ -88,6 +88,18 @@ def test_step_towers_are_refused(tmp_path: Path) -> None:
         assert code(tmp_path, "step", tower) == "limit_exceeded"
 
 
+def test_step_that_repeats_one_reference_for_ever_is_refused(tmp_path: Path) -> None:
+    points = "".join(f"#{number}=CARTESIAN_POINT('',(0.,0.,0.));\n" for number in range(100_000, 112_000))
+
+    def line(*numbers: int) -> str:
+        return BRACKET.replace(
+            "DATA;", f"DATA;\n{points}#99999=POLYLINE('',({','.join(f'#{n}' for n in numbers)}));", 1
+        )
+
+    assert code(tmp_path, "step", line(*[100_000] * 12_000)) == "limit_exceeded"
+    assert looked(tmp_path, "step", line(*range(100_000, 112_000))) == ()
+
+
 def test_words_in_strings_and_comments_mean_nothing(tmp_path: Path) -> None:
     said = "((( #20=ORIENTED_EDGE(''x'',*,*,#20); DOCUMENT_FILE(''a.step'') /* END 1E999"
     assert looked(tmp_path, "step", BRACKET.replace("'Bracket'", f"'{said}'", 1)) == ()

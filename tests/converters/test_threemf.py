@@ -12,6 +12,7 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shapr.converters.mesh.measure import measured
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.errors import Refused
 from tests.converters.test_gltf import CORPUS, coloured, corners, meshes, quiet
@@ -223,3 +224,19 @@ def test_the_library_leaves_the_locale_alone(tmp_path: Path) -> None:
     threemf_write.write(coloured(), tmp_path / "a.3mf", {"units": "mm"}, quiet)
     threemf.read(tmp_path / "a.3mf", "a", quiet)
     assert locale.setlocale(locale.LC_ALL) == before
+
+
+def test_more_objects_than_the_library_takes_in_time_share_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threemf_write, "MAX_OBJECTS", 2)
+    points = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    parts = tuple(
+        Part(f"part {at}", points + 9 * at, np.array(FACES, np.int32), colour=(at / 5, 0.0, 0.0, 1.0))
+        for at in range(5)
+    )
+    threemf_write.write(Mesh(parts), tmp_path / "many.3mf", {"units": "mm"}, quiet)
+    again = threemf.read(tmp_path / "many.3mf", "", quiet)
+    assert {part.name for part in again.parts} == {"part 0", "part 3"}
+    assert again.triangles == 20
+    assert measured(again).colours == 5

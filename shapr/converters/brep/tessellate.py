@@ -23,7 +23,7 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
-from shapr.converters.brep import colours, document, tree
+from shapr.converters.brep import colours, document, patches, tree
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.formats import QUALITY
 from shapr.converters.mesh.model import Colour, Mesh, Part, Triangles, Vertices
@@ -62,12 +62,12 @@ def triangulate(
         OSD_ThreadPool.DefaultPool_s().SetNbDefaultThreadsToLaunch(threads)
         given.InParallel = True
     taken = MODEL * document.count(shape, TopAbs_ShapeEnum.TopAbs_FACE)
-    BRepMesh_IncrementalMesh(shape, given, progress.range(TRIANGULATION, PLAIN, taken, BY_POSITION))
-    if missing := bare(shape):
-        for face in missing:
-            again(face, parameters(linear, angular))
-        missing = bare(shape)
-    return len(missing)
+    divided = patches.divided(shape)
+    BRepMesh_IncrementalMesh(divided.shape, given, progress.range(TRIANGULATION, PLAIN, taken, BY_POSITION))
+    for face in bare(divided.shape):
+        again(face, parameters(linear, angular))
+    divided.gather()
+    return len(bare(shape))
 
 
 def parameters(linear: float, angular: float) -> IMeshTools_Parameters:

@@ -242,9 +242,10 @@ class Reader:
 def check(content: Json) -> None:
     """glTF 2.x, and nothing required that we do not know."""
     asset = field(content, "asset", dict, {})
-    version = field(asset, "minVersion", str, field(asset, "version", str, ""))
-    if not version.startswith("2."):
-        raise Refused("unsupported_format", f"glTF {shown(version, 10) or 'without a version'} is not read, only 2.0")
+    version, needed = field(asset, "version", str, ""), field(asset, "minVersion", str, "2.0")
+    if not version.startswith("2.") or needed != "2.0":
+        said = version if needed == "2.0" else needed
+        raise Refused("unsupported_format", f"glTF {shown(said, 10) or 'without a version'} is not read, only 2.0")
     for name in listed(content, "extensionsRequired", str):
         if name not in KNOWN and not name.startswith(HARMLESS):
             raise Refused("unsupported_geometry", f"it requires the extension {shown(name)}, which is not supported")

@@ -28,7 +28,7 @@ def measured(mesh: Mesh, reach: Reach = silent) -> Measured:
         for each in objects:
             apart.append(_bodies(each, silent))
             seen += len(each.corners)
-            reach(0.5 + 0.4 * seen / mesh.triangles)
+            reach(0.5 + 0.4 * seen / len(whole.corners))
         if all(each[1] for each in apart):
             bodies, watertight, balanced = sum(each[0] for each in apart), True, True
     used = whole.vertices[np.unique(whole.corners)] if len(whole.vertices) else whole.vertices

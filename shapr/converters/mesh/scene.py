@@ -62,9 +62,12 @@ def placed(content: Json, buffers: Buffers, worlds: dict[int, Matrix]) -> Iterat
             if count > MAX_INSTANCES:
                 raise Refused("decompression_bomb", f"it places more than {MAX_INSTANCES} instances")
             mesh, name = number(node, "mesh"), shown(field(node, "name", str, ""), LONGEST_NAME)
-            for place in (np.eye(4),) if places is None else places:
+            if places is None:
+                yield Placed(mesh, node, name, matrix[:3])
+            else:
                 with np.errstate(all="ignore"):
-                    yield Placed(mesh, node, name, (matrix @ place)[:3])
+                    moved = matrix @ places
+                yield from (Placed(mesh, node, name, each[:3]) for each in moved)
         waiting += [(child, matrix, depth + 1) for child in reversed(listed(node, "children", int))]
 
 
@@ -88,8 +91,12 @@ def local(node: Json) -> Matrix:
     if "matrix" in node:
         return np.array(floats(node, "matrix", IDENTITY)).reshape(4, 4).T
     move, scale = floats(node, "translation", (0.0, 0.0, 0.0)), floats(node, "scale", (1.0, 1.0, 1.0))
-    turn = floats(node, "rotation", (0.0, 0.0, 0.0, 1.0))
-    matrix: Matrix = _matrices(np.array([move]), np.array([turn]), np.array([scale]))[0]
+    if "rotation" in node:  # most are only moved
+        turn = floats(node, "rotation", (0.0, 0.0, 0.0, 1.0))
+        matrix: Matrix = _matrices(np.array([move]), np.array([turn]), np.array([scale]))[0]
+    else:
+        matrix = np.diag((*scale, 1.0))
+        matrix[:3, 3] = move
     return matrix
 
 

@@ -24,6 +24,7 @@ from shapr.errors import Refused
 
 UNITS = {"mm": "MilliMeter", "cm": "CentiMeter", "m": "Meter", "in": "Inch", "ft": "Foot"}
 LARGEST = 1e9  # the library writes no coordinate beyond it
+MAX_OBJECTS = 5000  # the library adds each in a time that grows with their number: 60,000 would take half an hour
 DIGITS = 8  # of the largest coordinate that are written: what a float32 holds
 WHITE = (1.0, 1.0, 1.0, 1.0)
 
@@ -39,7 +40,7 @@ def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None
     if not largest < LARGEST:
         raise Refused("invalid_geometry", f"a coordinate is too large for 3MF: {LARGEST:g} {units} is its end here")
     writer = _Writer(units)
-    whole = objects(parts)
+    whole = _few(objects(parts))
     for done, each in enumerate(whole, 1):
         writer.add(each)
         reach(0.5 * done / len(whole))
@@ -47,6 +48,12 @@ def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None
     with kept_locale():
         writer.save(path, largest, lambda: reach(0.5 + 0.49 * min(path.stat().st_size / expected, 1.0)))
     reach(1.0)
+
+
+def _few(whole: list[list[Part]]) -> list[list[Part]]:
+    """As many objects as the library takes in seconds: neighbours share one, under the first one's name."""
+    each = -(-len(whole) // MAX_OBJECTS)
+    return [list(itertools.chain(*whole[at : at + each])) for at in range(0, len(whole), each)]
 
 
 class _Writer:

@@ -60,6 +60,7 @@ NEEDED: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
 LISTS = {b"CARTESIAN_POINT": b"+-.0123456789", b"DIRECTION": b"+-.0123456789", b"EDGE_LOOP": b"#", b"POLY_LOOP": b"#"}
 # What these refer to must be there.
 WHOLE = (b"EDGE_CURVE", b"ORIENTED_EDGE", b"EDGE_LOOP", b"FACE_BOUND", b"FACE_OUTER_BOUND", b"ADVANCED_FACE", b"LINE")
+REPEATED = 10_000  # references in one entity
 QUOTES = 200  # in one name
 
 
@@ -105,6 +106,7 @@ def check(path: Path) -> tuple[str, ...]:
     _structure(text)
     graph = _graph(text)
     _numbers(graph)
+    _repeated(graph)
     outside = any(name in text for name in NAMES)
     if outside and any(tie in text for tie in TIES):
         _refuse_models(content)
@@ -153,6 +155,15 @@ def _numbers(graph: Graph) -> None:
     for at in graph.holders(splines):
         if COUNT.search(text, int(graph.begins[at]), graph.ends(at)):
             raise Refused("corrupt_file", "a spline of the STEP file announces more than it can hold")
+
+
+def _repeated(graph: Graph) -> None:
+    """The kernel compares what an entity refers to again with all that it does: 100,000 times take it a minute."""
+    for owner in np.flatnonzero(np.bincount(graph.owners) > REPEATED):
+        first, last = np.searchsorted(graph.owners, [owner, owner + 1])
+        targets = graph.targets[first:last]
+        if len(targets) - len(np.unique(targets)) > REPEATED:
+            raise Refused("limit_exceeded", f"an entity repeats references of it more than {REPEATED} times")
 
 
 def _graph(text: bytes) -> Graph:

@@ -13,7 +13,7 @@ MB = 1 << 20
 SHARE = 0.75  # of the machine's memory, for converters
 BASE = 96 * MB  # what the smallest job writes to beyond what it shares with the zygote
 # Bytes of memory per byte of source, on the safe side (benchmarks/README.md, Memory). 3MF and `.shapr` are compressed.
-FACTOR = {"step": 40, "iges": 40, "brep": 100, "shapr": 200, "3mf": 200}
+FACTOR = {"step": 40, "iges": 40, "brep": 60, "shapr": 200, "3mf": 100}
 MESH = 25
 MESHES = frozenset({"stl", "obj", "ply", "off", "glb", "gltf", "3mf"})
 FACET = 24_000  # bytes of memory for a triangle that becomes a face of a B-Rep
