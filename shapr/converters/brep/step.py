@@ -18,7 +18,7 @@ from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopExp import TopExp
 
-from shapr.converters.brep import document, scale
+from shapr.converters.brep import document, planes, scale
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.unrepaired import unrepaired
 from shapr.converters.preflight.step import without_references
@@ -37,8 +37,9 @@ UNREPAIRED = 0.7  # that of reading where nothing is repaired
 ENTITY = 55  # bytes of an entity's line
 
 
-def read(path: Path, progress: Indicator = SILENT, repair: bool = True) -> TDocStd_Document:
-    """A document in millimetres, whatever the file's units. Without repair: shapes just as the file has them."""
+def read(path: Path, progress: Indicator = SILENT, repair: bool = True, meshed: bool = False) -> TDocStd_Document:
+    """A document in millimetres, whatever the file's units. Without repair: shapes just as the file has them. `meshed`:
+    nothing but triangles will be made of it."""
     cleaned = without_references(path)
     reader = STEPCAFControl_Reader()
     for keep in (reader.SetColorMode, reader.SetNameMode, reader.SetLayerMode, reader.SetMatMode, reader.SetPropsMode):
@@ -50,8 +51,8 @@ def read(path: Path, progress: Indicator = SILENT, repair: bool = True) -> TDocS
     if reader.NbRootsForTransfer() < 1:
         raise Refused("no_geometry", "the STEP file holds no shape")
     made = document.new()
-    reading, memory = scale.of_reading(cleaned, reader.NbRootsForTransfer())
-    with nullcontext() if repair else unrepaired(reader):
+    reading, memory = scale.of_reading(cleaned, reader.NbRootsForTransfer(), kept=meshed and planes.WORKS)
+    with planes.kept(reader.ChangeReader()) if meshed else nullcontext() if repair else unrepaired(reader):
         transferred = reader.Transfer(made, progress.range(1.0, reading, memory, scale.BY_POSITION))
     if not transferred:
         raise Refused("corrupt_file", "the STEP file's shapes cannot be read")
