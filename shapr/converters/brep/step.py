@@ -2,7 +2,8 @@
 
 import mmap
 import re
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
@@ -34,6 +35,7 @@ BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\r?\n?[\x80-\xff])*")  # the kernel b
 
 READING, TO_ENTITIES = 0.3, 0.55  # shares of the time, measured on 37 MB and 66 MB
 UNREPAIRED = 0.7  # that of reading where nothing is repaired
+SMOOTHNESS, SMOOTH = "read.encoderegularity.angle", 0.01  # radians, as the kernel has it
 ENTITY = 55  # bytes of an entity's line
 
 
@@ -52,7 +54,7 @@ def read(path: Path, progress: Indicator = SILENT, repair: bool = True, meshed: 
         raise Refused("no_geometry", "the STEP file holds no shape")
     made = document.new()
     reading, memory = scale.of_reading(cleaned, reader.NbRootsForTransfer(), kept=meshed and planes.WORKS)
-    with planes.kept(reader.ChangeReader()) if meshed else nullcontext() if repair else unrepaired(reader):
+    with _for_meshes(reader) if meshed else nullcontext() if repair else unrepaired(reader):
         transferred = reader.Transfer(made, progress.range(1.0, reading, memory, scale.BY_POSITION))
     if not transferred:
         raise Refused("corrupt_file", "the STEP file's shapes cannot be read")
@@ -63,6 +65,17 @@ def read(path: Path, progress: Indicator = SILENT, repair: bool = True, meshed: 
     document.check_instances(made)
     document.say_units(made, _units(reader))
     return made
+
+
+@contextmanager
+def _for_meshes(reader: STEPCAFControl_Reader) -> Iterator[None]:
+    """Within, a reader does not look how smoothly the faces that it transfers meet, which triangles do not show."""
+    Interface_Static.SetRVal_s(SMOOTHNESS, 0.0)
+    try:
+        with planes.kept(reader.ChangeReader()):
+            yield
+    finally:
+        Interface_Static.SetRVal_s(SMOOTHNESS, SMOOTH)
 
 
 def codepage(path: Path) -> str:
