@@ -40,6 +40,7 @@ def run(job: Job, page: Page) -> tuple[Answer, Model | None]:
             partial=options.get("partial", False),
             scratch=job.scratch,
             threads=job.threads,
+            meshed=job.meshed,
         )
         detect.check(job.source_format, path)
         preflight.begin(job.source_format, path, page)

@@ -38,6 +38,7 @@ class File:
     partial: bool = False  # of a project: what can be converted, if it is not all
     scratch: Path = Path()  # where a reader may put what it unpacks
     threads: int = 1  # that the kernel may run at once
+    meshed: bool = False  # nothing but meshes will be made of it, just as it is
 
 
 class Model(Protocol):
@@ -170,7 +171,7 @@ class BrepModel:
         from shapr.converters.brep import brep, document, iges, step
 
         if file.format == "step":
-            read = step.read(file.path, self.indicator, repair=not file.faceted)
+            read = step.read(file.path, self.indicator, repair=not file.faceted, meshed=file.meshed)
         elif file.format == "iges":
             read = iges.read(file.path, file.name, self.indicator, repair=not file.faceted)
         else:

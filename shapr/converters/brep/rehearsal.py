@@ -22,7 +22,7 @@ def rehearse() -> None:
     """A drilled box to STEP, read again, to STL and GLB."""
     with tempfile.TemporaryDirectory() as folder:
         path = box(Path(folder))
-        model = step.read(path)
+        model = step.read(path, meshed=True)
         document.check(model)
         shape = document.shape(model)
         tessellate.triangulate(shape, *tessellate.deflections(shape, {}))

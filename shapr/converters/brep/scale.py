@@ -17,6 +17,8 @@ OCCURRENCE = b"NEXT_ASSEMBLY_USAGE_OCCURRENCE"
 # placement. Of a solid's share: faces built, healed, tolerances set, and what follows.
 ALONE = 0.125
 SOLID: Scale = ((0.5, 0.07), (0.5625, 0.57), (0.625, 0.85), (0.7, 0.92), (1.0, 1.0))
+# The same where curves on planes are kept (planes.py), which halves the part of the scale that the repair has.
+SOLID_KEPT: Scale = ((0.5, 0.07), (0.75, 0.13), (0.7812, 0.6), (0.8125, 0.86), (0.85, 0.93), (1.0, 1.0))
 SHAPES, PLACED, NAMED = 0.87, 0.89, 0.94  # of the time: when all shapes are read, are in the document, have names
 DETAILED = 20  # solids, so that the marks have room
 SHELLS, BY_POSITION = 7_000.0, 0.8  # bytes of memory that a face read takes; it shows where the indicator stands
@@ -32,8 +34,8 @@ WRITTEN: Scale = ((1.0, 0.7),)
 FACE = 15_000.0  # bytes of memory that a face's entities take
 
 
-def of_reading(path: Path, roots: int) -> tuple[Scale, float]:
-    """Of a STEP file that is read as so many roots, and the memory it takes."""
+def of_reading(path: Path, roots: int, *, kept: bool = False) -> tuple[Scale, float]:
+    """Of a STEP file that is read as so many roots, and the memory it takes. `kept`: with its curves on planes."""
     content = path.read_bytes()
     after = ((0.5, PLACED), (1.0, NAMED))
     last = content.rfind(b")") + 1  # beyond it no list ends, and each that begins would be followed to the end
@@ -43,13 +45,13 @@ def of_reading(path: Path, roots: int) -> tuple[Scale, float]:
         return ((0.499, SHAPES), *after), memory
     if not 0 < len(faces) <= MARKS - len(after) - 1:
         return ((ALONE, SHAPES), *after), memory
-    return (*_solids(faces), *after), memory
+    return (*_solids(faces, SOLID_KEPT if kept else SOLID), *after), memory
 
 
-def _solids(faces: list[int]) -> Scale:
+def _solids(faces: list[int], solid: Scale) -> Scale:
     """Marks for solids of so many faces, one after the other."""
     each = ALONE / (len(faces) + 1)
-    inside: Scale = SOLID if len(faces) <= DETAILED else ((1.0, 1.0),)
+    inside: Scale = solid if len(faces) <= DETAILED else ((1.0, 1.0),)
     ends = list(accumulate(faces))
     return (
         (each, 0.0),

@@ -2,7 +2,8 @@
 
 import mmap
 import re
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
@@ -18,7 +19,7 @@ from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopExp import TopExp
 
-from shapr.converters.brep import document, scale
+from shapr.converters.brep import document, planes, scale
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.unrepaired import unrepaired
 from shapr.converters.preflight.step import without_references
@@ -34,11 +35,13 @@ BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\r?\n?[\x80-\xff])*")  # the kernel b
 
 READING, TO_ENTITIES = 0.3, 0.55  # shares of the time, measured on 37 MB and 66 MB
 UNREPAIRED = 0.7  # that of reading where nothing is repaired
+SMOOTHNESS, SMOOTH = "read.encoderegularity.angle", 0.01  # radians, as the kernel has it
 ENTITY = 55  # bytes of an entity's line
 
 
-def read(path: Path, progress: Indicator = SILENT, repair: bool = True) -> TDocStd_Document:
-    """A document in millimetres, whatever the file's units. Without repair: shapes just as the file has them."""
+def read(path: Path, progress: Indicator = SILENT, repair: bool = True, meshed: bool = False) -> TDocStd_Document:
+    """A document in millimetres, whatever the file's units. Without repair: shapes just as the file has them. `meshed`:
+    nothing but triangles will be made of it."""
     cleaned = without_references(path)
     reader = STEPCAFControl_Reader()
     for keep in (reader.SetColorMode, reader.SetNameMode, reader.SetLayerMode, reader.SetMatMode, reader.SetPropsMode):
@@ -50,8 +53,8 @@ def read(path: Path, progress: Indicator = SILENT, repair: bool = True) -> TDocS
     if reader.NbRootsForTransfer() < 1:
         raise Refused("no_geometry", "the STEP file holds no shape")
     made = document.new()
-    reading, memory = scale.of_reading(cleaned, reader.NbRootsForTransfer())
-    with nullcontext() if repair else unrepaired(reader):
+    reading, memory = scale.of_reading(cleaned, reader.NbRootsForTransfer(), kept=meshed and planes.WORKS)
+    with _for_meshes(reader) if meshed else nullcontext() if repair else unrepaired(reader):
         transferred = reader.Transfer(made, progress.range(1.0, reading, memory, scale.BY_POSITION))
     if not transferred:
         raise Refused("corrupt_file", "the STEP file's shapes cannot be read")
@@ -62,6 +65,17 @@ def read(path: Path, progress: Indicator = SILENT, repair: bool = True) -> TDocS
     document.check_instances(made)
     document.say_units(made, _units(reader))
     return made
+
+
+@contextmanager
+def _for_meshes(reader: STEPCAFControl_Reader) -> Iterator[None]:
+    """Within, a reader does not look how smoothly the faces that it transfers meet, which triangles do not show."""
+    Interface_Static.SetRVal_s(SMOOTHNESS, 0.0)
+    try:
+        with planes.kept(reader.ChangeReader()):
+            yield
+    finally:
+        Interface_Static.SetRVal_s(SMOOTHNESS, SMOOTH)
 
 
 def codepage(path: Path) -> str:

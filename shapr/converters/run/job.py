@@ -56,6 +56,12 @@ class Job(BaseModel):
         triangles leave the heap another way each time."""
         return sorted(range(len(self.outputs)), key=lambda at: self.outputs[at][0] not in BREPS)
 
+    @property
+    def meshed(self) -> bool:
+        """Whether nothing but meshes is made of the source, just as it is."""
+        healed = any(options.get("heal") for _, options in self.outputs)
+        return not healed and all(format not in BREPS for format, _ in self.outputs)
+
 
 class Spent(BaseModel):
     """What a child has used so far: CPU seconds, bytes of memory at most; and when that was, on the monotonic clock."""
