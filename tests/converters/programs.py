@@ -52,8 +52,8 @@ def code(written: Written) -> str:
     return written.error.code
 
 
-def running(word: str) -> list[int]:
-    """Processes, zombies apart, with this word in their command."""
+def running(word: str) -> list[str]:
+    """Processes, zombies apart, with this word in their command: number, state and command."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
@@ -61,6 +61,7 @@ def running(word: str) -> list[int]:
                 command, stat = (entry / "cmdline").read_bytes(), (entry / "stat").read_text()
             except OSError:
                 continue
-            if word.encode() in command and stat.rpartition(")")[2].split()[0] not in "ZX":
-                found.append(int(entry.name))
+            state = stat.rpartition(")")[2].split()[0]
+            if word.encode() in command and state not in "ZX":
+                found.append(f"{entry.name} {state} {command!r}")
     return found

@@ -1,6 +1,7 @@
 """How a run of a plugged-in program ends, and that nothing of it is left."""
 
 import asyncio
+import os
 import sys
 import time
 from pathlib import Path
@@ -11,24 +12,25 @@ from structlog.testing import capture_logs
 from shapr.errors import Refused, Unavailable
 from tests.converters.programs import COPY, code, convert, job, program, python, running
 
-ORPHAN = "sleep 98765 & sleep 98765 & wait"
+LONG = f"98765.{os.getpid()}"  # seconds, which nobody else sleeps
+ORPHAN = f"sleep {LONG} & sleep {LONG} & wait"
 
 
 async def test_a_cancelled_run_leaves_no_process_and_no_grandchild(tmp_path: Path) -> None:
     task = asyncio.create_task(convert(program(tmp_path, ORPHAN), job(tmp_path)))
-    while len(running("98765")) < 2:
+    while len(running(LONG)) < 2:
         await asyncio.sleep(0.02)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert running("98765") == []
+    assert running(LONG) == []
     assert running(str(tmp_path)) == []
 
 
 async def test_a_program_that_ends_leaves_no_grandchild(tmp_path: Path) -> None:
-    written = await convert(program(tmp_path, f"sleep 98765 & {COPY}"), job(tmp_path))
+    written = await convert(program(tmp_path, f"sleep {LONG} & {COPY}"), job(tmp_path))
     assert written["stl"].path
-    assert running("98765") == []
+    assert running(LONG) == []
 
 
 async def test_a_run_beyond_its_time_is_killed_after_one_more(tmp_path: Path) -> None:
@@ -36,7 +38,7 @@ async def test_a_run_beyond_its_time_is_killed_after_one_more(tmp_path: Path) ->
     written = await convert(program(tmp_path, ORPHAN), job(tmp_path, wall=0.4))
     assert code(written["stl"]) == "conversion_timeout"
     assert time.monotonic() - begun < 5
-    assert running("98765") == []
+    assert running(LONG) == []
 
 
 async def test_the_time_limit_is_that_of_all_outputs_together(tmp_path: Path) -> None:
