@@ -90,9 +90,10 @@ def opened(path: Path) -> Entries:
         head = file.read(len(LOCAL))
         skipped = max(0, path.stat().st_size - TAIL)
         file.seek(skipped)
-        entries = directory(file.read())
-    for entry in entries:
-        entry.header_offset += skipped
+        checked = directory(file.read())
+    entries, _ = _listed(path)  # the library knows where each of these ends, not only of the last bytes
+    if [_place(each, skipped) for each in checked] != [_place(each) for each in entries]:
+        raise Refused("unsafe_archive", "the archive's directory can be read in two ways")
     if head != LOCAL or min(each.header_offset for each in entries) != 0:
         raise Refused("unsafe_archive", "something else lies before the archive")
     return entries
@@ -110,15 +111,15 @@ def verified(path: Path) -> Entries:
     return entries
 
 
+def _place(entry: zipfile.ZipInfo, skipped: int = 0) -> tuple[str, int, int, int]:
+    return entry.orig_filename, entry.header_offset + skipped, entry.compress_size, entry.file_size
+
+
 def directory(tail: bytes) -> Entries:
     """The entries that the end of an archive lists; refuses what is not safe to unpack, in any order of reading."""
     if tail.count(END, max(0, len(tail) - (1 << 16) - 22)) != 1:
         raise Refused("corrupt_file", "the archive has no end, or more than one")
-    try:
-        with zipfile.ZipFile(io.BytesIO(tail)) as archive:
-            entries, start = archive.infolist(), archive.start_dir
-    except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError, struct.error, ValueError, OSError):
-        raise Refused("corrupt_file", "the archive's directory cannot be read, or is too long") from None
+    entries, start = _listed(io.BytesIO(tail))
     if len(entries) > MAX_ENTRIES:
         raise Refused("unsafe_archive", f"the archive has {len(entries)} entries; {MAX_ENTRIES} are allowed")
     if not entries:
@@ -130,6 +131,15 @@ def directory(tail: bytes) -> Entries:
     if sum(each.file_size for each in entries) > MAX_TOTAL:
         raise Refused("decompression_bomb", f"the archive unpacks to more than {MAX_TOTAL >> 20} MB")
     return entries
+
+
+def _listed(file: Path | IO[bytes]) -> tuple[Entries, int]:
+    """What the directory lists, and where it begins."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.infolist(), archive.start_dir
+    except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError, struct.error, ValueError, OSError):
+        raise Refused("corrupt_file", "the archive's directory cannot be read, or is too long") from None
 
 
 def _check(entry: zipfile.ZipInfo) -> None:
