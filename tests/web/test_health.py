@@ -40,7 +40,7 @@ async def test_a_part_that_is_down_is_named(
 ) -> None:
     monkeypatch.setattr(health, "PATIENCE", 20)  # with the others, which are up, also on a busy machine
     async with serving(settings.model_copy(update=NOWHERE[down])) as api:
-        answer = await api.http.get("/readyz")
+        answer = await asyncio.wait_for(api.http.get("/readyz"), 25)
         told = answer.json()
         assert (answer.status_code, told["status"]) == (status, word)
         assert [name for name, part in told["parts"].items() if part["status"] == "down"] == [down]
