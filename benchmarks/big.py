@@ -9,6 +9,7 @@ from OCP.BRepBuilderAPI import (
     BRepBuilderAPI_MakeEdge,
     BRepBuilderAPI_MakeFace,
     BRepBuilderAPI_MakeWire,
+    BRepBuilderAPI_NurbsConvert,
     BRepBuilderAPI_Sewing,
     BRepBuilderAPI_Transform,
 )
@@ -90,6 +91,12 @@ def surfaces(path: Path, sectors: int) -> Path:
     if not writer.AddShape(solid) or not writer.Write(str(path)):
         raise SystemExit(f"the kernel writes no {path.name}")
     return path
+
+
+def free(path: Path, sectors: int) -> Path:
+    """Such a ring of NURBS faces, some 5 kB of STEP each."""
+    solid = document.shape(brep.read(ring(path.with_suffix(".brep"), sectors, 100), path.stem, {}))
+    return _written(path, BRepBuilderAPI_NurbsConvert(solid, True).Shape())
 
 
 def wave(path: Path, side: int) -> Path:

@@ -11,6 +11,9 @@ from pathlib import Path
 from shapr.converters.progress import MARKS, Scale
 
 SHELL = re.compile(rb"_SHELL\s*\([^)]*\)")
+FREE = re.compile(
+    rb"\b(?:B_SPLINE_SURFACE_WITH_KNOTS|\w*UNIFORM_SURFACE|BEZIER_SURFACE|SURFACE_OF_\w+|OFFSET_SURFACE)\b"
+)
 OCCURRENCE = b"NEXT_ASSEMBLY_USAGE_OCCURRENCE"
 
 # Of a part without components, an eighth of the scale: an equal share for each of its solids, after one for its
@@ -19,9 +22,15 @@ ALONE = 0.125
 SOLID: Scale = ((0.5, 0.07), (0.5625, 0.57), (0.625, 0.85), (0.7, 0.92), (1.0, 1.0))
 # The same where curves on planes are kept (planes.py), which halves the part of the scale that the repair has.
 SOLID_KEPT: Scale = ((0.5, 0.07), (0.75, 0.13), (0.7812, 0.6), (0.8125, 0.86), (0.85, 0.93), (1.0, 1.0))
+# And both where the faces are not planes, cylinders and the like: edges are projected on them as they are built.
+FREE_SOLID: Scale = ((0.5, 0.35), (0.5625, 0.75), (0.625, 0.86), (0.7, 0.95), (1.0, 1.0))
+FREE_SOLID_KEPT: Scale = ((0.5, 0.35), (0.75, 0.37), (0.7812, 0.75), (0.8125, 0.86), (0.85, 0.95), (1.0, 1.0))
 SHAPES, PLACED, NAMED = 0.87, 0.89, 0.94  # of the time: when all shapes are read, are in the document, have names
 DETAILED = 20  # solids, so that the marks have room
 SHELLS, BY_POSITION = 7_000.0, 0.8  # bytes of memory that a face read takes; it shows where the indicator stands
+# Before the kernel can ask which side of a closed shell is in, it makes a polyhedron of each face that is free: bytes
+# of memory for the face, and at least for each of the file's where the surface has many parts.
+POLYHEDRON, POLYHEDRA = 90_000.0, 16.0
 
 # Of reading one root of an IGES file: faces built, healed, solids put together, tolerances set. And bytes of memory for
 # each of the file.
@@ -40,12 +49,22 @@ def of_reading(path: Path, roots: int, *, kept: bool = False) -> tuple[Scale, fl
     after = ((0.5, PLACED), (1.0, NAMED))
     last = content.rfind(b")") + 1  # beyond it no list ends, and each that begins would be followed to the end
     faces = [found[0].count(b"#") for found in SHELL.finditer(content, 0, last)]
+    free = sum(1 for _ in FREE.finditer(content))
+    part = min(free / max(sum(faces), 1), 1.0)
     memory = SHELLS * sum(faces)
+    if b"CLOSED_SHELL" in content:
+        memory += max(POLYHEDRON * free, POLYHEDRA * part * len(content))
     if roots > 1 or OCCURRENCE in content:
         return ((0.499, SHAPES), *after), memory
     if not 0 < len(faces) <= MARKS - len(after) - 1:
         return ((ALONE, SHAPES), *after), memory
-    return (*_solids(faces, SOLID_KEPT if kept else SOLID), *after), memory
+    plain, freely = (SOLID_KEPT, FREE_SOLID_KEPT) if kept else (SOLID, FREE_SOLID)
+    return (*_solids(faces, _between(plain, freely, part)), *after), memory
+
+
+def _between(first: Scale, second: Scale, part: float) -> Scale:
+    """Two scales with the same positions, mixed."""
+    return tuple((at, done + part * (other - done)) for (at, done), (_, other) in zip(first, second, strict=True))
 
 
 def _solids(faces: list[int], solid: Scale) -> Scale:
