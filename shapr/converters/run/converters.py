@@ -16,7 +16,7 @@ from shapr.conversion import Conversion, Source
 from shapr.converters import archive, formats, stub
 from shapr.converters.run.admission import Admission, available, need, threads
 from shapr.converters.run.external import External, unavailable
-from shapr.converters.run.job import Converted, Job, Limits
+from shapr.converters.run.job import Converted, Death, Job, Limits
 from shapr.converters.run.process import Converter
 from shapr.converters.run.zygote import ROOT
 from shapr.errors import Unavailable
@@ -55,7 +55,12 @@ class Converters:
         return f"{version} of an archive" if archive.is_archive(source.name) else version
 
     async def convert(
-        self, conversion: Conversion, source: Path, folder: Path, progress: Callable[[int], None]
+        self,
+        conversion: Conversion,
+        source: Path,
+        folder: Path,
+        progress: Callable[[int], None],
+        after: Death | None = None,
     ) -> Converted:
         """As `activities.compress.Convert` says."""
         format = conversion.source.format
@@ -67,6 +72,7 @@ class Converters:
             scratch=folder,
             limits=self.limits,
             preview=conversion.preview,
+            after=after,
         )
         asked = [output for output, _ in job.outputs]
         size = job.source.stat().st_size
