@@ -149,6 +149,8 @@ class FakeObjects:
 
     async def ready(self) -> None: ...
 
+    async def probe(self, key: str) -> None: ...
+
     async def page(self, after: str) -> list[tuple[str, datetime]]:
         return []
 
