@@ -13,9 +13,9 @@ from activities import reuse
 from activities.pack import Packed, pack, read
 from activities.run import Claims, Tells, claim, in_touch, refusals
 from shapr import keys
-from shapr.conversion import Conversion, Output, Pictures, Results, Source, Step, Stored, Uploaded
+from shapr.conversion import Conversion, Error, Output, Pictures, Results, Source, Step, Stored, Uploaded
 from shapr.converters.formats import FORMATS
-from shapr.converters.run.job import ONCE_MORE, Converted, Written
+from shapr.converters.run.job import ONCE_MORE, Converted, Death, Died, Written
 from shapr.errors import Refused
 
 
@@ -37,9 +37,17 @@ class Converters(Protocol):
         """What decides, beside the file and its options, what is made of it."""
 
     async def convert(
-        self, conversion: Conversion, source: Path, folder: Path, progress: Callable[[int], None]
+        self,
+        conversion: Conversion,
+        source: Path,
+        folder: Path,
+        progress: Callable[[int], None],
+        after: Death | None = None,
     ) -> Converted:
-        """Outputs in the scratch `folder`; progress 0..100. A cancellation kills the converter first."""
+        """Outputs in the scratch `folder`; progress 0..100. A cancellation kills the converter first.
+
+        Raises Refused; `after` the death of a first run, only when there is no output at all.
+        """
 
 
 @dataclass(frozen=True)
@@ -104,19 +112,22 @@ class Compress:
         self, conversion: Conversion, source: Source, progress: Callable[[int], None]
     ) -> tuple[Made, str]:
         """Run the converter, once more if it crashed, and shelve what it wrote; and the converter's version."""
+        after: Death | None = None
         for again in (True, False):
             try:
                 with self.scratch() as folder:
                     path = folder / "source"
                     if await self.shelf.download(keys.source(conversion.tenant, conversion.id), path) != source.sha256:
                         raise Refused("checksum_mismatch", "the stored source changed since it was uploaded")
-                    converted = await self.converters.convert(conversion, path, folder, progress)
+                    converted = await self.converters.convert(conversion, path, folder, progress, after)
                     outputs = tuple([await self.shelve(conversion, w) for w in converted.written])
                     pictures = await self.pictures(conversion, converted) if conversion.preview else None
                     return Made(outputs, converted.report, pictures), converted.version
             except Refused as refused:
                 if refused.code not in ONCE_MORE or not again:
                     raise
+                error = Error(code=refused.code, detail=refused.detail)
+                after = refused.death if isinstance(refused, Died) else Death(error=error)
                 activity.logger.warning("one more run after %s: %s", refused.code, refused.detail)
         raise AssertionError("unreachable")
 

@@ -9,12 +9,13 @@ from temporalio import activity
 from activities import purge
 from activities.run import refusals
 from shapr import keys
-from shapr.conversion import Conversion, Outcome, Request, Standing, State
+from shapr.conversion import Conversion, Outcome, Request, Standing, State, new_id
 from shapr.errors import Unavailable
 
 PASS = 500  # rows a pass: more would outlive the pause between two passes
 AT_ONCE = 16  # rows looked at together
-CURED = "storage_unavailable"  # a stall for this is over when the bucket answers; a full one answers too
+CURED = "storage_unavailable"  # a stall for this is over when the bucket works; what was full is an operator's to judge
+PATIENCE = 10  # seconds a probe may take: a store that hangs must not hold up the rest of the pass
 
 Thing = TypeVar("Thing")
 
@@ -32,8 +33,8 @@ class Keys(Protocol):
 
 
 class Bucket(purge.Bucket, Protocol):
-    async def ready(self) -> None:
-        """Unavailable while it does not answer."""
+    async def probe(self, key: str) -> None:
+        """Write an object, read it and delete it. Unavailable while that cannot be done."""
 
 
 class Listeners(Protocol):
@@ -83,12 +84,13 @@ class Reconcile:
     async def settle(self) -> int:
         """Bring rows and workflows together: start, cancel, resume, close, whatever is missing."""
         with refusals():
-            cured = await self.cured()
+            unended = await self.rows.unended(PASS, self.age)
+            cured = any(map(waits, unended)) and await self.cured()
 
             async def one(standing: Standing) -> bool:
                 return await self.settle_one(standing, cured)
 
-            return sum(await together(one, await self.rows.unended(PASS, self.age)))
+            return sum(await together(one, unended))
 
     @activity.defn
     async def purge_deleted(self) -> int:
@@ -122,7 +124,7 @@ class Reconcile:
                 await self.executions.cancel(name)
             return True
         if outcome is None:
-            return await self.prompt(conversion, name, cured and standing.rested)
+            return await self.prompt(conversion, name, cured and waits(standing))
         if outcome.state is State.SUPERSEDED:  # by a run that is gone as well: another attempt, in the next pass
             return await self.rows.requeue(standing, attempt)
         if not await self.rows.settle(standing, outcome, attempt, name):
@@ -131,23 +133,31 @@ class Reconcile:
         await self.listeners.announce(conversion.id)
         return True
 
-    async def prompt(self, conversion: Conversion, name: str, cured: bool) -> bool:
+    async def prompt(self, conversion: Conversion, name: str, over: bool) -> bool:
         """A workflow that runs may have missed a cancellation, or may wait for an incident that is over."""
         if conversion.cancel_requested:
             await self.executions.cancel(name)
-        elif cured and conversion.state is State.STALLED and conversion.error and conversion.error.code == CURED:
+        elif over:
             await self.executions.resume(name)
         else:
             return False
         return True
 
     async def cured(self) -> bool:
-        """Do the stores answer? The rows do, or nobody would come to ask."""
+        """Do the stores work? The rows do, or nobody would come to ask. A bucket may answer well before it does."""
         try:
-            await self.bucket.ready()
-        except Unavailable:
+            async with asyncio.timeout(PATIENCE):
+                await self.bucket.probe(keys.probe(new_id()))
+        except (Unavailable, TimeoutError):
             return False
         return True
+
+
+def waits(standing: Standing) -> bool:
+    """Whether it is stalled for a store, and has rested since it was resumed last."""
+    conversion = standing.conversion
+    stalled = conversion.state is State.STALLED and conversion.error is not None and conversion.error.code == CURED
+    return stalled and standing.rested
 
 
 async def together(do: Callable[[Thing], Awaitable[bool]], things: Iterable[Thing]) -> list[bool]:

@@ -1,6 +1,7 @@
 """What the four steps share: who they are, how they say no, how they stay in touch."""
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Protocol
@@ -50,6 +51,10 @@ def refusals() -> Iterator[None]:
         raise ApplicationError(refused.detail, type=refused.code, non_retryable=final, category=benign) from refused
     except Unavailable as down:
         raise ApplicationError(down.detail, type=down.code) from down
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise ApplicationError("the local disk is full", type="storage_full") from error
 
 
 @asynccontextmanager

@@ -23,6 +23,14 @@ def owner(key: str) -> tuple[str, str] | None:
     return (parts[0], parts[1]) if len(parts) > 2 and parts[1].startswith("cnv_") else None
 
 
+def probe(id: str) -> str:
+    """An object that is written to see whether one can be, and deleted at once.
+
+    It looks like a conversion's that has no row: what a killed reconcile leaves behind is swept as such.
+    """
+    return f"{prefix('probe', id)}object"
+
+
 def source(tenant: str, id: str) -> str:
     return f"{prefix(tenant, id)}source"
 

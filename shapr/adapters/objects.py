@@ -6,7 +6,7 @@ Keys come from `shapr.keys`. Work and outputs are content-addressed, so a key th
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -64,6 +64,28 @@ class Objects:
             await self._s3.call(lambda s3: s3.head_bucket(Bucket=self.bucket))
         except LookupError as error:
             raise Unavailable(f"s3: there is no bucket {self.bucket}") from error
+
+    async def probe(self, key: str) -> None:
+        """Write a small object, read it and delete it: Unavailable when one of these fails, though the bucket answers.
+
+        All in one go: whoever gives up waiting leaves nothing behind.
+        """
+        data = key.encode()
+
+        def work(s3: "S3Client") -> bytes:
+            s3.put_object(Bucket=self.bucket, Key=key, Body=data)
+            try:
+                with closing(s3.get_object(Bucket=self.bucket, Key=key)["Body"]) as body:
+                    return body.read()
+            finally:
+                s3.delete_object(Bucket=self.bucket, Key=key)
+
+        try:
+            read = await self._s3.call(work)
+        except LookupError:
+            read = b""
+        if read != data:
+            raise Unavailable("s3: what was written is not what is read")
 
     @asynccontextmanager
     async def receive(self, key: str) -> AsyncIterator[Incoming]:

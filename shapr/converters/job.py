@@ -8,7 +8,7 @@ import os
 import signal
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,24 +53,7 @@ def run(job: Job, page: Page) -> tuple[Answer, Model | None]:
             healing = kernel(model.heal, "healing")
     except Refused as refused:
         return Answer(error=Error(code=refused.code, detail=refused.detail)), None
-    written = {}
-    for at in job.order:
-        phases.begin(f"write {at}")
-        written[at] = output(job, model, at)
-    as_asked = [written[at] for at in range(len(job.outputs))]
-    return Measuring(job, page, phases, file, lost).answer(model, as_asked, healing), model
-
-
-def output(job: Job, model: Model, at: int) -> Written:
-    format, options = job.outputs[at]
-    path = job.scratch / f"output-{at}.{format}"
-    try:
-        effective = kernel(lambda: model.write(format, path, options), f"writing {format.upper()}")
-        if not path.exists() or not path.stat().st_size:
-            raise Refused("no_geometry", f"nothing could be written as {format.upper()}")
-    except Refused as refused:
-        return failed(format, options, refused)
-    return Written(format=format, path=path, options=effective, spent=Spent.now())
+    return Making(job, page, phases, file, model, lost, healing).answer(), model
 
 
 def failed(format: str, options: dict[str, Any], refused: Refused) -> Written:
@@ -88,32 +71,76 @@ def kernel(work: Callable[[], T], what: str) -> T:
         raise Refused("converter_crashed", f"{what} failed ({type(failure).__name__})") from failure
 
 
-@dataclass(frozen=True)
-class Measuring:
-    """The last part of a job: every file that was written is opened again, as a stranger would."""
+@dataclass
+class Making:
+    """The outputs of a source that was read: each is written, and opened again as a stranger would."""
 
     job: Job
     page: Page
     phases: Phases
     file: File
+    model: Model
     lost: tuple[str, ...]  # before the source was read
+    healing: dict[str, Any] | None
+    made: dict[int, Written] = field(default_factory=dict)
+    told: dict[int, report.Opened] = field(default_factory=dict)
+    source: report.Opened = field(init=False)
+    kept: Answer = field(default_factory=Answer)  # what is there, should this process die
 
-    def answer(self, model: Model, written: list[Written], healing: dict[str, Any] | None) -> Answer:
-        """An output that cannot be read again, or holds nothing, has failed."""
-        self.phases.begin("measure")
+    def answer(self) -> Answer:
         try:
-            source = kernel(lambda: self.opened(self.file.format, model, self.lost), "measuring the source")
-        except Refused as refused:
+            for batch in self.job.batches:
+                self.batch(batch)
+        except Refused as refused:  # the source cannot be measured
             return Answer(error=Error(code=refused.code, detail=refused.detail))
-        told, checked = {}, []
-        for at, each in enumerate(written):
-            if each.path is not None:
-                try:
-                    told[each.format] = self.again(at, each, each.path), each.options
-                except Refused as refused:
-                    each = failed(each.format, each.options, refused)
-            checked.append(each)
-        return Answer(written=tuple(checked), report=report.report(source, told, healing))
+        return self.kept
+
+    def batch(self, batch: list[int]) -> None:
+        written = {at: self.written(at) for at in batch}
+        if not self.made:
+            self.phases.begin("measure")
+            self.source = kernel(lambda: self.opened(self.file.format, self.model), "measuring the source")
+        for at in sorted(batch):
+            self.made[at] = self.checked(at, written[at])
+        self.kept = Answer(written=tuple(map(self.so_far, range(len(self.job.outputs)))), report=self.reported())
+
+    def so_far(self, at: int) -> Written:
+        format, options = self.job.outputs[at]
+        return self.made.get(at) or Written(format=format, path=None, options=options)
+
+    def reported(self) -> Any:
+        source = replace(self.source, losses=(*self.lost, *self.model.losses))  # a mesh may have been made of it since
+        told = {self.made[at].format: (self.told[at], self.made[at].options) for at in sorted(self.told)}
+        return report.report(source, told, self.healing)
+
+    def note(self, at: int) -> None:
+        """Leave word of what is being done, for it may end us."""
+        if len(self.job.outputs) > 1:
+            leave(self.job.scratch, self.kept.model_copy(update={"making": self.job.outputs[at][0]}))
+
+    def written(self, at: int) -> Written:
+        format, options = self.job.outputs[at]
+        path = self.job.scratch / f"output-{at}.{format}"
+        self.note(at)
+        self.phases.begin(f"write {at}")
+        try:
+            effective = kernel(lambda: self.model.write(format, path, options), f"writing {format.upper()}")
+            if not path.exists() or not path.stat().st_size:
+                raise Refused("no_geometry", f"nothing could be written as {format.upper()}")
+        except Refused as refused:
+            return failed(format, options, refused)
+        return Written(format=format, path=path, options=effective, spent=Spent.now())
+
+    def checked(self, at: int, written: Written) -> Written:
+        """An output that cannot be read again, or holds nothing, has failed."""
+        if written.path is None:
+            return written
+        self.note(at)
+        try:
+            self.told[at] = self.again(at, written, written.path)
+        except Refused as refused:
+            return failed(written.format, written.options, refused)
+        return written
 
     def again(self, at: int, written: Written, path: Path) -> report.Opened:
         """An output as it is read back: a phase for reading, another for measuring."""
@@ -135,12 +162,12 @@ class Measuring:
                 "converter_crashed", f"the {title} that was written cannot be read: {refused.detail}"
             ) from None
 
-    def opened(self, format: str, model: Model, lost: tuple[str, ...] = ()) -> report.Opened:
+    def opened(self, format: str, model: Model) -> report.Opened:
         return report.Opened(
             format,
             model.measured(),
             model.assembly,
-            (*lost, *model.losses),
+            model.losses,
             model.meshes,
             model.wires,
             model.about,
@@ -155,7 +182,8 @@ def main(scratch: Path) -> None:
     try:
         answer, model = run(job, page)
     except MemoryError:
-        answer = Answer(error=Error(code="out_of_memory", detail="it needs more memory than allowed"))
+        error = Error(code="out_of_memory", detail="it needs more memory than allowed")
+        answer = noted(scratch).model_copy(update={"error": error})
     leave(scratch, answer)
     if job.preview and model is not None and answer.error is None:
         signal.alarm(preview.PATIENCE)  # deadly: whatever happens from here on, the answer is there
@@ -172,6 +200,12 @@ def leave(scratch: Path, answer: Answer) -> None:
     new = scratch / f"{ANSWER}.new"
     new.write_bytes(answer.model_copy(update={"spent": Spent.now()}).model_dump_json().encode())
     new.rename(scratch / ANSWER)  # whole or not at all
+
+
+def noted(scratch: Path) -> Answer:
+    """What was left last."""
+    place = scratch / ANSWER
+    return Answer.model_validate_json(place.read_bytes()) if place.exists() else Answer()
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class Phases:
 
 def seconds(job: Job) -> dict[str, float]:
     """What each phase may take: `look` before the kernel does, `read`, `heal`, `write N` of every output, `measure`,
-    `read N` and `measure N` of every output as it is opened again, `show`."""
+    `read N` and `measure N` of every output as it is opened again, `show`; of several batches, one after the other."""
     mesh = FORMATS[job.source_format].kind == "mesh"
     costs = {"look": LOOK.get(job.source_format, 0.1), "read": READ.get(job.source_format, MESH)}
     if job.source_format == "iges" and not holds_solids(job.source):
@@ -43,16 +43,18 @@ def seconds(job: Job) -> dict[str, float]:
     if job.outputs[0][1].get("heal"):
         costs["heal"] = MESH if mesh else HEAL
     once = FACET if mesh else TRIANGULATE  # for the first output of the other kind
-    for at in job.order:
-        format, _ = job.outputs[at]
-        costs[f"write {at}"] = WRITE.get(format, MESH)
-        if (format in WRITE) == mesh:
-            costs[f"write {at}"] += once
-            once = 0.0
-    costs["measure"] = SEEN if mesh else MEASURE
-    for at, (format, _) in enumerate(job.outputs):
-        costs[f"read {at}"] = READ.get(format, MESH)
-        costs[f"measure {at}"] = MEASURE if format in WRITE else SEEN
+    for batch in job.batches:
+        for at in batch:
+            format, _ = job.outputs[at]
+            costs[f"write {at}"] = WRITE.get(format, MESH)
+            if (format in WRITE) == mesh:
+                costs[f"write {at}"] += once
+                once = 0.0
+        costs.setdefault("measure", SEEN if mesh else MEASURE)
+        for at in sorted(batch):
+            format, _ = job.outputs[at]
+            costs[f"read {at}"] = READ.get(format, MESH)
+            costs[f"measure {at}"] = MEASURE if format in WRITE else SEEN
     if job.preview:
         costs["show"] = SHOW
     return costs

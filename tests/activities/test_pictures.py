@@ -25,7 +25,7 @@ from shapr.conversion import (
     Step,
     new_id,
 )
-from shapr.converters.run.job import Converted, Written
+from shapr.converters.run.job import Converted, Death, Written
 from tests.activities.world import World
 
 SOURCE = b"solid cube"
@@ -45,7 +45,12 @@ class Converter:
         return "1"
 
     async def convert(
-        self, conversion: Conversion, source: Path, folder: Path, progress: Callable[[int], None]
+        self,
+        conversion: Conversion,
+        source: Path,
+        folder: Path,
+        progress: Callable[[int], None],
+        after: Death | None = None,
     ) -> Converted:
         formats = tuple(output.format for output in conversion.outputs)
         self.asked.append((formats, conversion.preview))

@@ -1,14 +1,16 @@
 """Reconcile on real rows, with an account of what Temporal knows: whatever they disagree about is put right."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from activities import reconcile
 from shapr import keys
 from shapr.conversion import Error, Outcome, Request, Source, State
-from shapr.errors import Unavailable
 from tests.activities.world import DOWN, World
+from tests.adapters.saying import saying
 
 
 async def test_a_queued_one_without_a_workflow_is_started(world: World) -> None:
@@ -99,19 +101,37 @@ async def test_what_no_run_owns_any_more_gets_another_attempt(world: World) -> N
     assert sorted(world.temporal.asked) == [("start", f"conversion-{each.id}-2") for each in (made, waiting)]
 
 
-async def test_a_stall_by_the_store_is_over_when_the_store_answers(world: World, monkeypatch: Any) -> None:
+@pytest.mark.parametrize("failing", ["PutObject", "GetObject", "DeleteObject"])
+async def test_a_stall_by_the_store_is_over_when_the_store_works(world: World, failing: str) -> None:
     made = await world.running(State.STALLED, DOWN)
     other = await world.running(State.STALLED, Error(code="internal", detail="nobody knows"))
-
-    async def down() -> None:
-        raise Unavailable("s3: down")
-
-    monkeypatch.setattr(world.objects, "ready", down)
-    assert await world.reconcile.settle() == 0
-    monkeypatch.undo()
+    with saying(world.objects, failing, 403, "AccessDenied"):
+        await world.objects.ready()
+        assert await world.reconcile.settle() == 0, "it answers, and does not work"
     assert await world.reconcile.settle() == 1
     assert world.temporal.of(made) == ["resume"]
     assert world.temporal.of(other) == []
+
+
+async def test_a_store_is_not_tried_while_nobody_waits_for_it(world: World) -> None:
+    await world.running(State.STALLED, Error(code="internal", detail="nobody knows"))
+    with saying(world.objects, "PutObject", 503, "SlowDown") as asked:
+        assert await world.reconcile.settle() == 0
+    assert not asked
+
+
+async def test_a_store_that_hangs_holds_nobody_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, ended = await world.running(State.STALLED, DOWN), await world.running()
+    world.ends(ended, State.COMPLETED)
+
+    async def hangs(_: str) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(world.objects, "probe", hangs)
+    monkeypatch.setattr(reconcile, "PATIENCE", 0.1)
+    assert await world.reconcile.settle() == 1
+    assert (await world.get(ended)).state is State.COMPLETED
+    assert world.temporal.of(made) == []
 
 
 async def test_one_that_stalls_again_and_again_is_resumed_at_ever_longer_intervals(world: World) -> None:
@@ -135,7 +155,14 @@ async def test_one_that_stalls_again_and_again_is_resumed_at_ever_longer_interva
 async def test_a_full_store_is_left_to_an_operator(world: World) -> None:
     made = await world.running(State.STALLED, Error(code="storage_full", detail="?"))
     await world.reconcile.settle()
-    assert world.temporal.of(made) == [], "it answers, full as it is"
+    assert world.temporal.of(made) == [], "it works for small objects, full as it is"
+
+
+async def test_what_was_down_and_is_full_now_is_not_over(world: World) -> None:
+    made = await world.running(State.STALLED, DOWN)
+    with saying(world.objects, "PutObject", 507, "XMinioStorageFull"):
+        assert await world.reconcile.settle() == 0
+    assert world.temporal.of(made) == []
 
 
 async def test_one_that_cannot_be_settled_does_not_stop_the_others(world: World) -> None:

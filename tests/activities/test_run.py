@@ -1,6 +1,7 @@
 """A step stays in touch while it works, and ends when its work ends."""
 
 import asyncio
+import errno
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -82,7 +83,11 @@ def test_the_table_decides_what_a_retry_may_cure() -> None:
         (Refused("superseded", "x"), "superseded", True),
         (Refused("converter_unavailable", "x"), "converter_unavailable", False),
         (Unavailable("x", "storage_full"), "storage_full", False),
+        (OSError(errno.ENOSPC, "No space left on device", "/secret/place"), "storage_full", False),
     ):
         with pytest.raises(ApplicationError) as caught, refusals():
             raise error
         assert (caught.value.type, caught.value.non_retryable) == (code, final)
+        assert "/secret" not in str(caught.value)
+    with pytest.raises(FileNotFoundError), refusals():
+        raise FileNotFoundError

@@ -16,7 +16,8 @@ async def test_orphans_are_swept_and_nothing_else(world: World) -> None:
     await world.transitions.bury("acme", buried.id)
     orphan, strange = f"acme/{new_id()}/source", "acme/readme.txt"
     mine = [keys.source("acme", living.id), keys.work_prefix("acme", living.id) + "w"]
-    for key in (*mine, orphan, keys.source("acme", buried.id), strange):
+    probe = keys.probe(new_id())  # of a reconcile that was killed
+    for key in (*mine, orphan, keys.source("acme", buried.id), strange, probe):
         async with world.objects.receive(key) as incoming:
             await incoming.write(b"x")
 
@@ -30,10 +31,10 @@ async def test_orphans_are_swept_and_nothing_else(world: World) -> None:
 
     await swept(Sweep(world.transitions, world.objects, age=3600).sweep_orphans)
     assert orphan in await left(), "what was written just now may get its row yet"
-    assert await swept(Sweep(world.transitions, world.objects, age=-5).sweep_orphans) >= 2
+    assert await swept(Sweep(world.transitions, world.objects, age=-5).sweep_orphans) >= 3
     now = await left()
     assert {*mine, strange} <= now
-    assert not {orphan, keys.source("acme", buried.id)} & now
+    assert not {orphan, keys.source("acme", buried.id), probe} & now
 
 
 async def test_an_upload_that_is_still_on_its_way_is_left_alone(world: World) -> None:

@@ -12,9 +12,11 @@ import pytest
 
 from shapr.adapters.incoming import PART, Incoming
 from shapr.adapters.objects import Objects
+from shapr.conversion import new_id
 from shapr.errors import Refused, Unavailable
 from shapr.settings import Settings
 from tests.adapters.conftest import eventually
+from tests.adapters.saying import saying
 
 
 @pytest.fixture
@@ -184,6 +186,38 @@ async def test_an_absent_key_is_a_lookup_error_and_an_absent_source_is_refused(
             await call
     with pytest.raises(Refused, match="source_missing"):
         await objects.verify("t/no")
+
+
+async def test_a_probe_leaves_nothing_behind(objects: Objects) -> None:
+    prefix = f"probe/{new_id()}/"
+    await objects.probe(f"{prefix}object")
+    with saying(objects, "GetObject", 403, "AccessDenied"), pytest.raises(Unavailable, match="AccessDenied"):
+        await objects.probe(f"{prefix}object")
+    assert await keys(objects, prefix) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "code"),
+    [
+        (403, "AccessDenied", "storage_unavailable"),
+        (503, "SlowDown", "storage_unavailable"),
+        (404, "NoSuchBucket", "storage_unavailable"),
+        (507, "XMinioStorageFull", "storage_full"),
+        (507, "InsufficientStorage", "storage_full"),
+    ],
+)
+async def test_a_bucket_that_cannot_be_written_to_is_unavailable(
+    objects: Objects, status: int, said: str, code: str
+) -> None:
+    await objects.ready()
+    with saying(objects, "PutObject", status, said), pytest.raises(Unavailable) as caught:
+        await objects.probe(f"probe/{new_id()}/object")
+    assert caught.value.code == code
+
+
+async def test_an_object_that_is_lost_at_once_is_unavailable(objects: Objects) -> None:
+    with saying(objects, "GetObject", 404, "NoSuchKey"), pytest.raises(Unavailable, match="not what is read"):
+        await objects.probe(f"probe/{new_id()}/object")
 
 
 async def test_an_absent_bucket_is_an_incident_and_can_be_made_twice(settings: Settings) -> None:

@@ -12,9 +12,10 @@ from structlog.testing import capture_logs
 
 from shapr.conversion import Conversion, Output, Source, State
 from shapr.converters import formats
-from shapr.converters.run import child
+from shapr.converters.run import child, converters
 from shapr.converters.run.converters import Converters, own_version
 from shapr.converters.run.job import Converted
+from shapr.errors import Refused, Unavailable
 from shapr.settings import Settings
 from tests.converters.programs import COPY, SOURCE, code, convert, job, program
 
@@ -51,6 +52,27 @@ async def test_the_version_changes_with_the_program(tmp_path: Path) -> None:
     assert first == converters.version("shapr")
     program(tmp_path, f"{COPY} ")
     assert converters.version("shapr") != first
+
+
+@pytest.mark.parametrize("writes", ["exit 1", "exit 0", "kill -SEGV $$"])
+async def test_what_fails_on_a_full_disk_is_tried_again_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: str
+) -> None:
+    settings = Settings(converter_stl=program(tmp_path, writes))
+    failed = await chosen(settings, tmp_path, "part.stl", b"solid")
+    assert failed.written[0].error, "there is room: it is the program's, or the file's"
+    monkeypatch.setattr(converters, "ROOM", 1 << 60)  # bytes: no disk has them
+    with pytest.raises(Unavailable) as caught:
+        await chosen(settings, tmp_path, "part.stl", b"solid")
+    assert (caught.value.code, caught.value.detail) == ("storage_full", "the local disk is full")
+
+
+async def test_a_source_that_is_refused_is_refused_on_a_full_disk_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(converters, "ROOM", 1 << 60)
+    with pytest.raises(Refused, match="empty_file"):
+        await chosen(Settings(converter_stl=program(tmp_path, COPY)), tmp_path, "part.stl", b"")
 
 
 def test_our_own_version_names_the_kernel() -> None:

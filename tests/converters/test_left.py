@@ -61,6 +61,19 @@ def test_an_answer_about_something_else_is_refused(scratch: Path) -> None:
             left.answer(scratch, asked)
 
 
+def test_who_was_still_at_work_says_at_what(scratch: Path) -> None:
+    half = [{"format": "stl", "path": "out.stl", "options": {}}, {"format": "obj", "path": None, "options": {}}]
+    say(scratch, None, written=half, making="obj")
+    found = left.answer(scratch, ("stl", "obj"))
+    assert found and [each.path for each in found.written] == [scratch / "out.stl", None]
+    say(scratch, None, written=[], making="obj")
+    assert left.answer(scratch, ("stl", "obj")), "nothing was finished"
+    for lie in ({"written": half}, {"written": half, "making": "ply"}, {"written": half[:1], "making": "obj"}):
+        say(scratch, None, **lie)
+        with pytest.raises(Refused, match="converter_crashed"):
+            left.answer(scratch, ("stl", "obj"))
+
+
 def test_a_reason_is_one_of_the_table(scratch: Path) -> None:
     say(scratch, "out.stl", error={"code": "corrupt_file", "detail": "it is"})
     found = left.answer(scratch, ("stl",))

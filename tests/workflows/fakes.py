@@ -29,7 +29,7 @@ from shapr.conversion import (
     State,
     Step,
 )
-from shapr.converters.run.job import Converted, Written
+from shapr.converters.run.job import Converted, Death, Written
 from shapr.errors import Refused, Unavailable
 
 SHA = "0" * 64
@@ -149,6 +149,8 @@ class FakeObjects:
 
     async def ready(self) -> None: ...
 
+    async def probe(self, key: str) -> None: ...
+
     async def page(self, after: str) -> list[tuple[str, datetime]]:
         return []
 
@@ -183,7 +185,12 @@ class FakeConverter:
         return "fake-1"
 
     async def convert(
-        self, conversion: Conversion, source: Path, folder: Path, progress: Callable[[int], None]
+        self,
+        conversion: Conversion,
+        source: Path,
+        folder: Path,
+        progress: Callable[[int], None],
+        after: Death | None = None,
     ) -> Converted:
         name = conversion.source.name
         self.ran.append(conversion.id)

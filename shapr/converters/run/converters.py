@@ -16,13 +16,15 @@ from shapr.conversion import Conversion, Source
 from shapr.converters import archive, formats, stub
 from shapr.converters.run.admission import Admission, available, need, threads
 from shapr.converters.run.external import External, unavailable
-from shapr.converters.run.job import Converted, Job, Limits
+from shapr.converters.run.job import Converted, Death, Job, Limits
 from shapr.converters.run.process import Converter
 from shapr.converters.run.zygote import ROOT
-from shapr.errors import Unavailable
+from shapr.errors import Refused, Unavailable
 from shapr.settings import Settings
 
 KERNEL = "cadquery-ocp-novtk"
+SPOILT = frozenset({"converter_crashed", "no_geometry"})  # what a failure to write looks like
+ROOM = 1 << 20  # bytes: a disk that has less is full
 DIGITS = 12  # of a SHA-256, in a version
 
 log = structlog.get_logger()
@@ -55,7 +57,12 @@ class Converters:
         return f"{version} of an archive" if archive.is_archive(source.name) else version
 
     async def convert(
-        self, conversion: Conversion, source: Path, folder: Path, progress: Callable[[int], None]
+        self,
+        conversion: Conversion,
+        source: Path,
+        folder: Path,
+        progress: Callable[[int], None],
+        after: Death | None = None,
     ) -> Converted:
         """As `activities.compress.Convert` says."""
         format = conversion.source.format
@@ -67,6 +74,7 @@ class Converters:
             scratch=folder,
             limits=self.limits,
             preview=conversion.preview,
+            after=after,
         )
         asked = [output for output, _ in job.outputs]
         size = job.source.stat().st_size
@@ -75,7 +83,17 @@ class Converters:
             return await self.run(job.model_copy(update=alone), progress)
 
     async def run(self, job: Job, progress: Callable[[int], None]) -> Converted:
-        """A job at once, by who reads its source format."""
+        """A job at once. Raises Unavailable, too, when it failed and there is no room in its scratch dir."""
+        try:
+            converted = await self._run(job, progress)
+        except Refused as refused:
+            unless_full(job.scratch, {refused.code})
+            raise
+        unless_full(job.scratch, {each.error.code for each in converted.written if each.error})
+        return converted
+
+    async def _run(self, job: Job, progress: Callable[[int], None]) -> Converted:
+        """By who reads its source format."""
         format = job.source_format
         version = self.version(format)  # of the program as it is now: it may be replaced while it runs
         if format not in self.sources:  # the API is configured otherwise, or was when it accepted this
@@ -112,6 +130,14 @@ class Converters:
             else:
                 why = "it is not executable" if program.exists() else "it does not exist"
                 log.error("converter_unavailable", format=format, program=str(program), error=why)
+
+
+def unless_full(scratch: Path, codes: set[str]) -> None:
+    """A writer that finds no room crashes, or leaves half a file: that is not the source's fault, and will pass."""
+    there = os.statvfs(scratch)
+    room, files = there.f_bavail * there.f_frsize, there.f_favail or not there.f_files  # some have no number of files
+    if codes & SPOILT and (room < ROOM or not files):
+        raise Unavailable("the local disk is full", "storage_full")
 
 
 def _words(external: External, version: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shapr.conversion import Error
 from shapr.converters.formats import FORMATS
+from shapr.errors import Refused
 from shapr.settings import Settings
 
 BREPS = frozenset(name for name, format in FORMATS.items() if format.kind == "brep")
@@ -36,8 +37,29 @@ class Limits(BaseModel):
         )
 
 
+class Death(BaseModel):
+    """How a child ended before all of its outputs were there, and which of them it died of, if any."""
+
+    model_config = ConfigDict(frozen=True)
+
+    error: Error
+    making: str = ""
+
+
+class Died(Refused):
+    """It is worth one more run, which knows of this one's `death`, if its code is of `ONCE_MORE`."""
+
+    def __init__(self, death: Death) -> None:
+        super().__init__(death.error.code, death.error.detail)
+        self.death = death
+
+
 class Job(BaseModel):
-    """One run of the converter: one source, parsed once, and the outputs with their effective options."""
+    """One run of the converter: one source, parsed once, and the outputs with their effective options.
+
+    `after`: how the run before this one ended, for which this is the one more. `turns`: a letter for each output; those
+    with the same are made together, in the order of the alphabet.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -49,12 +71,19 @@ class Job(BaseModel):
     limits: Limits
     preview: bool = False
     threads: int = 1  # that the kernel may run at once
+    after: Death | None = None
+    turns: str = ""
 
     @property
-    def order(self) -> list[int]:
-        """Of writing: B-Reps first. The kernel orders some of their entities by address, and the threads that make
-        triangles leave the heap another way each time."""
-        return sorted(range(len(self.outputs)), key=lambda at: self.outputs[at][0] not in BREPS)
+    def batches(self) -> list[list[int]]:
+        """What is written, and then opened again, before the next is begun: outputs of one turn.
+
+        B-Reps are written first. The kernel orders some of their entities by address, and the threads that make
+        triangles leave the heap another way each time.
+        """
+        order = sorted(range(len(self.outputs)), key=lambda at: self.outputs[at][0] not in BREPS)
+        turns = self.turns or "a" * len(order)
+        return [[at for at in order if turns[at] == turn] for turn in sorted(set(turns))]
 
     @property
     def meshed(self) -> bool:
@@ -107,12 +136,16 @@ class Converted(BaseModel):
 
 class Answer(BaseModel):
     """What the child leaves behind: its outputs with the report, or why it refused the source as a whole; and what it
-    spent on all that."""
+    spent on all that.
+
+    While it is `making` an output, those that are there; then the others have neither path nor error.
+    """
 
     written: tuple[Written, ...] = ()
     report: dict[str, Any] | None = None
     thumbnail: Path | None = None
     preview: Path | None = None
+    making: str = ""
     error: Error | None = None
     spent: Spent | None = None
 

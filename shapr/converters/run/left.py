@@ -25,11 +25,21 @@ def answer(scratch: Path, formats: tuple[str, ...]) -> Answer | None:
         return None
     if {error.code for error in (found.error, *(each.error for each in found.written)) if error} - TABLE.keys():
         raise Refused("converter_crashed", "the converter gave a reason that does not exist")
-    if found.error is None and tuple(each.format for each in found.written) != formats:
+    if not _asked(found, formats):
         raise Refused("converter_crashed", "the converter answered something else than it was asked")
     written = tuple(each.model_copy(update={"path": own(scratch, each.path)}) for each in found.written)
     more = {"thumbnail": own(scratch, found.thumbnail), "preview": own(scratch, found.preview)}
     return found.model_copy(update={"written": written, **more})
+
+
+def _asked(found: Answer, formats: tuple[str, ...]) -> bool:
+    """Whether it is about these outputs, all of them, and says of each what became of it if it is not still at work."""
+    ended = found.error or found.making
+    if found.making and found.making not in formats:
+        return False
+    if tuple(each.format for each in found.written) != formats:
+        return bool(ended and not found.written)
+    return bool(ended) or all(each.path or each.error for each in found.written)
 
 
 def own(scratch: Path, path: Path | None) -> Path | None:
