@@ -28,7 +28,14 @@ from shapr.errors import Refused
 
 UNITS = {"mm": "MM", "cm": "CM", "m": "M", "in": "INCH", "ft": "FT"}
 SCHEMAS = {"AP203": "AP203", "AP214": "AP214IS", "AP242": "AP242DIS"}
-LENGTHS = {"millimetre": "mm", "centimetre": "cm", "metre": "m", "inch": "in", "foot": "ft"}  # as the kernel says them
+LENGTHS = {  # as the kernel says them
+    "micrometre": "um",
+    "millimetre": "mm",
+    "centimetre": "cm",
+    "metre": "m",
+    "inch": "in",
+    "foot": "ft",
+}
 STAMP = "2000-01-01T00:00:00"  # the same source gives the same bytes, so no clock is asked
 
 BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\r?\n?[\x80-\xff])*")  # the kernel breaks long lines anywhere
