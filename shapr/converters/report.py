@@ -140,7 +140,9 @@ def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator
         elif kept < count:
             yield f"{count - kept} of {count} {what} could not be stored in {title} as they are"
     flat = output.format not in TREES or (source.meshes and _kind(output) == "mesh")
-    if source.assembly and flat:
+    if source.assembly and _kind(source) == "mesh":
+        yield "the tree of its nodes is not kept: each part lies where that put it"
+    elif source.assembly and flat:
         yield f"the assembly tree cannot be stored in {title}"
     if before.units and FORMATS[output.format].unitless:
         yield f"{title} has no units: lengths are written in {options.get('units', 'mm')}"

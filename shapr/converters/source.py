@@ -90,7 +90,6 @@ def read(file: File, page: Page, limit: int) -> Model:
 class MeshModel:
     """A mesh. Mesh outputs never go through a B-Rep; the kernel is needed only if one is asked for."""
 
-    assembly = False
     meshes: tuple[str, ...] = ()
     wires: tuple[str, ...] = ()
 
@@ -101,6 +100,10 @@ class MeshModel:
         self.file = file
         self.page = page
         self.limit = limit
+
+    @property
+    def assembly(self) -> bool:
+        return self._mesh.tree
 
     def mesh(self, most: int = 0) -> Mesh:  # noqa: ARG002 - a mesh is what it is
         """Parts without a name are called after the file."""

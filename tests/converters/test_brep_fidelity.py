@@ -54,6 +54,18 @@ def test_step_keeps_all_that_is_said_of_parts(tmp_path: Path, schema: str) -> No
     assert document.units(again) == "in"
 
 
+def test_micrometres_of_others_are_named(tmp_path: Path) -> None:
+    model = document.holding(BRepPrimAPI_MakeBox(10, 20, 30).Shape(), "box")
+    files = {step: tmp_path / "a.step", iges: tmp_path / "a.igs"}
+    step.write(model, files[step], "a", {"units": "mm", "step_schema": "AP214"})
+    iges.write(model, files[iges], "a", {"units": "mm"})
+    for path, ours, theirs in ((files[step], b".MILLI.", b".MICRO."), (files[iges], b",2,2HMM,", b",9,2HUM,")):
+        assert ours in path.read_bytes()
+        path.write_bytes(path.read_bytes().replace(ours, theirs))
+    assert document.units(step.read(files[step])) == "um"
+    assert document.units(iges.read(files[iges], "a")) == "um"
+
+
 @pytest.mark.parametrize("units", ["mm", "cm", "m", "in", "ft"])
 def test_units_are_exact_and_known(tmp_path: Path, units: str) -> None:
     model = document.holding(BRepPrimAPI_MakeBox(10, 20, 30).Shape(), "box")

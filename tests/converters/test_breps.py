@@ -1,5 +1,6 @@
 """B-Reps: names, colours, tree, units, voids; the same bytes from the same source."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,24 @@ async def test_step_keeps_the_tree_its_names_and_colours(tmp_path: Path) -> None
     assert after == before
     assert b"INCH" in made["step"].path.read_bytes()
     assert b"AP242" in made["step"].path.read_bytes()
+
+
+async def test_ap203_is_written_in_the_sandbox_and_says_nothing_of_the_machine(tmp_path: Path) -> None:
+    """What AP203 wants to know is who and when: the kernel asks the machine for it, which crashes where it may not."""
+    made = await convert(tmp_path, SAMPLES / "assembly.step", "step", step_schema="AP203")
+    assert made["step"].error is None
+    assert tree(made["step"].path) == tree(SAMPLES / "assembly.step")
+    text = made["step"].path.read_text()
+    assert "FILE_SCHEMA(('CONFIG_CONTROL_DESIGN'" in text
+    assert dict(re.findall(r"= (PERSON|ORGANIZATION|CALENDAR_DATE|LOCAL_TIME)(\(.*),.*\);", text)) == {
+        "PERSON": "('unspecified','unspecified',$,$,$",
+        "ORGANIZATION": "($,'unspecified'",
+        "CALENDAR_DATE": "(2000,1",
+        "LOCAL_TIME": "(0,0,$",
+    }
+    parts_and_uses = len(re.findall(r"= (?:PRODUCT|NEXT_ASSEMBLY_USAGE_OCCURRENCE)\(", text))
+    assert len(re.findall(r"= SECURITY_CLASSIFICATION\(", text)) == parts_and_uses == 6
+    assert "NUL REF" not in text
 
 
 async def test_twice_the_same_source_is_twice_the_same_bytes(tmp_path: Path) -> None:

@@ -132,6 +132,15 @@ def test_a_tree_of_nodes_places_and_a_mirror_turns_the_winding(tmp_path: Path) -
     assert (np.cross(b - a, c - a)[:, 1] < 0).all()  # all face the same way, the mirrored ones too
 
 
+def test_a_tree_is_noticed_and_a_lone_part_is_none(tmp_path: Path) -> None:
+    group, left, right = {"children": [1, 2]}, {"mesh": 0}, {"mesh": 0}
+    assert read(tmp_path, square(nodes=[group, left, right])).tree
+    assert not read(tmp_path, square(nodes=[{"children": [1]}, left])).tree
+    content = square(nodes=[left, right])
+    content["scenes"] = [{"nodes": [0, 1]}]
+    assert not read(tmp_path, content).tree
+
+
 def test_normalized_integers_with_a_stride(tmp_path: Path) -> None:
     packed = np.zeros((4, 8), "<i2")
     packed[:, 1:4] = np.round(SQUARE * 32767)

@@ -8,7 +8,7 @@ import pytest
 import trimesh
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeCone
 
-from shapr.converters.brep import document, tessellate
+from shapr.converters.brep import document, glb, step, tessellate
 from shapr.converters.job import run
 from shapr.converters.measure import Measured
 from shapr.converters.mesh import threemf, threemf_write
@@ -55,6 +55,17 @@ def test_the_last_name_is_lost_too(tmp_path: Path) -> None:
     assert told["source"]["names"] == 1
     for format in ("stl", "brep"):
         assert f"names cannot be stored in {format.upper()}" in told["outputs"][format]["losses"]
+
+
+def test_the_tree_of_a_mesh_is_lost_also_where_the_format_has_one(tmp_path: Path) -> None:
+    source = tmp_path / "tree.glb"
+    model = step.read(kit.SAMPLES / "assembly.step")
+    tessellate.triangulate(document.shape(model), 0.1, 0.2)
+    glb.write(model, source)
+    outputs = answered(tmp_path, source, "glb,3mf,stl").report["outputs"]
+    for format in ("glb", "3mf", "stl"):
+        told = [loss for loss in outputs[format]["losses"] if "tree" in loss]
+        assert told == ["the tree of its nodes is not kept: each part lies where that put it"]
 
 
 def test_triangles_that_become_no_face_are_told(tmp_path: Path) -> None:

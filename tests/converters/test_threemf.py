@@ -87,7 +87,7 @@ def refused(folder: Path, content: str | bytes, **more: Any) -> str:
 def test_units_become_millimetres(tmp_path: Path, unit: str, millimetres: float) -> None:
     mesh = read(tmp_path, SIMPLE.replace("millimeter", unit))
     assert mesh.parts[0].vertices.max() == pytest.approx(millimetres)
-    assert (mesh.parts[0].name, mesh.triangles, mesh.up_axis) == ("tip", 4, None)
+    assert (mesh.parts[0].name, mesh.triangles, mesh.up_axis, mesh.tree) == ("tip", 4, None, False)
 
 
 def test_components_are_placed_and_a_mirror_turns_the_winding(tmp_path: Path) -> None:
@@ -97,6 +97,7 @@ def test_components_are_placed_and_a_mirror_turns_the_winding(tmp_path: Path) ->
         '<component objectid="1" transform="-1 0 0 0 1 0 0 0 1 0 0 0"/></components></object>'
     )
     mesh = read(tmp_path, model(parts, '<item objectid="2" transform="2 0 0 0 2 0 0 0 2 0 0 5"/>'))
+    assert mesh.tree
     first, second = (part.vertices for part in mesh.parts)
     assert (first.min(axis=0).tolist(), first.max(axis=0).tolist()) == ([20, 0, 5], [22, 2, 7])
     assert second.min(axis=0).tolist() == [-2, 0, 5]

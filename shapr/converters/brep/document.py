@@ -46,7 +46,7 @@ def say_units(document: TDocStd_Document, units: str | None) -> None:
 
 
 def units(document: TDocStd_Document) -> str | None:
-    """mm, cm, m, in or ft as the file says; None where it says nothing, or something else."""
+    """um, mm, cm, m, in or ft as the file says; None where it says nothing, or something else."""
     comment = TDataStd_Comment()
     if not document.Main().IsAttribute(TDataStd_Comment.GetID_s()):
         return None

@@ -36,7 +36,8 @@ from shapr.errors import Refused
 
 TOGETHER = 50  # solids in one root
 STAMP = "20000101.000000"
-UNIT_FLAGS = {1: "in", 2: "mm", 4: "ft", 6: "m", 10: "cm"}  # of the global section; others are too rare to name
+# Of the global section; others are too rare to name.
+UNIT_FLAGS = {1: "in", 2: "mm", 4: "ft", 6: "m", 9: "um", 10: "cm"}
 ENTITY = 330  # bytes of an entity: two lines of the directory, some of parameters
 # Of the time of reading: the file, then its entities as shapes, as a share of the rest. What is left is for sewing.
 SOLIDS, SURFACES = (0.15, 0.8), (0.12, 0.45)

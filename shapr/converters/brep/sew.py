@@ -1,5 +1,7 @@
 """Faces into shells and shells into solids: what the surfaces of an IGES file enclose."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 from OCP.Bnd import Bnd_Box
@@ -34,13 +36,16 @@ def sewn(
     progress: Indicator = SILENT,
     share: float = 1.0,
 ) -> tuple[list[Body], list[Body]]:
-    """Solids where the faces close, and what is left: shells and faces. Each face keeps its look.
+    """Solids where the faces close, and what is left: shells and faces. Each face keeps its look. A void may close at
+    another tolerance than what is around it, so which lies within which is asked of all in the end.
 
     What a tolerance closes is done: only what is still open is tried with a coarser one, and stays as the finest
     tolerance left it unless a coarser one has fewer free edges. `share` is how much of what is left of the progress's
     phase this is.
     """
-    solids: list[Body] = []
+    shells: list[TopoDS_Shape] = []
+    solids: list[TopoDS_Solid] = []
+    looks_of_solids: dict[int, Look] = {}
     best: tuple[int, list[Body]] = 0, []
     for at, fraction in enumerate(TOLERANCES):
         taken = share * SHARES[at] * JOINING
@@ -48,14 +53,23 @@ def sewn(
         looks = {now: known[hash(face)] for now, face in made.origin.items() if hash(face) in known}
         closed, rest = _shells(made.pieces)
         reach = progress.step((share * SHARES[at] - taken) / (1 - taken))
-        solids += [Body(solid, looks) for solid in _solids(closed, reach)]
+        shells += closed
+        solids += [solid_of(shell, part) for shell, part in _parts(closed, reach)]
+        of_closed = (hash(face) for shell in closed for face in document.explore(shell, TopAbs_ShapeEnum.TopAbs_FACE))
+        looks_of_solids |= {key: looks[key] for key in of_closed if key in looks}
         if closed or at == 0 or made.free_edges < best[0]:
             best = made.free_edges, [Body(each, looks) for each in rest]
         left = [face for each in rest for face in document.explore(each, TopAbs_ShapeEnum.TopAbs_FACE)]
         if not left:
             break
         faces = [made.origin.get(hash(face), face) for face in left] if closed else faces
-    return solids, best[1]
+    return [Body(solid, looks_of_solids) for solid in _hollowed(shells, solids)], best[1]
+
+
+def _parts(shells: list[TopoDS_Shape], reach: Reach) -> Iterator[tuple[TopoDS_Shape, Reach]]:
+    """Each with whom to tell how much is done of it."""
+    for at, shell in enumerate(shells):
+        yield shell, within(reach, at / len(shells), (at + 1) / len(shells))
 
 
 def _shells(pieces: list[TopoDS_Shape]) -> tuple[list[TopoDS_Shape], list[TopoDS_Shape]]:
@@ -79,10 +93,8 @@ def _shell(face: TopoDS_Shape) -> TopoDS_Shell:
     return shell
 
 
-def _solids(shells: list[TopoDS_Shape], reach: Reach) -> list[TopoDS_Solid]:
-    """A closed shell within another is a void in it, and one within that a solid again."""
-    count = len(shells)
-    solids = [solid_of(shell, within(reach, at / count, (at + 1) / count)) for at, shell in enumerate(shells)]
+def _hollowed(shells: list[TopoDS_Shape], solids: list[TopoDS_Solid]) -> list[TopoDS_Solid]:
+    """The solids of closed shells: one within another is a void in it, and one within that a solid again."""
     if len(shells) < 2 or len(shells) > NESTED:
         return solids
     boxes = [Bnd_Box() for _ in solids]

@@ -19,7 +19,7 @@ from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopExp import TopExp
 
-from shapr.converters.brep import document, planes, scale
+from shapr.converters.brep import ap203, document, planes, scale
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.unrepaired import unrepaired
 from shapr.converters.preflight.step import without_references
@@ -27,8 +27,15 @@ from shapr.converters.progress import Scale
 from shapr.errors import Refused
 
 UNITS = {"mm": "MM", "cm": "CM", "m": "M", "in": "INCH", "ft": "FT"}
-SCHEMAS = {"AP203": "AP203", "AP214": "AP214IS", "AP242": "AP242DIS"}
-LENGTHS = {"millimetre": "mm", "centimetre": "cm", "metre": "m", "inch": "in", "foot": "ft"}  # as the kernel says them
+SCHEMAS = {"AP203": "AP214IS", "AP214": "AP214IS", "AP242": "AP242DIS"}  # AP203 is made of AP214
+LENGTHS = {  # as the kernel says them
+    "micrometre": "um",
+    "millimetre": "mm",
+    "centimetre": "cm",
+    "metre": "m",
+    "inch": "in",
+    "foot": "ft",
+}
 STAMP = "2000-01-01T00:00:00"  # the same source gives the same bytes, so no clock is asked
 
 BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\r?\n?[\x80-\xff])*")  # the kernel breaks long lines anywhere
@@ -132,6 +139,9 @@ def write(
     header.SetOriginatingSystem(text("Shapr3D Conversion Service"))
     header.SetPreprocessorVersion(text("Open CASCADE"))
     header.SetDescriptionValue(1, text("model"))
+    if options["step_schema"] == "AP203":
+        ap203.configure(writer.ChangeWriter().Model())
+        ap203.say(header)
     progress.writing(1.0, path, ENTITY * writer.ChangeWriter().Model().NbEntities())
     if writer.Write(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("unsupported_geometry", "the kernel cannot write this model as STEP")

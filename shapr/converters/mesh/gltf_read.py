@@ -97,7 +97,8 @@ class Reader:
         if not parts:
             raise Refused("no_geometry", "the glTF file holds no triangles")
         self._whole()
-        return Mesh(tuple(parts), units="m", up_axis="y", losses=tuple(self.losses))
+        tree = len(places) > 1 and any(place.depth for place in places)
+        return Mesh(tuple(parts), units="m", up_axis="y", losses=tuple(self.losses), tree=tree)
 
     def _count(self, places: list[Placed]) -> None:
         """How many triangles it is when every instance is drawn, before any is."""

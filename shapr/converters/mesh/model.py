@@ -57,12 +57,13 @@ class Part:
 @dataclass(frozen=True)
 class Mesh:
     """`units` and `up_axis` are what the file says, None where its format has none; `losses` are sentences on what the
-    reader had to pass over."""
+    reader had to pass over; `tree`: the file had its parts in groups, which they are not any more."""
 
     parts: tuple[Part, ...]
     units: str | None = None
     up_axis: str | None = None
     losses: tuple[str, ...] = ()
+    tree: bool = False
 
     @property
     def triangles(self) -> int:

@@ -26,12 +26,14 @@ Matrix = npt.NDArray[np.float64]  # 4x4, or 3x4 without its last row
 
 @dataclass(frozen=True)
 class Placed:
-    """A mesh of the document, its node, the name of that, and its 3x4 matrix in the scene's metres."""
+    """A mesh of the document, its node, the name of that, its 3x4 matrix in the scene's metres, and how many nodes are
+    above."""
 
     mesh: int
     node: Json
     name: str
     matrix: Matrix
+    depth: int
 
 
 def placed(content: Json, buffers: Buffers, worlds: dict[int, Matrix]) -> Iterator[Placed]:
@@ -63,11 +65,11 @@ def placed(content: Json, buffers: Buffers, worlds: dict[int, Matrix]) -> Iterat
                 raise Refused("decompression_bomb", f"it places more than {MAX_INSTANCES} instances")
             mesh, name = number(node, "mesh"), shown(field(node, "name", str, ""), LONGEST_NAME)
             if places is None:
-                yield Placed(mesh, node, name, matrix[:3])
+                yield Placed(mesh, node, name, matrix[:3], depth)
             else:
                 with np.errstate(all="ignore"):
                     moved = matrix @ places
-                yield from (Placed(mesh, node, name, each[:3]) for each in moved)
+                yield from (Placed(mesh, node, name, each[:3], depth) for each in moved)
         waiting += [(child, matrix, depth + 1) for child in reversed(listed(node, "children", int))]
 
 

@@ -93,7 +93,8 @@ class Reader:
             if other := [loss for loss in self.losses if loss in (LATTICES, IMPLICIT)]:
                 raise Refused("unsupported_geometry", f"the 3MF file builds no triangles: {'; '.join(other)}")
             raise Refused("no_geometry", "the 3MF file builds no triangles")
-        return Mesh(tuple(parts), units=units, losses=tuple(self.losses))
+        tree = len(parts) > 1 and any(item.GetObjectResource().IsComponentsObject() for item in items)
+        return Mesh(tuple(parts), units=units, losses=tuple(self.losses), tree=tree)
 
     def _count(self, items: list[Any]) -> None:
         """Instances and triangles when all are drawn, before any is; a component that contains itself is damage."""

@@ -1,0 +1,158 @@
+"""A model of AP214 made one of AP203: who designed each part, when, and how secret and how approved it is.
+
+The kernel does it too, but asks the machine for that: the name of the user and of the host, and the time, which nobody
+should read in a file, and whose look-up crashes where the host has no address, as in the sandbox. So the kernel writes
+AP214, and fills what AP203 wants besides with what it is told here. ISO 10303-203:1994.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from OCP.APIHeaderSection import APIHeaderSection_MakeHeader
+from OCP.StepBasic import (
+    StepBasic_AheadOrBehind,
+    StepBasic_ApplicationContext,
+    StepBasic_ApplicationProtocolDefinition,
+    StepBasic_CalendarDate,
+    StepBasic_CoordinatedUniversalTimeOffset,
+    StepBasic_DateAndTime,
+    StepBasic_DesignContext,
+    StepBasic_LocalTime,
+    StepBasic_MechanicalContext,
+    StepBasic_Organization,
+    StepBasic_Person,
+    StepBasic_PersonAndOrganization,
+    StepBasic_Product,
+    StepBasic_ProductCategory,
+    StepBasic_ProductCategoryRelationship,
+    StepBasic_ProductDefinition,
+    StepBasic_ProductDefinitionFormationWithSpecifiedSource,
+    StepBasic_ProductRelatedProductCategory,
+    StepBasic_Source,
+)
+from OCP.STEPConstruct import STEPConstruct_AP203Context
+from OCP.StepData import StepData_StepModel
+from OCP.StepRepr import StepRepr_NextAssemblyUsageOccurrence
+from OCP.StepShape import StepShape_ShapeDefinitionRepresentation
+from OCP.TCollection import TCollection_HAsciiString
+
+SCHEMAS = ("CONFIG_CONTROL_DESIGN", "SHAPE_APPEARANCE_LAYER_MIM")  # the second for colours and layers
+NOBODY = "unspecified"
+
+text = TCollection_HAsciiString
+
+
+def configure(model: StepData_StepModel) -> None:
+    entities = [model.Value(at) for at in range(1, model.NbEntities() + 1)]
+    _say_protocol(entities)
+    made = _specialised(entities)
+    model.ClearEntities()  # the wheel's `ReplaceEntity` puts nothing in their place
+    for at, entity in enumerate(entities, 1):
+        model.AddEntity(made.get(at, entity))
+    for entity in (*_categories(entities), *_controlled(entities)):
+        model.AddWithRefs(entity)
+
+
+def say(header: APIHeaderSection_MakeHeader) -> None:
+    header.SetSchemaIdentifiersValue(1, text(SCHEMAS[0]))
+    for more in SCHEMAS[1:]:
+        header.AddSchemaIdentifier(text(more))
+
+
+def _of(entities: list[Any], kind: Any) -> Iterator[Any]:
+    return (each for each in entities if isinstance(each, kind))
+
+
+def _say_protocol(entities: list[Any]) -> None:
+    for context in _of(entities, StepBasic_ApplicationContext):
+        context.SetApplication(text("configuration controlled 3D designs of mechanical parts and assemblies"))
+    for protocol in _of(entities, StepBasic_ApplicationProtocolDefinition):
+        protocol.SetApplicationInterpretedModelSchemaName(text("config_control_design"))
+        protocol.SetApplicationProtocolYear(1994)
+
+
+def _specialised(entities: list[Any]) -> dict[int, Any]:
+    """What AP203 has a narrower kind for: by its number, what takes its place. All that refers to it does so then."""
+    numbers = {id(each): at for at, each in enumerate(entities, 1)}
+    made: dict[int, Any] = {}
+
+    def instead(old: Any, kind: Any, *rest: Any) -> Any:
+        at = numbers[id(old)]
+        if at not in made:
+            made[at] = kind()
+            made[at].Init(*rest)
+        return made[at]
+
+    for product in _of(entities, StepBasic_Product):
+        contexts = product.FrameOfReference()
+        for at in range(contexts.Lower(), contexts.Upper() + 1):
+            old = contexts.Value(at)
+            mechanical = instead(
+                old, StepBasic_MechanicalContext, old.Name(), old.FrameOfReference(), old.DisciplineType()
+            )
+            contexts.SetValue(at, mechanical)
+    for definition in _of(entities, StepBasic_ProductDefinition):
+        old = definition.FrameOfReference()
+        design = instead(old, StepBasic_DesignContext, text(""), old.FrameOfReference(), old.LifeCycleStage())
+        definition.SetFrameOfReference(design)
+        old = definition.Formation()
+        given = old.Id(), old.Description(), old.OfProduct(), StepBasic_Source.StepBasic_sNotKnown
+        definition.SetFormation(instead(old, StepBasic_ProductDefinitionFormationWithSpecifiedSource, *given))
+    return made
+
+
+def _categories(entities: list[Any]) -> Iterator[Any]:
+    """Each part is a detail, and details are parts."""
+    for detail in _of(entities, StepBasic_ProductRelatedProductCategory):
+        detail.SetName(text("detail"))
+        part, relation = StepBasic_ProductCategory(), StepBasic_ProductCategoryRelationship()
+        part.Init(text("part"), False, None)
+        relation.Init(text(""), True, text(""), part, detail)
+        yield relation
+
+
+def _controlled(entities: list[Any]) -> Iterator[Any]:
+    """The assignments of AP203, for each part and for each use of one in an assembly."""
+    context = STEPConstruct_AP203Context()
+    context.SetDefaultPersonAndOrganization(_nobody())
+    context.SetDefaultDateAndTime(_never())
+    for part in _of(entities, StepShape_ShapeDefinitionRepresentation):
+        if not isinstance(part.Definition().PropertyDefinition().Definition().Value(), StepBasic_ProductDefinition):
+            continue  # it is of an aspect of a part
+        context.Init(part)
+        yield context.GetCreator()
+        yield context.GetDesignOwner()
+        yield context.GetDesignSupplier()
+        yield from _guarded(context)
+        yield context.GetCreationDate()
+    for use in _of(entities, StepRepr_NextAssemblyUsageOccurrence):
+        context.Init(use)
+        yield from _guarded(context)
+
+
+def _guarded(context: STEPConstruct_AP203Context) -> Iterator[Any]:
+    yield context.GetClassificationOfficer()
+    yield context.GetSecurity()
+    yield context.GetClassificationDate()
+    yield context.GetApproval()
+    yield context.GetApprover()
+    yield context.GetApprovalDateTime()
+
+
+def _nobody() -> StepBasic_PersonAndOrganization:
+    person, organization, both = StepBasic_Person(), StepBasic_Organization(), StepBasic_PersonAndOrganization()
+    person.Init(text(NOBODY), True, text(NOBODY), False, None, False, None, False, None, False, None)
+    organization.Init(False, None, text(NOBODY), text(""))
+    both.Init(person, organization)
+    return both
+
+
+def _never() -> StepBasic_DateAndTime:
+    """The time that all our files were made at."""
+    date, offset, time = StepBasic_CalendarDate(), StepBasic_CoordinatedUniversalTimeOffset(), StepBasic_LocalTime()
+    date.Init(2000, 1, 1)
+    offset.Init(0, False, 0, StepBasic_AheadOrBehind.StepBasic_aobExact)
+    time.Init(0, True, 0, False, 0.0, offset)
+    both = StepBasic_DateAndTime()
+    both.Init(date, time)
+    return both
