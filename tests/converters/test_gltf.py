@@ -199,6 +199,12 @@ def test_instances_of_an_extension_are_placed(tmp_path: Path) -> None:
     assert [part.vertices[0].tolist() for part in mesh.parts] == [[0, 0, 0], [5000, 0, 0]]
 
 
+def test_the_scheme_of_embedded_data_may_be_capital(tmp_path: Path) -> None:
+    content = square()
+    content["buffers"][0]["uri"] = content["buffers"][0]["uri"].replace("data:", "DATA:").replace(";base64", ";Base64")
+    assert read(tmp_path, content).triangles == 2
+
+
 def test_a_companion_lies_beside_the_file(tmp_path: Path) -> None:
     content = square()
     (tmp_path / "shape one.bin").write_bytes(SQUARE.tobytes() + TWO.tobytes())

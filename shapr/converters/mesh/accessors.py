@@ -184,7 +184,7 @@ class Buffers:
                 raise corrupt("a buffer has no data")
             return self._binary
         uri = field(buffer, "uri", str, "")
-        if uri.startswith("data:"):
+        if uri[:5].lower() == "data:":  # RFC 3986: the case of a scheme says nothing
             return embedded(uri)
         return companion(self._folder, uri).read_bytes()
 
@@ -212,7 +212,7 @@ def normalized(values: Array, fractions: bool) -> npt.NDArray[np.float64]:
 def embedded(uri: str) -> bytes:
     """The bytes of a `data:` URI."""
     head, comma, text = uri.partition(",")
-    if not comma or not head.endswith(";base64"):
+    if not comma or not head.lower().endswith(";base64"):
         raise corrupt("a data URI is not base64")
     try:
         return base64.b64decode(text, validate=True)
