@@ -90,6 +90,17 @@ async def test_a_cancelled_one_holds_up_nobody(at_once: bool) -> None:
     assert admission.used == 0
 
 
+async def test_one_that_is_cancelled_as_another_leaves_takes_no_room() -> None:
+    admission = Admission(100)
+    first, big, last = await started(admission, 50, 90, 50)
+    first.leave.set()  # it leaves in the next moment, before the big one knows that it is cancelled
+    big.task.cancel()
+    await asyncio.sleep(0.01)
+    assert (first.task.exception(), big.task.cancelled(), last.runs) == (None, True, True)
+    await last.end()
+    assert (admission.used, admission.running) == (0, 0)
+
+
 def test_a_job_needs_more_the_bigger_its_source_and_no_more_than_it_may_have() -> None:
     none, ten = (need("step", size, ["stl"], ALL) for size in (0, 10 * MB))
     assert none < ten < need("3mf", 10 * MB, ["stl"], ALL)

@@ -164,6 +164,20 @@ async def test_a_cancellation_while_the_child_is_born_leaves_none(converter: Con
     await until_idle(zygote)
 
 
+async def test_a_second_cancellation_while_the_child_is_born_leaves_none(converter: Converter, tmp_path: Path) -> None:
+    zygote = await pid(converter)
+    await until_idle(zygote)
+    os.kill(zygote, signal.SIGSTOP)
+    running = asyncio.create_task(run(converter, tmp_path / "a"))
+    for _ in range(2):
+        await asyncio.sleep(0.05)
+        running.cancel()
+    await asyncio.wait((running,), timeout=1)
+    os.kill(zygote, signal.SIGCONT)
+    await asyncio.wait((running,))
+    await until_idle(zygote)
+
+
 async def test_the_spare_is_the_next_jobs_child_and_one_that_died_is_replaced(
     converter: Converter, tmp_path: Path
 ) -> None:

@@ -68,7 +68,6 @@ class Admission:
             if turn.done() and not turn.cancelled():  # both at once: it has room already
                 self._leave(need)
             else:
-                self._waiting.remove((need, turn))
                 self._next()  # it may have been what the others waited behind
             raise
         try:
@@ -82,8 +81,13 @@ class Admission:
         self._next()
 
     def _next(self) -> None:
-        while self._waiting and self.used + self._waiting[0][0] <= self.budget:
-            need, turn = self._waiting.popleft()
-            self.used += need
-            self.running += 1
-            turn.set_result(None)
+        """Whoever fits. One that was cancelled may not know it yet: it is passed over."""
+        while self._waiting:
+            need, turn = self._waiting[0]
+            if not turn.cancelled():
+                if self.used + need > self.budget:
+                    return
+                self.used += need
+                self.running += 1
+                turn.set_result(None)
+            self._waiting.popleft()

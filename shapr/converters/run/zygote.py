@@ -189,8 +189,7 @@ class Zygote:
         try:
             born = await asyncio.shield(birth)
         except asyncio.CancelledError:
-            with contextlib.suppress(Unavailable):
-                await (await birth).end()
+            await asyncio.shield(asyncio.ensure_future(_unwanted(birth)))  # another one must not reach the birth
             raise
         try:
             yield born
@@ -221,6 +220,11 @@ class Zygote:
         """What a job is told whose zygote is dead or does not answer."""
         self.lose(process)
         return Unavailable("the converter was lost", "converter_unavailable")
+
+
+async def _unwanted(birth: "asyncio.Future[Born]") -> None:
+    with contextlib.suppress(Unavailable):
+        await (await birth).end()
 
 
 class Born:
