@@ -1,6 +1,7 @@
 """What STEP, IGES, BREP and GLB keep of a document: tree, names, colours, layers, units, places."""
 
 import json
+import math
 import struct
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from OCP.XCAFDoc import XCAFDoc_DocumentTool
 
 from shapr.converters.brep import bodies, brep, colours, document, glb, iges, measure, step, tessellate, tree
 from tests.converters.kit import SAMPLES
-from tests.converters.shapes import FACE, assembly
+from tests.converters.shapes import FACE, assembly, moved
 
 SCHEMAS = {"AP203": "CONFIG_CONTROL_DESIGN", "AP214": "AUTOMOTIVE_DESIGN", "AP242": "AP242"}
 
@@ -197,6 +198,18 @@ def test_glb_has_the_tree_and_a_mesh_for_every_part(tmp_path: Path) -> None:
     measured = measure.measured(model, lambda _: None)
     size = np.subtract(measured.high, measured.low)[[0, 2, 1]] / 1000
     assert np.allclose(scene.extents, size, atol=1e-4)
+
+
+def test_no_part_of_a_rotation_in_glb_is_beyond_one(tmp_path: Path) -> None:
+    """Turned there and back, but for next to nothing: the kernel rounds to 1.0000000000000002."""
+    there, back, rest = (moved(0, math.radians(angle)) for angle in (147, -147, 1e-7))
+    model = document.holding(BRepPrimAPI_MakeBox(1, 2, 3).Shape().Moved(there.Multiplied(back).Multiplied(rest)), "a")
+    tessellate.triangulate(document.shape(model), 0.1, 10)
+    glb.write(model, tmp_path / "a.glb")
+    raw = (tmp_path / "a.glb").read_bytes()
+    (length,) = struct.unpack_from("<I", raw, 12)
+    (node,) = json.loads(raw[20 : 20 + length])["nodes"]
+    assert max(node["rotation"]) == 1
 
 
 def test_a_thousand_of_one_part_share_its_triangles() -> None:

@@ -33,24 +33,47 @@ from OCP.StepBasic import (
 from OCP.STEPConstruct import STEPConstruct_AP203Context
 from OCP.StepData import StepData_StepModel
 from OCP.StepRepr import StepRepr_NextAssemblyUsageOccurrence
-from OCP.StepShape import StepShape_ShapeDefinitionRepresentation
+from OCP.StepShape import StepShape_ContextDependentShapeRepresentation, StepShape_ShapeDefinitionRepresentation
+from OCP.StepVisual import (
+    StepVisual_MechanicalDesignGeometricPresentationRepresentation,
+    StepVisual_PresentationLayerAssignment,
+)
 from OCP.TCollection import TCollection_HAsciiString
 
 SCHEMAS = ("CONFIG_CONTROL_DESIGN", "SHAPE_APPEARANCE_LAYER_MIM")  # the second for colours and layers
 NOBODY = "unspecified"
 
 text = TCollection_HAsciiString
+ROOTS = (
+    StepBasic_ApplicationProtocolDefinition,
+    StepShape_ShapeDefinitionRepresentation,
+    StepShape_ContextDependentShapeRepresentation,
+    StepBasic_ProductRelatedProductCategory,
+    StepVisual_MechanicalDesignGeometricPresentationRepresentation,
+    StepVisual_PresentationLayerAssignment,
+)
 
 
 def configure(model: StepData_StepModel) -> None:
     entities = [model.Value(at) for at in range(1, model.NbEntities() + 1)]
     _say_protocol(entities)
     made = _specialised(entities)
-    model.ClearEntities()  # the wheel's `ReplaceEntity` puts nothing in their place
-    for at, entity in enumerate(entities, 1):
-        model.AddEntity(made.get(at, entity))
-    for entity in (*_categories(entities), *_controlled(entities)):
+    _refill(model, [made.get(at, entity) for at, entity in enumerate(entities, 1)])
+    more = {id(entity): entity for entity in (*_categories(entities), *_controlled(entities))}  # some are of all parts
+    for entity in more.values():
         model.AddWithRefs(entity)
+
+
+def _refill(model: StepData_StepModel, entities: list[Any]) -> None:
+    """The wheel's `ReplaceEntity` puts nothing in their place, and whatever adds one takes 2 ms: so those go in that
+    refer to most others, with all that they refer to, and then what is still not there."""
+    model.ClearEntities()
+    for entity in _of(entities, ROOTS):
+        model.AddWithRefs(entity)
+    there = {id(model.Value(at)) for at in range(1, model.NbEntities() + 1)}  # `entities` keeps them all alive
+    for entity in entities:
+        if id(entity) not in there:
+            model.AddWithRefs(entity)
 
 
 def say(header: APIHeaderSection_MakeHeader) -> None:

@@ -55,6 +55,7 @@ def _finish(path: Path, leaves: list[tree.Leaf]) -> None:
         _name(content)
         _recolour(content, leaves)
         _share(content)
+        _within_one(content)
         text = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
         text += b" " * (-len(text) % 4)
         rest = raw.stat().st_size - file.tell()
@@ -62,6 +63,13 @@ def _finish(path: Path, leaves: list[tree.Leaf]) -> None:
         out.write(CHUNK.pack(len(text), kind) + text)
         shutil.copyfileobj(file, out, 1 << 20)
     raw.unlink()
+
+
+def _within_one(content: dict[str, Any]) -> None:
+    """The kernel's rounding leaves a part of a rotation a little beyond 1, which the format forbids."""
+    for node in content["nodes"]:
+        if "rotation" in node:
+            node["rotation"] = [min(max(part, -1.0), 1.0) for part in node["rotation"]]
 
 
 def _name(content: dict[str, Any]) -> None:
