@@ -24,7 +24,7 @@ TAIL = 1 << 20  # bytes at the end of the file in which the directory must lie
 MAX_ENTRIES = 2000
 MAX_TOTAL = 2 << 30  # bytes of everything unpacked
 MAX_RATIO, SMALL = 200, 16 << 20  # how far an entry may expand, once it is larger than that many bytes
-END, LOCAL = b"PK\x05\x06", b"PK\x03\x04"
+END, LOCAL, LOCATOR = b"PK\x05\x06", b"PK\x03\x04", b"PK\x06\x07"  # the last: of an end with larger numbers
 LOCAL_HEADER = 30  # bytes before an entry's name
 UTF8 = 0x800
 ENCRYPTED = 0x1 | 0x40 | 0x2000
@@ -124,6 +124,10 @@ def directory(tail: bytes) -> Entries:
         raise Refused("unsafe_archive", f"the archive has {len(entries)} entries; {MAX_ENTRIES} are allowed")
     if not entries:
         raise Refused("unsafe_archive", "the archive is empty")
+    end = tail.rindex(END)
+    (counted,) = struct.unpack_from("<H", tail, end + 10)
+    if counted != len(entries) and not (counted == 0xFFFF and tail[max(0, end - 20) : end].startswith(LOCATOR)):
+        raise Refused("corrupt_file", "the archive has other entries than its end counts")
     for entry in entries:
         _check(entry)
     _check_names(entries)

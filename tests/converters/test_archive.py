@@ -220,6 +220,14 @@ def test_a_size_that_lies_is_damage(tmp_path: Path) -> None:
     assert both(tmp_path, bytes(data)) == "corrupt_file"
 
 
+@pytest.mark.parametrize("said", [0, 3, 0xFFFF])
+def test_a_directory_that_is_not_as_long_as_its_end_says_is_damage(tmp_path: Path, said: int) -> None:
+    data = bytearray(packed(PLAIN))
+    at = data.rindex(b"PK\5\6")
+    data[at + 10 : at + 12] = said.to_bytes(2, "little")
+    assert both(tmp_path, bytes(data)) == "corrupt_file"
+
+
 @pytest.mark.parametrize("data", [b"", b"PK", b"PK\x03\x04", packed(PLAIN)[:-30], os.urandom(5000), packed({})])
 def test_what_is_no_archive_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(Refused) as caught:

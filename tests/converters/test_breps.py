@@ -184,6 +184,20 @@ async def test_an_assembly_that_doubles_thirty_times_is_refused(tmp_path: Path) 
     assert caught.value.code == "decompression_bomb"
 
 
+def test_compounds_within_compounds_are_counted_not_walked(tmp_path: Path) -> None:
+    from OCP.BinTools import BinTools
+    from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox
+
+    from shapr.converters.brep import brep
+
+    whole = BRepPrimAPI_MakeBox(1, 1, 1).Shape()
+    for _ in range(60):
+        whole = document.compound([whole, whole])
+    BinTools.Write_s(whole, str(tmp_path / "a.brep"))
+    with pytest.raises(Refused, match="decompression_bomb"):
+        brep.read(tmp_path / "a.brep", "a.brep", {})
+
+
 async def test_tessellated_shapes_without_surfaces_are_refused(tmp_path: Path) -> None:
     """AP242 has faces of nothing but triangles: the kernel crashed on measuring them, or left them out of the box."""
     from OCP.BRep import BRep_Builder, BRep_Tool

@@ -24,6 +24,7 @@ from shapr.converters import source
 from shapr.converters.brep import document, facet, flat, measure, step
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.progress import Page, Reading
+from shapr.errors import Refused
 from tests.converters import kit
 
 TURNED = gp_Trsf()
@@ -39,6 +40,12 @@ def test_the_box_of_flat_triangles_is_exact_however_many_compete_for_it(monkeypa
     assert np.array_equal((found.low, found.high), ball.bounds)
     assert found.volume == pytest.approx(ball.volume, rel=1e-13)
     assert found.area == pytest.approx(ball.area, rel=1e-13)
+
+
+def test_a_mesh_too_small_for_the_kernel_is_invalid_geometry_and_no_crash() -> None:
+    box = trimesh.creation.box((1e-9, 1e-9, 1e-9))
+    with pytest.raises(Refused, match="invalid_geometry"):
+        facet.faceted(Mesh((Part("box", box.vertices, box.faces),)), 100, "box")
 
 
 def test_a_flat_part_is_measured_where_it_is_placed() -> None:

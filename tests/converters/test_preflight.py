@@ -10,6 +10,7 @@ from benchmarks.hostile import step as step_files
 from benchmarks.hostile.iges import groups, iges
 from benchmarks.hostile.part21 import CONTEXT, assembly, document, leaf, mapped, part21, product, reference
 from shapr.converters import preflight
+from shapr.converters.preflight import graph
 from shapr.converters.preflight.step import LOSS, without_references
 from shapr.errors import Refused
 from tests.converters.kit import SAMPLES
@@ -205,6 +206,12 @@ def test_an_apostrophe_in_a_name_hides_no_list(tmp_path: Path) -> None:
     named = BRACKET.replace("CARTESIAN_POINT('',(14.,0.,6.))", "CARTESIAN_POINT('it''s',(14.,0.,6.))", 1)
     assert named != BRACKET
     assert looked(tmp_path, "step", named) == ()
+
+
+def test_one_part_held_very_often_is_a_bomb_and_many_parts_are_not() -> None:
+    graph.check_instances((0, at) for at in range(1, 120_000))
+    with pytest.raises(Refused, match="decompression_bomb"):
+        graph.check_instances((0, 1) for _ in range(120_000))
 
 
 def test_brep_shapes_are_made_of_what_is_there(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def test_a_dtd_behind_much_else_is_seen(tmp_path: Path) -> None:
         (SIMPLE.replace(ITEM, ""), "no_geometry"),
         (SIMPLE.replace('v3="3"', 'v3="9"'), "corrupt_file"),
         (SIMPLE.replace('v3="3"', 'v3="4294967295"'), "corrupt_file"),
+        (SIMPLE.replace('v3="3"', 'v3="4294967299"'), "corrupt_file"),
         (SIMPLE.replace('x="1"', 'x="nan"'), "corrupt_file"),
         (SIMPLE.replace('x="1"', 'x="1e40"'), "corrupt_file"),
         (SIMPLE.replace('objectid="1"', 'objectid="7"'), "corrupt_file"),

@@ -2,6 +2,7 @@
 
 import mmap
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ from OCP.BinTools import BinTools, BinTools_FormatVersion
 from OCP.BRep import BRep_Builder
 from OCP.BRepTools import BRepTools
 from OCP.TDocStd import TDocStd_Document
-from OCP.TopoDS import TopoDS_Shape
+from OCP.TopAbs import TopAbs_ShapeEnum
+from OCP.TopLoc import TopLoc_Location
+from OCP.TopoDS import TopoDS_Iterator, TopoDS_Shape
 from OCP.TopTools import TopTools_FormatVersion
 
 from shapr.conversion import UNIT_MM
@@ -42,8 +45,38 @@ def read(path: Path, source_name: str, options: dict[str, Any], progress: Indica
         read = BRepTools.Read_s(shape, str(path), BRep_Builder(), step)
     if not read or shape.IsNull():
         raise Refused("corrupt_file", "the BREP file breaks the rules of its syntax, or is cut short")
+    _check_parts(shape)
     shape, _ = unmirrored(document.scaled(shape, UNIT_MM[options.get("source_units", "mm")]), {})
     return document.holding(shape, source_name)
+
+
+def _check_parts(whole: TopoDS_Shape) -> None:
+    """Count by arithmetic what compounds within compounds come to: nine levels of ten are a billion parts."""
+    known: dict[int, int] = {}
+
+    def parts(shape: TopoDS_Shape) -> int:
+        shape = shape.Located(TopLoc_Location())
+        if shape.ShapeType() != TopAbs_ShapeEnum.TopAbs_COMPOUND:
+            known[hash(shape)] = 1
+            return 1
+        if hash(shape) not in known:
+            known[hash(shape)] = sum(map(parts, _inside(shape)))
+        return known[hash(shape)]
+
+    try:
+        total = parts(whole)
+    except RecursionError:
+        raise Refused("limit_exceeded", "the compounds of the BREP file are nested too deeply") from None
+    if total > max(document.MAX_INSTANCES, 2 * len(known)):
+        allowed = document.MAX_INSTANCES
+        raise Refused("decompression_bomb", f"the BREP file expands to {total} parts; {allowed} are allowed")
+
+
+def _inside(shape: TopoDS_Shape) -> Iterator[TopoDS_Shape]:
+    children = TopoDS_Iterator(shape)
+    while children.More():
+        yield children.Value()
+        children.Next()
 
 
 def write(model: TDocStd_Document, path: Path, options: dict[str, Any], progress: Indicator = SILENT) -> None:

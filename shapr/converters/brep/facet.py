@@ -11,6 +11,7 @@ from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeShapeOnMesh, BRepBuilderAPI_Ma
 from OCP.BRepLib import BRepLib
 from OCP.gp import gp_Pnt
 from OCP.Poly import Poly_Triangle, Poly_Triangulation
+from OCP.StdFail import StdFail_NotDone
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
@@ -197,7 +198,10 @@ def _solid(outer: TopoDS_Shell, inner: list[TopoDS_Shell], component: Component)
 
 def _shells(surfaces: Surfaces, progress: Indicator, share: float) -> tuple[list[TopoDS_Shell], dict[int, Look]] | None:
     making = BRepBuilderAPI_MakeShapeOnMesh(_triangulation(surfaces.vertices, surfaces.triangles))
-    making.Build(progress.range(share / 2))
+    try:
+        making.Build(progress.range(share / 2))
+    except StdFail_NotDone:  # an edge is shorter than the kernel's tolerance
+        return None
     builder, shells, looks = BRep_Builder(), [], {}
     owner = np.empty(len(surfaces.triangles), np.int64)
     for at, each in enumerate(surfaces.found):

@@ -18,6 +18,7 @@ ITEM = re.compile(rb"[<:]item[\s/>]")
 TAG = re.compile(rb"<(?:[^\s<>/:\"'=]+:)?(object|component)(?=[\s/>])((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)>")
 ATTRIBUTE = re.compile(r"(?:^|[\s:])(id|objectid|path)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
+LONG_INDEX = re.compile(rb"\s[vp][123]\s*=\s*[\"'][\s\d+&#;]{10}")  # the library keeps 32 bits of it
 COLOURLESS = re.compile(rb"<(?:[^\s<>/:\"'=]+:)?color\s*/?>")
 
 Key = tuple[str, str]  # the part of the package, and the id within it
@@ -39,6 +40,8 @@ def check(path: Path) -> None:
                 raise Refused("decompression_bomb", f"it builds {items} parts; {MAX_INSTANCES} are allowed")
             if COLOURLESS.search(text):
                 raise Refused("corrupt_file", "a colour of the 3MF file has no value")
+            if LONG_INDEX.search(text):
+                raise Refused("corrupt_file", "an index of the 3MF file is beyond any count")
             if b"component" in text:
                 _collect(text, entry.filename, inside)
     counts: dict[Key, tuple[int, int]] = {}
