@@ -45,8 +45,8 @@ def seconds(job: Job) -> dict[str, float]:
     once = FACET if mesh else TRIANGULATE  # for the first output of the other kind
     for batch in job.batches:
         for at in batch:
-            format, _ = job.outputs[at]
-            costs[f"write {at}"] = WRITE.get(format, MESH)
+            format, options = job.outputs[at]
+            costs[f"write {at}"] = WRITE.get(format, MESH) * (2 if options.get("step_schema") == "AP203" else 1)
             if (format in WRITE) == mesh:
                 costs[f"write {at}"] += once
                 once = 0.0

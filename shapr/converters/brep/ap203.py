@@ -6,6 +6,7 @@ AP214, and fills what AP203 wants besides with what it is told here. ISO 10303-2
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from OCP.APIHeaderSection import APIHeaderSection_MakeHeader
@@ -40,6 +41,8 @@ from OCP.StepVisual import (
 )
 from OCP.TCollection import TCollection_HAsciiString
 
+from shapr.converters.progress import Reach, along, silent, within
+
 SCHEMAS = ("CONFIG_CONTROL_DESIGN", "SHAPE_APPEARANCE_LAYER_MIM")  # the second for colours and layers
 NOBODY = "unspecified"
 
@@ -54,21 +57,25 @@ ROOTS = (
 )
 
 
-def configure(model: StepData_StepModel) -> None:
+def configure(model: StepData_StepModel, reach: Reach = silent) -> None:
     entities = [model.Value(at) for at in range(1, model.NbEntities() + 1)]
     _say_protocol(entities)
     made = _specialised(entities)
-    _refill(model, [made.get(at, entity) for at, entity in enumerate(entities, 1)])
-    more = {id(entity): entity for entity in (*_categories(entities), *_controlled(entities))}  # some are of all parts
-    for entity in more.values():
-        model.AddWithRefs(entity)
+    _refill(model, [made.get(at, entity) for at, entity in enumerate(entities, 1)], within(reach, 0.0, 0.2))
+    there: dict[int, Any] = {}  # some are of all parts
+    for some in chain([_categories(entities)], _controlled(entities, within(reach, 0.2, 1.0))):
+        for entity in some:
+            if id(entity) not in there:
+                there[id(entity)] = entity
+                model.AddWithRefs(entity)  # a second for some hundred
 
 
-def _refill(model: StepData_StepModel, entities: list[Any]) -> None:
+def _refill(model: StepData_StepModel, entities: list[Any], reach: Reach) -> None:
     """The wheel's `ReplaceEntity` puts nothing in their place, and whatever adds one takes 2 ms: so those go in that
     refer to most others, with all that they refer to, and then what is still not there."""
     model.ClearEntities()
-    for entity in _of(entities, ROOTS):
+    roots = list(_of(entities, ROOTS))
+    for entity in along(roots, len(roots), reach):
         model.AddWithRefs(entity)
     there = {id(model.Value(at)) for at in range(1, model.NbEntities() + 1)}  # `entities` keeps them all alive
     for entity in entities:
@@ -134,26 +141,32 @@ def _categories(entities: list[Any]) -> Iterator[Any]:
         yield relation
 
 
-def _controlled(entities: list[Any]) -> Iterator[Any]:
+def _controlled(entities: list[Any], reach: Reach) -> Iterator[Iterator[Any]]:
     """The assignments of AP203, for each part and for each use of one in an assembly."""
     context = STEPConstruct_AP203Context()
     context.SetDefaultPersonAndOrganization(_nobody())
     context.SetDefaultDateAndTime(_never())
-    for part in _of(entities, StepShape_ShapeDefinitionRepresentation):
-        if not isinstance(part.Definition().PropertyDefinition().Definition().Value(), StepBasic_ProductDefinition):
-            continue  # it is of an aspect of a part
-        context.Init(part)
-        yield context.GetCreator()
-        yield context.GetDesignOwner()
-        yield context.GetDesignSupplier()
-        yield from _guarded(context)
-        yield context.GetCreationDate()
-    for use in _of(entities, StepRepr_NextAssemblyUsageOccurrence):
-        context.Init(use)
-        yield from _guarded(context)
+    parts = [each for each in _of(entities, StepShape_ShapeDefinitionRepresentation) if _is_of_part(each)]
+    uses = list(_of(entities, StepRepr_NextAssemblyUsageOccurrence))
+    for each in along([*parts, *uses], len(parts) + len(uses), reach):
+        context.Init(each)
+        yield _of_use(context) if isinstance(each, StepRepr_NextAssemblyUsageOccurrence) else _of_part(context)
 
 
-def _guarded(context: STEPConstruct_AP203Context) -> Iterator[Any]:
+def _is_of_part(shape: StepShape_ShapeDefinitionRepresentation) -> bool:
+    """Or of an aspect of one."""
+    return isinstance(shape.Definition().PropertyDefinition().Definition().Value(), StepBasic_ProductDefinition)
+
+
+def _of_part(context: STEPConstruct_AP203Context) -> Iterator[Any]:
+    yield context.GetCreator()
+    yield context.GetDesignOwner()
+    yield context.GetDesignSupplier()
+    yield from _of_use(context)
+    yield context.GetCreationDate()
+
+
+def _of_use(context: STEPConstruct_AP203Context) -> Iterator[Any]:
     yield context.GetClassificationOfficer()
     yield context.GetSecurity()
     yield context.GetClassificationDate()

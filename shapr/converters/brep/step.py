@@ -41,6 +41,7 @@ STAMP = "2000-01-01T00:00:00"  # the same source gives the same bytes, so no clo
 BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\r?\n?[\x80-\xff])*")  # the kernel breaks long lines anywhere
 
 READING, TO_ENTITIES = 0.3, 0.55  # shares of the time, measured on 37 MB and 66 MB
+AS_AP203 = 0.7  # of what is left then, where there are many parts
 UNREPAIRED = 0.7  # that of reading where nothing is repaired
 SMOOTHNESS, SMOOTH = "read.encoderegularity.angle", 0.01  # radians, as the kernel has it
 ENTITY = 55  # bytes of an entity's line
@@ -140,7 +141,7 @@ def write(
     header.SetPreprocessorVersion(text("Open CASCADE"))
     header.SetDescriptionValue(1, text("model"))
     if options["step_schema"] == "AP203":
-        ap203.configure(writer.ChangeWriter().Model())
+        ap203.configure(writer.ChangeWriter().Model(), progress.step(AS_AP203))
         ap203.say(header)
     progress.writing(1.0, path, ENTITY * writer.ChangeWriter().Model().NbEntities())
     if writer.Write(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
