@@ -23,8 +23,8 @@ from shapr.converters.progress import Reach, silent, within
 
 # Fractions of the diagonal. On ten real files larger tolerances closed no more, and would join what is apart.
 TOLERANCES = (1e-6, 1e-5, 1e-4, 1e-3)
-SHARES = (0.5, 0.33, 0.5, 0.8)  # of the time that is left: mostly the finest does
-JOINING = 0.75  # of the time of a tolerance; the rest is for the sides of the solids
+SHARES = (0.6, 0.33, 0.5, 0.8)  # of the time that is left: mostly the finest does
+JOINING = 0.65  # of the time of a tolerance; the rest is for the sides of the solids
 SMALLEST = 1e-7  # millimetres: the kernel's own confusion
 NESTED = 300  # closed shells; of more nobody asks which lies within which
 
