@@ -62,6 +62,12 @@ def along(items: Iterable[T], count: int, reach: Reach) -> Iterator[T]:
         yield item
 
 
+def apart(items: Sequence[T], reach: Reach) -> Iterator[tuple[T, Reach]]:
+    """Each item with whom to tell how much is done of it."""
+    for at, item in enumerate(items):
+        yield item, within(reach, at / len(items), (at + 1) / len(items))
+
+
 def silent(done: float) -> None:
     """For who need not know."""
 

@@ -71,7 +71,7 @@ def configure(model: StepData_StepModel, reach: Reach = silent) -> None:
 
 
 def _refill(model: StepData_StepModel, entities: list[Any], reach: Reach) -> None:
-    """The wheel's `ReplaceEntity` puts nothing in their place, and whatever adds one takes 2 ms: so those go in that
+    """The wheel's `ReplaceEntity` puts nothing in their place, and whatever adds one takes 1 ms: so those go in that
     refer to most others, with all that they refer to, and then what is still not there."""
     model.ClearEntities()
     roots = list(_of(entities, ROOTS))

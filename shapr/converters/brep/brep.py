@@ -12,13 +12,14 @@ from OCP.BRepTools import BRepTools
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopLoc import TopLoc_Location
-from OCP.TopoDS import TopoDS_Iterator, TopoDS_Shape
+from OCP.TopoDS import TopoDS_Shape
 from OCP.TopTools import TopTools_FormatVersion
 
 from shapr.conversion import UNIT_MM
 from shapr.converters.brep import document
 from shapr.converters.brep.bodies import unmirrored
 from shapr.converters.brep.indicator import SILENT, Indicator
+from shapr.converters.preflight.graph import check_instances
 from shapr.errors import Refused
 
 # Section heads of the text form. The kernel believes their counts and would spin for hours on a lie.
@@ -45,38 +46,25 @@ def read(path: Path, source_name: str, options: dict[str, Any], progress: Indica
         read = BRepTools.Read_s(shape, str(path), BRep_Builder(), step)
     if not read or shape.IsNull():
         raise Refused("corrupt_file", "the BREP file breaks the rules of its syntax, or is cut short")
-    _check_parts(shape)
+    if shape.ShapeType() == TopAbs_ShapeEnum.TopAbs_COMPOUND:
+        check_instances(_held(shape))
     shape, _ = unmirrored(document.scaled(shape, UNIT_MM[options.get("source_units", "mm")]), {})
     return document.holding(shape, source_name)
 
 
-def _check_parts(whole: TopoDS_Shape) -> None:
-    """Count by arithmetic what compounds within compounds come to: nine levels of ten are a billion parts."""
-    known: dict[int, int] = {}
-
-    def parts(shape: TopoDS_Shape) -> int:
-        shape = shape.Located(TopLoc_Location())
-        if shape.ShapeType() != TopAbs_ShapeEnum.TopAbs_COMPOUND:
-            known[hash(shape)] = 1
-            return 1
-        if hash(shape) not in known:
-            known[hash(shape)] = sum(map(parts, _inside(shape)))
-        return known[hash(shape)]
-
-    try:
-        total = parts(whole)
-    except RecursionError:
-        raise Refused("limit_exceeded", "the compounds of the BREP file are nested too deeply") from None
-    if total > max(document.MAX_INSTANCES, 2 * len(known)):
-        allowed = document.MAX_INSTANCES
-        raise Refused("decompression_bomb", f"the BREP file expands to {total} parts; {allowed} are allowed")
-
-
-def _inside(shape: TopoDS_Shape) -> Iterator[TopoDS_Shape]:
-    children = TopoDS_Iterator(shape)
-    while children.More():
-        yield children.Value()
-        children.Next()
+def _held(whole: TopoDS_Shape) -> Iterator[tuple[int, int]]:
+    """Each compound and what it holds, wherever that lies: compounds within compounds may come to a billion parts."""
+    nowhere = TopLoc_Location()
+    waiting = {hash(whole.Located(nowhere)): whole}
+    known = set(waiting)
+    while waiting:
+        number, holder = waiting.popitem()
+        for each in document.children(holder):
+            held = each.Located(nowhere)
+            yield number, hash(held)
+            if held.ShapeType() == TopAbs_ShapeEnum.TopAbs_COMPOUND and hash(held) not in known:
+                known.add(hash(held))
+                waiting[hash(held)] = held
 
 
 def write(model: TDocStd_Document, path: Path, options: dict[str, Any], progress: Indicator = SILENT) -> None:

@@ -19,7 +19,7 @@ from shapr.converters.brep.bodies import Look
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.measure import extent, volume
 from shapr.converters.brep.sew import sewn
-from shapr.converters.progress import within
+from shapr.converters.progress import apart
 
 FACE, EDGE = TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_EDGE
 SHELL, SOLID = TopAbs_ShapeEnum.TopAbs_SHELL, TopAbs_ShapeEnum.TopAbs_SOLID
@@ -90,11 +90,10 @@ def faults(shape: TopoDS_Shape, progress: Indicator = SILENT, share: float = 0.0
     checked = BRepCheck_Analyzer(shape)
     reach = progress.step(share * (1 - VALIDATED) / (1 - share * VALIDATED))
     solids = list(document.explore(shape, SOLID))
-    parts = (within(reach, at / len(solids), (at + 1) / len(solids)) for at in range(len(solids)))
     wrong = Wrong(
         open_shells=sum(not BRep_Tool.IsClosed_s(each) for each in document.explore(shape, SHELL))
         + sum(1 for _ in document.outside(shape, FACE, SHELL)),
-        inside_out_solids=sum(volume(each, reach=part) < 0 for each, part in zip(solids, parts, strict=True)),
+        inside_out_solids=sum(volume(each, reach=part) < 0 for each, part in apart(solids, reach)),
     )
     if not checked.IsValid():
         for kind in (SOLID, FACE, EDGE):

@@ -1,7 +1,5 @@
 """Faces into shells and shells into solids: what the surfaces of an IGES file enclose."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 from OCP.Bnd import Bnd_Box
@@ -19,7 +17,7 @@ from shapr.converters.brep.bodies import Body, Look
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.joined import joined
 from shapr.converters.brep.measure import TOGETHER, volume
-from shapr.converters.progress import Reach, silent, within
+from shapr.converters.progress import Reach, apart, silent
 
 # Fractions of the diagonal. On ten real files larger tolerances closed no more, and would join what is apart.
 TOLERANCES = (1e-6, 1e-5, 1e-4, 1e-3)
@@ -54,7 +52,7 @@ def sewn(
         closed, rest = _shells(made.pieces)
         reach = progress.step((share * SHARES[at] - taken) / (1 - taken))
         shells += closed
-        solids += [solid_of(shell, part) for shell, part in _parts(closed, reach)]
+        solids += [solid_of(shell, part) for shell, part in apart(closed, reach)]
         of_closed = (hash(face) for shell in closed for face in document.explore(shell, TopAbs_ShapeEnum.TopAbs_FACE))
         looks_of_solids |= {key: looks[key] for key in of_closed if key in looks}
         if closed or at == 0 or made.free_edges < best[0]:
@@ -64,12 +62,6 @@ def sewn(
             break
         faces = [made.origin.get(hash(face), face) for face in left] if closed else faces
     return [Body(solid, looks_of_solids) for solid in _hollowed(shells, solids)], best[1]
-
-
-def _parts(shells: list[TopoDS_Shape], reach: Reach) -> Iterator[tuple[TopoDS_Shape, Reach]]:
-    """Each with whom to tell how much is done of it."""
-    for at, shell in enumerate(shells):
-        yield shell, within(reach, at / len(shells), (at + 1) / len(shells))
 
 
 def _shells(pieces: list[TopoDS_Shape]) -> tuple[list[TopoDS_Shape], list[TopoDS_Shape]]:
