@@ -148,7 +148,7 @@ class Making:
         options, title = written.options, written.format.upper()
         unit, up_axis = options.get("units", "mm"), options.get("up_axis", "z")
         faceted = FORMATS[self.file.format].kind == "mesh"
-        file = File(path, written.format, self.job.source_name, unit, up_axis, faceted=faceted)
+        file = File(path, written.format, self.job.source_name, unit, up_axis, faceted=faceted, measured=True)
         try:
             model = read(file, self.page, self.job.limits.mesh_to_brep)
             self.phases.begin(f"measure {at}")

@@ -39,6 +39,7 @@ class File:
     scratch: Path = Path()  # where a reader may put what it unpacks
     threads: int = 1  # that the kernel may run at once
     meshed: bool = False  # nothing but meshes will be made of it, just as it is
+    measured: bool = False  # it is an output of ours, and not even these
 
 
 class Model(Protocol):
@@ -174,7 +175,8 @@ class BrepModel:
         from shapr.converters.brep import brep, document, iges, step
 
         if file.format == "step":
-            read = step.read(file.path, self.indicator, repair=not file.faceted, meshed=file.meshed)
+            repair, path = not file.faceted, file.path
+            read = step.read(path, self.indicator, repair, meshed=file.meshed, measured=file.measured)
         elif file.format == "iges":
             read = iges.read(file.path, file.name, self.indicator, repair=not file.faceted)
         else:

@@ -4,7 +4,6 @@ import re
 import unicodedata
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path, PurePath
 from types import MappingProxyType
@@ -28,7 +27,7 @@ from shapr.converters.brep.iges_names import names
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.sew import sewn
 from shapr.converters.brep.step import UNITS, ascii_stem
-from shapr.converters.brep.unrepaired import unrepaired
+from shapr.converters.brep.unrepaired import REPAIRS, without
 from shapr.converters.mesh.model import Colour
 from shapr.converters.phases import holds_solids
 from shapr.converters.progress import PLAIN, along, silent
@@ -65,7 +64,7 @@ def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: boo
     progress.reading(read, path)
     if reader.ReadFile(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("corrupt_file", "the IGES file breaks the rules of its syntax, or is cut short")
-    with nullcontext() if repair else unrepaired(reader):
+    with without(reader, () if repair else REPAIRS):
         alone = scale.IGES_ALONE if reader.NbRootsForTransfer() == 1 else PLAIN
         taken = scale.IGES_MEMORY * path.stat().st_size
         done = reader.Transfer(made, progress.range(transferred, alone, taken, scale.BY_POSITION))

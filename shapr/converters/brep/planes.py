@@ -33,12 +33,12 @@ MANY = 1 << 30  # for one that is never to be freed
 
 
 @contextmanager
-def kept(reader: STEPControl_Reader) -> Iterator[None]:
+def kept(reader: STEPControl_Reader, wanted: bool = True) -> Iterator[None]:
     """Within, a reader keeps the curves of what it transfers. To be entered once it has read its file."""
-    if WORKS:
+    if wanted and WORKS:
         _set_steps(_address(reader), ctypes.byref(ctypes.c_ulong(STEP | REPAIR)))
     yield
-    if WORKS:
+    if wanted and WORKS:
         _set_steps(_address(reader), ctypes.byref(ctypes.c_ulong(REPAIR)))
 
 

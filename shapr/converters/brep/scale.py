@@ -7,13 +7,12 @@ part is read within an eighth of the scale, and most of the time goes where face
 import re
 from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 
 from shapr.converters.progress import MARKS, Scale
 
 SHELL = re.compile(rb"_SHELL\s*\([^)]*\)")
-FREE = re.compile(
-    rb"\b(?:B_SPLINE_SURFACE_WITH_KNOTS|\w*UNIFORM_SURFACE|BEZIER_SURFACE|SURFACE_OF_\w+|OFFSET_SURFACE)\b"
-)
+FREE = (b"B_SPLINE_SURFACE_WITH_KNOTS", b"UNIFORM_SURFACE", b"BEZIER_SURFACE", b"SURFACE_OF_", b"OFFSET_SURFACE")
 OCCURRENCE = b"NEXT_ASSEMBLY_USAGE_OCCURRENCE"
 
 # Of a part without components, an eighth of the scale: an equal share for each of its solids, after one for its
@@ -43,23 +42,32 @@ WRITTEN: Scale = ((1.0, 0.7),)
 FACE = 15_000.0  # bytes of memory that a face's entities take
 
 
-def of_reading(path: Path, roots: int, *, kept: bool = False) -> tuple[Scale, float]:
-    """Of a STEP file that is read as so many roots, and the memory it takes. `kept`: with its curves on planes."""
+class Reading(NamedTuple):
+    """Of a STEP file: how its reading runs, bytes of memory that it takes, the faces of its largest shell."""
+
+    scale: Scale
+    memory: float
+    largest: int
+
+
+def of_reading(path: Path, roots: int, *, kept: bool = False) -> Reading:
+    """Of a file that is read as so many roots. `kept`: with its curves on planes."""
     content = path.read_bytes()
     after = ((0.5, PLACED), (1.0, NAMED))
     last = content.rfind(b")") + 1  # beyond it no list ends, and each that begins would be followed to the end
     faces = [found[0].count(b"#") for found in SHELL.finditer(content, 0, last)]
-    free = sum(1 for _ in FREE.finditer(content))
+    free = sum(map(content.count, FREE))
+    largest = max(faces, default=0)
     part = min(free / max(sum(faces), 1), 1.0)
     memory = SHELLS * sum(faces)
     if b"CLOSED_SHELL" in content:
         memory += max(POLYHEDRON * free, POLYHEDRA * part * len(content))
     if roots > 1 or OCCURRENCE in content:
-        return ((0.499, SHAPES), *after), memory
+        return Reading(((0.499, SHAPES), *after), memory, largest)
     if not 0 < len(faces) <= MARKS - len(after) - 1:
-        return ((ALONE, SHAPES), *after), memory
+        return Reading(((ALONE, SHAPES), *after), memory, largest)
     plain, freely = (SOLID_KEPT, FREE_SOLID_KEPT) if kept else (SOLID, FREE_SOLID)
-    return (*_solids(faces, _between(plain, freely, part)), *after), memory
+    return Reading((*_solids(faces, _between(plain, freely, part)), *after), memory, largest)
 
 
 def _between(first: Scale, second: Scale, part: float) -> Scale:

@@ -2,7 +2,7 @@
 
 import mmap
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path, PurePath
@@ -19,9 +19,9 @@ from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopExp import TopExp
 
-from shapr.converters.brep import ap203, document, planes, scale
+from shapr.converters.brep import ap203, document, orientation, planes, scale
 from shapr.converters.brep.indicator import SILENT, Indicator
-from shapr.converters.brep.unrepaired import unrepaired
+from shapr.converters.brep.unrepaired import REPAIRS, TURNS, without
 from shapr.converters.preflight.step import without_references
 from shapr.converters.progress import Scale
 from shapr.errors import Refused
@@ -42,14 +42,17 @@ BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\r?\n?[\x80-\xff])*")  # the kernel b
 
 READING, TO_ENTITIES = 0.3, 0.55  # shares of the time, measured on 37 MB and 66 MB
 AS_AP203 = 0.7  # of what is left then, where there are many parts
+FIRST, LOOKED = 0.9, 0.5  # of reading shapes, where they may have to be read once more; of what is left then
 UNREPAIRED = 0.7  # that of reading where nothing is repaired
 SMOOTHNESS, SMOOTH = "read.encoderegularity.angle", 0.01  # radians, as the kernel has it
 ENTITY = 55  # bytes of an entity's line
 
 
-def read(path: Path, progress: Indicator = SILENT, repair: bool = True, meshed: bool = False) -> TDocStd_Document:
+def read(
+    path: Path, progress: Indicator = SILENT, repair: bool = True, meshed: bool = False, measured: bool = False
+) -> TDocStd_Document:
     """A document in millimetres, whatever the file's units. Without repair: shapes just as the file has them. `meshed`:
-    nothing but triangles will be made of it."""
+    nothing but triangles will be made of it; `measured`: not even these."""
     cleaned = without_references(path)
     reader = STEPCAFControl_Reader()
     for keep in (reader.SetColorMode, reader.SetNameMode, reader.SetLayerMode, reader.SetMatMode, reader.SetPropsMode):
@@ -60,28 +63,55 @@ def read(path: Path, progress: Indicator = SILENT, repair: bool = True, meshed: 
         raise Refused("corrupt_file", "the STEP file breaks the rules of its syntax, or is cut short")
     if reader.NbRootsForTransfer() < 1:
         raise Refused("no_geometry", "the STEP file holds no shape")
-    made = document.new()
-    reading, memory = scale.of_reading(cleaned, reader.NbRootsForTransfer(), kept=meshed and planes.WORKS)
-    with _for_meshes(reader) if meshed else nullcontext() if repair else unrepaired(reader):
-        transferred = reader.Transfer(made, progress.range(1.0, reading, memory, scale.BY_POSITION))
-    if not transferred:
-        raise Refused("corrupt_file", "the STEP file's shapes cannot be read")
+    reading = scale.of_reading(cleaned, reader.NbRootsForTransfer(), kept=meshed and planes.WORKS)
+    with _rough() if meshed or measured else nullcontext():
+        made = _shapes(partial(_transferred, reader, reading, progress, meshed), progress, repair, reading.largest)
     if not document.roots(made):
         if cleaned != path:
             raise Refused("external_reference", "the geometry is in other files that the STEP file names")
         raise Refused("no_geometry", "the STEP file holds no shape that can be read")
-    document.check_instances(made)
     document.say_units(made, _units(reader))
     return made
 
 
+def _shapes(
+    transferred: Callable[..., TDocStd_Document], progress: Indicator, repair: bool, largest: int
+) -> TDocStd_Document:
+    """With the repairs that there have to be, where the largest shell has so many faces."""
+    if not repair:
+        return transferred(REPAIRS)
+    if largest <= orientation.MANY:
+        return transferred(())
+    made = transferred(TURNS, FIRST)
+    return made if orientation.consistent(made, progress.step(LOOKED)) else transferred(())
+
+
+def _transferred(
+    reader: STEPCAFControl_Reader,
+    reading: scale.Reading,
+    progress: Indicator,
+    meshed: bool,
+    left_out: Sequence[str],
+    share: float = 1.0,
+) -> TDocStd_Document:
+    """What a reader has read, as shapes; without these repairs."""
+    made = document.new()
+    reader.ChangeReader().WS().InitTransferReader(0)  # or it would give the same shapes again
+    with planes.kept(reader.ChangeReader(), meshed), without(reader, left_out):
+        transferred = reader.Transfer(made, progress.range(share, reading.scale, reading.memory, scale.BY_POSITION))
+    if not transferred:
+        raise Refused("corrupt_file", "the STEP file's shapes cannot be read")
+    document.check_instances(made)
+    return made
+
+
 @contextmanager
-def _for_meshes(reader: STEPCAFControl_Reader) -> Iterator[None]:
-    """Within, a reader does not look how smoothly the faces that it transfers meet, which triangles do not show."""
+def _rough() -> Iterator[None]:
+    """Within, a reader does not look how smoothly the faces that it transfers meet, which is up to a quarter of its
+    time: only those need it who write or draw the edges between them."""
     Interface_Static.SetRVal_s(SMOOTHNESS, 0.0)
     try:
-        with planes.kept(reader.ChangeReader()):
-            yield
+        yield
     finally:
         Interface_Static.SetRVal_s(SMOOTHNESS, SMOOTH)
 
