@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from OCP.BRep import BRep_Builder, BRep_Tool
 from OCP.BRepAdaptor import BRepAdaptor_Surface
 from OCP.BRepLib import BRepLib_ToolTriangulatedShape
+from OCP.Geom import Geom_ElementarySurface
 from OCP.GeomAbs import GeomAbs_SurfaceType
 from OCP.Poly import Poly_Triangle, Poly_Triangulation
 from OCP.ShapeBuild import ShapeBuild_ReShape
@@ -40,7 +41,10 @@ class Divided:
 
 def divided(shape: TopoDS_Shape) -> Divided:
     """The shape itself where no face is large. A face that cannot be divided stays whole."""
-    faces = {hash(face): face for face in map(_bare, document.once(shape, TopAbs_ShapeEnum.TopAbs_FACE))}
+    found = list(document.once(shape, TopAbs_ShapeEnum.TopAbs_FACE))
+    if all(map(_plain, found)):
+        return Divided(shape, ())
+    faces = {hash(face): face for face in map(_bare, found)}
     large = [(face, patches) for face in faces.values() if (patches := _patches(face)) > (1, 1)]
     if not large:
         return Divided(shape, ())
@@ -66,6 +70,11 @@ def _divide(face: TopoDS_Face, patches: tuple[int, int], context: ShapeBuild_ReS
 def _bare(face: TopoDS_Shape) -> TopoDS_Face:
     """The face where its surface is, turned like that."""
     return TopoDS.Face(face.Located(TopLoc_Location()).Oriented(TopAbs_Orientation.TopAbs_FORWARD))
+
+
+def _plain(face: TopoDS_Shape) -> bool:
+    """Whether its surface is a plane, a cylinder or the like: what has knots, or may be made of what has, is not."""
+    return isinstance(BRep_Tool.Surface_s(TopoDS.Face(face), TopLoc_Location()), Geom_ElementarySurface)
 
 
 def _faces(shape: TopoDS_Shape) -> Iterator[TopoDS_Face]:

@@ -3,7 +3,7 @@
 import ctypes
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ FINEST = 1e-6  # millimetres; a preset of a tiny part does not go below
 # Deflections below it are refused, as fractions of the diagonal: a sphere would have ten million triangles.
 SENSELESS = 1e-7
 PYBIND_VALUE = 16  # bytes from a pybind11 object to its C++ pointer
+NODE, CORNERS = 24, 12  # bytes of three doubles, of three integers
+TWO, THREE = ctypes.c_int32 * 2, ctypes.c_int64 * 3  # here: each time that one is multiplied, it is a new type
 
 
 def deflections(shape: TopoDS_Shape, options: dict[str, Any]) -> tuple[float, float]:
@@ -64,10 +66,11 @@ def triangulate(
     taken = MODEL * document.count(shape, TopAbs_ShapeEnum.TopAbs_FACE)
     divided = patches.divided(shape)
     BRepMesh_IncrementalMesh(divided.shape, given, progress.range(TRIANGULATION, PLAIN, taken, BY_POSITION))
-    for face in bare(divided.shape):
+    lacking = bare(divided.shape)
+    for face in lacking:
         again(face, parameters(linear, angular))
     divided.gather()
-    return len(bare(shape))
+    return len(bare(shape)) if lacking or divided.faces else 0
 
 
 def parameters(linear: float, angular: float) -> IMeshTools_Parameters:
@@ -143,57 +146,89 @@ def _placed(part: Part, matrix: tree.Matrix | None) -> dict[str, Any]:
     return {"vertices": part.vertices @ matrix[:, :3].T + matrix[:, 3], "corners": np.ascontiguousarray(corners)}
 
 
+@dataclass(frozen=True)
+class Piece:
+    """The triangles of a face, as bytes: an array for each of many small faces would cost more than what is in it."""
+
+    nodes: bytes
+    corners: bytes  # 1-based
+    reversed: bool
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        return len(self.nodes) // NODE, len(self.corners) // CORNERS
+
+
 def _parts(shape: TopoDS_Shape, own: dict[int, Colour], base: Colour | None) -> list[Part]:
     """The triangles of a shape by the colours of its faces, in the order in which those first occur."""
-    groups: dict[Colour | None, list[tuple[Vertices, Triangles]]] = {}
-    for face, vertices, triangles in _faces(shape):
+    groups: dict[Colour | None, list[Piece]] = {}
+    for face, piece in _pieces(shape):
         colour = own.get(hash(face), base) if own else base
-        groups.setdefault(colour, []).append((vertices, triangles))
+        groups.setdefault(colour, []).append(piece)
     return [_part(colour, pieces) for colour, pieces in groups.items()]
 
 
-def _part(colour: Colour | None, pieces: list[tuple[Vertices, Triangles]]) -> Part:
-    starts = np.cumsum([0, *(len(vertices) for vertices, _ in pieces)])
-    corners = np.concatenate([triangles for _, triangles in pieces])
-    corners += np.repeat(starts[:-1], [len(triangles) for _, triangles in pieces]).astype(np.int32)[:, None]
-    vertices = np.concatenate([vertices for vertices, _ in pieces])
+def _part(colour: Colour | None, pieces: list[Piece]) -> Part:
+    nodes, triangles = np.array([piece.counts for piece in pieces]).T
+    vertices = np.frombuffer(bytearray().join(piece.nodes for piece in pieces), np.float64).reshape(-1, 3)
+    corners = np.frombuffer(bytearray().join(piece.corners for piece in pieces), np.int32).reshape(-1, 3)
+    corners += np.repeat(np.cumsum(nodes) - nodes - 1, triangles).astype(np.int32)[:, None]
+    turned = np.repeat([piece.reversed for piece in pieces], triangles)
+    corners[turned] = corners[turned][:, [0, 2, 1]]
     return Part("", vertices, corners, material=colours.text(colour) if colour else "", colour=colour)
 
 
-def _faces(shape: TopoDS_Shape) -> Iterator[tuple[TopoDS_Shape, Vertices, Triangles]]:
+def _pieces(shape: TopoDS_Shape) -> Iterator[tuple[TopoDS_Face, Piece]]:
     location = TopLoc_Location()
     for each in document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE):
         face = TopoDS.Face(each)
         triangulation = BRep_Tool.Triangulation_s(face, location)
         if triangulation is None or not triangulation.NbTriangles():
             continue
-        nodes, corners = arrays(triangulation)
-        vertices, triangles = nodes.copy(), corners - 1
+        nodes, corners = _content(triangulation)
         if not location.IsIdentity():
             matrix = tree.matrix(location)
-            vertices = vertices @ matrix[:, :3].T + matrix[:, 3]
+            nodes = (np.frombuffer(nodes).reshape(-1, 3) @ matrix[:, :3].T + matrix[:, 3]).tobytes()
         # A face that is placed by a mirroring has its normal turned with it, so that changes nothing here.
-        if face.Orientation() == TopAbs_Orientation.TopAbs_REVERSED:
-            triangles = triangles[:, [0, 2, 1]]
-        yield face, vertices, triangles
+        yield face, Piece(nodes, corners, face.Orientation() == TopAbs_Orientation.TopAbs_REVERSED)
+
+
+def _content(triangulation: Poly_Triangulation) -> tuple[bytes, bytes]:
+    """A triangulation's nodes and 1-based corners, copied."""
+    if places := _places(triangulation):
+        nodes, corners = places
+        return ctypes.string_at(*nodes), ctypes.string_at(*corners)
+    vertices, triangles = _copied(triangulation)
+    return vertices.tobytes(), triangles.tobytes()
 
 
 def arrays(triangulation: Poly_Triangulation) -> tuple[Vertices, Triangles]:
-    """Views on a triangulation's nodes (n, 3) and 1-based corners (m, 3).
+    """Views on a triangulation's nodes (n, 3) and 1-based corners (m, 3); copies where the wheel hides them."""
+    places = _places(triangulation)
+    if places is None:
+        return _copied(triangulation)
+    (nodes, nodes_size), (corners, corners_size) = places
+    return (
+        np.asarray(_View(nodes, nodes_size // NODE, "<f8")),
+        np.asarray(_View(corners, corners_size // CORNERS, "<i4")),
+    )
 
-    They read the wheel's private layout, checked each time; where it is another one, Python's loop gives copies.
+
+def _places(triangulation: Poly_Triangulation) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Where the nodes and the corners are in memory, and how many bytes they take.
+
+    That is the wheel's private layout, checked each time; None where it is another one.
     """
     n, m = triangulation.NbNodes(), triangulation.NbTriangles()
     nodes, corners = (
         ctypes.c_void_p.from_address(id(each) + PYBIND_VALUE).value or 0
         for each in (triangulation.InternalNodes(), triangulation.InternalTriangles())
     )
-    stride, size = (ctypes.c_int32 * 2).from_address(nodes + 8)
-    lower, length, first = (ctypes.c_int64 * 3).from_address(corners + 8)
-    if (size, stride, lower, length) != (n, 24, 1, m):
-        return _copied(triangulation)
-    start = ctypes.c_void_p.from_address(nodes).value or 0
-    return np.asarray(_View(start, n, "<f8")), np.asarray(_View(first, m, "<i4"))
+    stride, size = TWO.from_address(nodes + 8)
+    lower, length, first = THREE.from_address(corners + 8)
+    if (size, stride, lower, length) != (n, NODE, 1, m):
+        return None
+    return (ctypes.c_void_p.from_address(nodes).value or 0, n * NODE), (first, m * CORNERS)
 
 
 class _View:

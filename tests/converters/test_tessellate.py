@@ -1,0 +1,49 @@
+"""Triangles as the kernel has them, taken out of its memory."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from OCP.BRep import BRep_Tool
+from OCP.BRepAlgoAPI import BRepAlgoAPI_Cut
+from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCylinder
+from OCP.TopAbs import TopAbs_Orientation
+from OCP.TopLoc import TopLoc_Location
+from OCP.TopoDS import TopoDS, TopoDS_Compound
+
+from shapr.converters.brep import document, tessellate
+from tests.converters.shapes import FACE, moved
+
+Points = list[tuple[float, ...]]
+
+
+@pytest.fixture
+def drilled() -> TopoDS_Compound:
+    """Faces of both orientations, of which some are placed."""
+    hole = BRepPrimAPI_MakeCylinder(3, 20).Shape().Moved(moved(5, 0.3))
+    part = BRepAlgoAPI_Cut(BRepPrimAPI_MakeBox(10, 10, 10).Shape(), hole).Shape()
+    made = document.compound([part, part.Moved(moved(50, 0.7))])
+    tessellate.triangulate(made, 0.1, 10)
+    return made
+
+
+def told(shape: TopoDS_Compound) -> Iterator[Points]:
+    """The corners of every triangle, as the kernel says them one by one."""
+    for face in map(TopoDS.Face, document.explore(shape, FACE)):
+        where = TopLoc_Location()
+        made = BRep_Tool.Triangulation_s(face, where)
+        for at in range(1, made.NbTriangles() + 1):
+            corners = made.Triangle(at).Get()[-3:]
+            if face.Orientation() == TopAbs_Orientation.TopAbs_REVERSED:
+                corners = corners[0], corners[2], corners[1]
+            yield [made.Node(corner).Transformed(where.Transformation()).Coord() for corner in corners]
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_triangles_are_those_that_the_kernel_tells_one_by_one(
+    drilled: TopoDS_Compound, hidden: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if hidden:  # a wheel of another layout
+        monkeypatch.setattr(tessellate, "_places", lambda _: None)
+    (part,) = tessellate.mesh(document.holding(drilled, "drilled")).parts
+    np.testing.assert_allclose(part.vertices[part.corners], list(told(drilled)), atol=1e-12)
