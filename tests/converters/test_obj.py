@@ -7,7 +7,7 @@ import pytest
 import trimesh
 from hypothesis import given, settings
 
-from shapr.converters.mesh import polygon
+from shapr.converters.mesh import ears, polygon
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.errors import Refused
 from tests.converters.meshes import cube, meshes, paint, read, soup, there_and_back
@@ -143,7 +143,7 @@ def test_stars_are_covered_once(count: int) -> None:
 
 
 def test_faces_that_would_take_minutes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(polygon, "TESTS", 1_000_000)
+    monkeypatch.setattr(ears, "TESTS", 1_000_000)
     points = np.random.default_rng(1).random((5_000, 3))
     text = "".join(f"v {x} {y} {z}\n" for x, y, z in points.tolist())
     with pytest.raises(Refused) as caught:

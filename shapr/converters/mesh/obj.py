@@ -75,7 +75,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
         raise Refused("corrupt_file", "a face of the OBJ file refers to a vertex that is not there")
     if not np.isfinite(vertices).all():
         raise Refused("invalid_geometry", "a coordinate is not a number")
-    triangles, faces = polygon.triangulated(sizes, corners, vertices)
+    triangles, faces = polygon.triangulated(sizes, corners, vertices, within(reach, 0.7, 0.9))
     reach(0.9)
     materials, losses = _materials(content, path.parent)
     parts = []

@@ -54,7 +54,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     given = values[np.repeat(lines + 1 - before, sizes) + np.arange(int(sizes.sum()))]
     if ((given < 0) | (given >= points) | (given != np.floor(given))).any():
         raise Refused("corrupt_file", "a face of the OFF file refers to a vertex that is not there")
-    triangles, owner, more = polygon.checked("OFF", sizes, given.astype(np.int64), vertices)
+    triangles, owner, more = polygon.checked("OFF", sizes, given.astype(np.int64), vertices, within(reach, 0.8, 0.9))
     face_colours = _face_colours(data, starts, values, lines + 1 + sizes, per_line - 1 - sizes)
     face_colours = None if face_colours is None else face_colours[owner]
     losses = [

@@ -45,7 +45,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     losses = [f"{name} elements are passed over" for name in tables if name not in ("vertex", "face", "tristrips")]
     if "nx" in vertex.positions:
         losses.append("normals are passed over")
-    triangles, owner, more = polygon.checked("PLY", sizes, corners, vertices)
+    triangles, owner, more = polygon.checked("PLY", sizes, corners, vertices, within(reach, 0.9, 0.95))
     face_colours = None if face_colours is None else face_colours[owner]
     reach(1.0)
     part = Part(name, vertices, triangles, vertex_colours=vertex.colours(), face_colours=face_colours)

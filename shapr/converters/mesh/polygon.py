@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from shapr.converters.mesh.ears import Budget, clipped
 from shapr.converters.mesh.model import Triangles, Vertices
+from shapr.converters.progress import Reach, apart, silent, within
 from shapr.errors import Refused
 
 Rows = npt.NDArray[np.int64]
@@ -13,25 +15,8 @@ TOGETHER = 16  # corners; up to so many, all polygons of one size are clipped at
 BLOCK = 50_000  # polygons
 CACHE = 1 << 16  # numbers that the innermost steps keep at hand
 
-TESTS = 600_000_000  # some seconds
 
-
-class Budget:
-    """Clipping is quadratic in the corners of a polygon, or worse: what may be spent of it on one file.
-
-    In tests of one point against one triangle, some 10 ns each.
-    """
-
-    def __init__(self) -> None:
-        self.left = TESTS
-
-    def spend(self, tests: int) -> None:
-        self.left -= tests
-        if self.left < 0:
-            raise Refused("limit_exceeded", "its faces have too many corners to be cut into triangles")
-
-
-def triangulated(counts: Rows, corners: Rows, vertices: Vertices) -> tuple[Triangles, Rows]:
+def triangulated(counts: Rows, corners: Rows, vertices: Vertices, reach: Reach = silent) -> tuple[Triangles, Rows]:
     """Triangles over the polygons' own corners, with their winding, in their order; and the polygon of each.
 
     `corners` are the rows of `vertices` of all polygons, one after the other; `counts` (all at least 3) says how many
@@ -40,20 +25,23 @@ def triangulated(counts: Rows, corners: Rows, vertices: Vertices) -> tuple[Trian
     if (counts == 3).all():
         return corners.reshape(-1, 3).astype(np.int32), np.arange(len(counts))
     starts = np.cumsum(counts) - counts
-    triangles, owners, budget = [], [], Budget()
+    triangles, owners, budget, done = [], [], Budget(), 0.0
     for count in np.unique(counts).tolist():
         alike = np.flatnonzero(counts == count)
         for at in range(0, len(alike), BLOCK):
             some = alike[at : at + BLOCK]
             faces = corners[starts[some][:, None] + np.arange(count)]
-            triangles.append(_alike(faces, vertices, budget).reshape(-1, 3))
+            before, done = done, done + faces.size / len(corners)
+            triangles.append(_alike(faces, vertices, budget, within(reach, before, done)).reshape(-1, 3))
             owners.append(np.repeat(some, count - 2))
     owner = np.concatenate(owners)
     order = np.argsort(owner, kind="stable")
     return np.concatenate(triangles)[order].astype(np.int32), owner[order]
 
 
-def checked(title: str, sizes: Rows, corners: Rows, vertices: Vertices) -> tuple[Triangles, Rows, list[str]]:
+def checked(
+    title: str, sizes: Rows, corners: Rows, vertices: Vertices, reach: Reach = silent
+) -> tuple[Triangles, Rows, list[str]]:
     """`triangulated`, of a file's faces as they come: the triangles, the face of each, and what was passed over."""
     if corners.min(initial=0) < 0 or corners.max(initial=-1) >= len(vertices):
         raise Refused("corrupt_file", f"a face of the {title} file refers to a vertex that is not there")
@@ -63,12 +51,12 @@ def checked(title: str, sizes: Rows, corners: Rows, vertices: Vertices) -> tuple
     if not whole.any():
         raise Refused("no_geometry", f"the {title} file holds no face with three corners")
     lost = int((~whole).sum())
-    triangles, owner = triangulated(sizes[whole], corners[np.repeat(whole, sizes)], vertices)
+    triangles, owner = triangulated(sizes[whole], corners[np.repeat(whole, sizes)], vertices, reach)
     losses = [f"{lost} faces with less than three corners are passed over"] if lost else []
     return triangles, np.flatnonzero(whole)[owner], losses
 
 
-def _alike(faces: Rows, vertices: Vertices, budget: Budget) -> Rows:
+def _alike(faces: Rows, vertices: Vertices, budget: Budget, reach: Reach) -> Rows:
     """(f, n) polygons of n corners as (f, n - 2, 3)."""
     count = faces.shape[1]
     fan = np.stack([np.zeros(count - 2, int), np.arange(1, count - 1), np.arange(2, count)], axis=1)
@@ -85,8 +73,8 @@ def _alike(faces: Rows, vertices: Vertices, budget: Budget) -> Rows:
                 budget.spend(len(some) * count**3 // 3)
                 local[some] = _clipped_together(flat[some])
         else:
-            for each in hollow.tolist():
-                local[each] = _clipped(flat[each], budget)
+            for each, part in apart(hollow.tolist(), reach):
+                local[each] = clipped(flat[each], budget, part)
     return np.take_along_axis(faces, local.reshape(len(faces), -1), axis=1).reshape(len(faces), -1, 3)
 
 
@@ -127,42 +115,3 @@ def _clipped_together(flat: Any) -> Rows:
         rest = rest[np.arange(left) != at[:, None]].reshape(faces, left - 1)
     triangles[:, -1] = rest
     return triangles
-
-
-def _clipped(flat: Any, budget: Budget) -> Rows:
-    """One large polygon, (n, 2) to (n - 2, 3): an ear is tested against the dents alone."""
-    count = len(flat)
-    before, after = np.roll(np.arange(count), 1).tolist(), np.roll(np.arange(count), -1).tolist()
-    dents = np.flatnonzero(_turn(flat[before], flat, flat[after]) <= 0)
-    dent = np.zeros(count, bool)
-    dent[dents] = True
-    triangles, here, missed = [], 0, 0
-    left = count
-    while left > 3:
-        budget.spend(2000 + len(dents))  # 2000: what calling numpy costs
-        a, b, c = before[here], here, after[here]
-        if missed > left or _is_ear(flat, a, b, c, dents):  # missed: it crosses itself
-            triangles.append((a, b, c))
-            after[a], before[c] = c, a
-            left -= 1
-            missed = 0
-            dent[b] = False
-            for corner in (a, c):
-                if dent[corner] and _turn(flat[before[corner]], flat[corner], flat[after[corner]]) > 0:
-                    dent[corner] = False
-            if left % 16 == 0:
-                dents = dents[dent[dents]]
-            here = a  # then c: where one ear was, the next is near
-        else:
-            here = after[here]
-            missed += 1
-    triangles.append((before[here], here, after[here]))
-    return np.array(triangles)
-
-
-def _is_ear(flat: Any, a: int, b: int, c: int, dents: Rows) -> bool:
-    if _turn(flat[a], flat[b], flat[c]) <= 0:
-        return False
-    others = flat[dents[(dents != a) & (dents != b) & (dents != c)]]
-    inside = (_turn(flat[a], flat[b], others) >= 0) & (_turn(flat[b], flat[c], others) >= 0)
-    return not (inside & (_turn(flat[c], flat[a], others) >= 0)).any()
