@@ -100,7 +100,8 @@ class Graph(NamedTuple):
         return result
 
 
-def check(path: Path) -> tuple[str, ...]:
+def check(path: Path) -> tuple[Graph, tuple[str, ...]]:
+    """What it refers to, and what will be passed over."""
     content = path.read_bytes()
     text = _words(content)
     _structure(text)
@@ -112,7 +113,11 @@ def check(path: Path) -> tuple[str, ...]:
         _refuse_models(content)
     if len(graph.begins):
         _check(graph)
-    return (LOSS,) if outside else ()
+    return graph, (LOSS,) if outside else ()
+
+
+def graph_of(content: bytes) -> Graph:
+    return _graph(_words(content))
 
 
 def _words(content: bytes) -> bytes:
