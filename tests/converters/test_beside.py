@@ -9,6 +9,7 @@ from OCP.TopAbs import TopAbs_ShapeEnum
 
 from shapr.converters import preflight
 from shapr.converters.brep import document, step
+from shapr.errors import Refused
 from tests.converters.kit import SAMPLES, convert
 
 BRACKET = (SAMPLES / "bracket.step").read_text()
@@ -73,8 +74,6 @@ def test_a_part_with_something_beside_its_shape_is_one_body(
 
 
 async def test_a_tessellated_body_that_is_no_exact_one_is_not_left_out_in_silence(tmp_path: Path) -> None:
-    from shapr.errors import Refused
-
     path = with_(tmp_path / "a.step", TRIANGLE % ("$", "$"), SAME)
     with pytest.raises(Refused, match="unsupported_geometry"):
         await convert(tmp_path, path, "stl")
@@ -109,3 +108,31 @@ async def test_pmi_is_named_and_keeps_no_output_from_being_written(tmp_path: Pat
 )
 def test_what_is_passed_over_is_named(tmp_path: Path, said: str, losses: tuple[str, ...]) -> None:
     assert preflight.check("step", with_(tmp_path / "a.step", said)) == losses
+
+
+@pytest.mark.parametrize(
+    ("operator", "code"),
+    [
+        ("$,$,#3000,$,$", None),
+        ("#3001,#3002,#3000,1.,#3003", None),
+        ("#3001,#3002,#3000,1.,#3004", "unsupported_geometry"),
+        ("#3001,#3002,#3000,2.,#3003", "unsupported_geometry"),
+        ("#3001,$,#3000,-1.,#3003", "unsupported_geometry"),
+        ("#3001,#3000,#3000,1.,#3003", "corrupt_file"),
+        ("#3001,#3002,#3000", "corrupt_file"),
+    ],
+    ids=["as it is", "turned", "mirrored", "scaled", "scaled by less than nothing", "no direction", "cut short"],
+)
+def test_a_part_that_is_placed_mirrored_or_scaled_is_refused(tmp_path: Path, operator: str, code: str | None) -> None:
+    """The kernel would turn it instead, or scale it by the inverse."""
+    directions = ("0.,1.,0.", "-1.,0.,0.", "0.,0.,1.", "0.,0.,-1.")
+    said = "#3000=CARTESIAN_POINT('',(0.,0.,0.));\n" + "".join(
+        f"#{3001 + at}=DIRECTION('',({each}));\n" for at, each in enumerate(directions)
+    )
+    path = with_(tmp_path / "a.step", said, f"#3005=CARTESIAN_TRANSFORMATION_OPERATOR_3D('','',$,{operator});\n")
+    if code is None:
+        assert preflight.check("step", path) == ()
+        return
+    with pytest.raises(Refused) as refused:
+        preflight.check("step", path)
+    assert refused.value.code == code
