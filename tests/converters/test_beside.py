@@ -9,6 +9,7 @@ from OCP.TopAbs import TopAbs_ShapeEnum
 
 from shapr.converters import preflight
 from shapr.converters.brep import document, step
+from shapr.converters.preflight.step import LOSS
 from shapr.errors import Refused
 from tests.converters.kit import SAMPLES, convert
 
@@ -136,3 +137,36 @@ def test_a_part_that_is_placed_mirrored_or_scaled_is_refused(tmp_path: Path, ope
     with pytest.raises(Refused) as refused:
         preflight.check("step", path)
     assert refused.value.code == code
+
+
+ANCHORS = "ANCHOR;\n<part>=#7;\n<words> = 'ENDSEC; DATA;';\nENDSEC;\nREFERENCE;\nENDSEC;\nDATA;\n#1 ="
+TWO = "ENDSEC;\nDATA('the rest; DATA;',('AUTOMOTIVE_DESIGN'));\n#1000 ="
+
+
+@pytest.mark.parametrize(
+    "changes",
+    {
+        "byte order mark": {"ISO-10303-21;": "\ufeffISO-10303-21;"},
+        "anchors": {"DATA;\n#1 =": ANCHORS},
+        "named section": {"DATA;\n": "DATA ('all',('AUTOMOTIVE_DESIGN'));\n"},
+        "two sections": {"DATA;\n": "DATA('some',('AUTOMOTIVE_DESIGN'));\n", "#1000 =": TWO},
+        "comments": {"#15 =": "#15 /* the body; it's #16 = */ ="},
+    }.items(),
+    ids=lambda each: each[0],
+)
+def test_text_of_later_editions_is_read(tmp_path: Path, changes: tuple[str, dict[str, str]]) -> None:
+    text = BRACKET
+    for old, new in changes[1].items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = tmp_path / "a.step"
+    path.write_text(text)
+    assert preflight.check("step", path) == ()
+    assert solids(path) == 1
+
+
+def test_references_of_the_third_edition_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.step"
+    path.write_text(BRACKET.replace("DATA;\n", "REFERENCE;\n#9001=<other.step#part>;\nENDSEC;\nDATA;\n", 1))
+    assert preflight.check("step", path) == (LOSS,)
+    assert solids(path) == 1

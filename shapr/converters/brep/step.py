@@ -22,6 +22,7 @@ from OCP.TopExp import TopExp
 from shapr.converters.brep import ap203, document, planes, scale
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.unrepaired import unrepaired
+from shapr.converters.preflight.editions import plain
 from shapr.converters.preflight.hybrid import exact_alone
 from shapr.converters.preflight.step import without_references
 from shapr.converters.progress import Scale
@@ -51,7 +52,7 @@ ENTITY = 55  # bytes of an entity's line
 def read(path: Path, progress: Indicator = SILENT, repair: bool = True, meshed: bool = False) -> TDocStd_Document:
     """A document in millimetres, whatever the file's units. Without repair: shapes just as the file has them. `meshed`:
     nothing but triangles will be made of it."""
-    path = exact_alone(path)
+    path = exact_alone(plain(path))
     cleaned = without_references(path)
     reader = STEPCAFControl_Reader()
     for keep in (reader.SetColorMode, reader.SetNameMode, reader.SetLayerMode, reader.SetMatMode, reader.SetPropsMode):
