@@ -205,3 +205,15 @@ def test_a_thread_has_the_volume_of_the_formula() -> None:
     """Pappus: a figure in a plane through the axis, times the way of its middle, whatever it climbs."""
     found = measured(shapes.thread(radius=5, depth=1, pitch=2, turns=3))
     assert found.volume == pytest.approx(3 * 2 * math.pi * (5 - 1 / 3), rel=1e-5)
+
+
+def test_a_part_that_holds_nothing_counts_as_nothing() -> None:
+    model = document.new()
+    tool = XCAFDoc_DocumentTool.ShapeTool_s(model.Main())
+    whole, box = tool.NewShape(), tool.AddShape(BRepPrimAPI_MakeBox(1, 2, 3).Shape(), False)
+    for part in (box, tool.AddShape(compound([]), False)):
+        tool.AddComponent(whole, part, moved(10))
+    tool.UpdateAssemblies()
+    found = measure.measured(model, lambda _: None)
+    assert (found.bodies, found.volume, found.watertight) == (1, pytest.approx(6), True)
+    assert (found.low, found.high) == (pytest.approx((10, 0, 0)), pytest.approx((11, 2, 3)))

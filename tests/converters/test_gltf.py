@@ -108,6 +108,13 @@ def test_without_indices_every_three_points_are_a_triangle(tmp_path: Path) -> No
     assert read(tmp_path, content).triangles == 2
 
 
+def test_hidden_nodes_are_converted_and_named(tmp_path: Path) -> None:
+    hidden = {"mesh": 0, "extensions": {"KHR_node_visibility": {"visible": False}}}
+    said = {"extensionsUsed": ["KHR_node_visibility"], "extensionsRequired": ["KHR_node_visibility"]}
+    mesh = read(tmp_path, square(nodes=[{"mesh": 0}, hidden], scenes=[{"nodes": [0, 1]}], **said))
+    assert (len(mesh.parts), mesh.losses) == (2, ("hidden nodes are converted like the others",))
+
+
 def test_lines_and_textures_are_named_in_the_losses(tmp_path: Path) -> None:
     content = square(materials=[{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}], animations=[{}])
     content["meshes"][0]["primitives"][0]["material"] = 0

@@ -149,3 +149,28 @@ def test_faces_that_would_take_minutes_are_refused(tmp_path: Path, monkeypatch: 
     with pytest.raises(Refused) as caught:
         given_obj(tmp_path, text + "f " + " ".join(map(str, range(1, 5_001))) + "\n")
     assert caught.value.code == "limit_exceeded"
+
+
+@pytest.mark.parametrize(
+    ("library", "colour", "losses"),
+    [
+        ("newmtl\tm\nKd\t1\t0\t0\n", (1, 0, 0, 1), ()),
+        ("\ufeffnewmtl m\nKd 1 0 0\n", (1, 0, 0, 1), ()),
+        ("newmtl m\nKd 0.5\n", (0.5, 0.5, 0.5, 1), ()),
+        ("newmtl m\nKd xyz 1 0 0\n", None, ("colours that are not red, green and blue are passed over",)),
+        ("newmtl m\nKd spectral a.rfl\n", None, ("colours that are not red, green and blue are passed over",)),
+    ],
+    ids=["tabs", "byte order mark", "grey", "xyz", "spectral"],
+)
+def test_materials_are_read_however_they_are_written(
+    tmp_path: Path, library: str, colour: tuple[float, ...] | None, losses: tuple[str, ...]
+) -> None:
+    mesh = given_obj(tmp_path, "mtllib my.mtl\n" + TRIANGLE + "usemtl m\nf 1 2 3\n", my=library)
+    assert (mesh.parts[0].colour, mesh.losses) == (colour, losses)
+
+
+def test_names_beyond_ascii_are_read_as_utf8_or_as_windows_wrote_them(tmp_path: Path) -> None:
+    for name in ("Körper", "Test é"):
+        for encoding in ("utf-8", "cp1252"):
+            mesh = given_obj(tmp_path, f"o {name}\nmtllib my.mtl\n{TRIANGLE}usemtl {name}\nf 1 2 3\n".encode(encoding))
+            assert (mesh.parts[0].name, mesh.parts[0].material) == (name, name)

@@ -153,6 +153,29 @@ def test_iges_pointers_must_point_at_what_can_be_held(tmp_path: Path) -> None:
     assert code(tmp_path, "iges", iges([(416, 0, "5Hother,4Hname")])) == "external_reference"
 
 
+def test_iges_polylines_are_counted_and_their_coordinates_are_none(tmp_path: Path) -> None:
+    for form, params in ((11, "1,2,0.5,0.,0.,1.,0."), (12, "2,2,0.5,1.E0,0.,1.,0.,0."), (13, "3,1,.5,0.,0.,1.,0.,0.")):
+        assert looked(tmp_path, "iges", iges([(106, form, params)])) == ()
+        assert code(tmp_path, "iges", iges([(106, form, params.replace(",", ",9", 1))])) == "corrupt_file"
+
+
+def test_what_iges_has_beside_its_surfaces_is_named(tmp_path: Path) -> None:
+    plane = (108, 0, "0.,0.,1.,0.,0,0.,0.,0.,0.")
+    point, line, note = (
+        (116, 0, "1.,2.,3.,0"),
+        (110, 0, "0.,0.,0.,1.,0.,0."),
+        (212, 0, "1,4,9.,2.,1,1.57,0.,0,0,0.,0.,0.,4HNOTE"),
+    )
+    notes, points = "Dimensions and notes were passed over.", "Points were passed over: 1."
+    assert looked(tmp_path, "iges", iges([plane, point, note])) == (notes, points)
+    assert looked(tmp_path, "iges", iges([line, point])) == ()
+    sound = (SAMPLES / "bracket.iges").read_text()
+    hidden = sound.replace("000000000D0000001", "001000000D0000001", 1)
+    assert hidden != sound
+    told = "Surfaces and bodies that the file hides were converted like the others: 1."
+    assert looked(tmp_path, "iges", hidden) == (told,)
+
+
 def test_iges_may_choose_its_delimiters(tmp_path: Path) -> None:
     text = iges([(110, 0, "0.,0.,0.,1.,0.,0."), (402, 7, "1,1")])
     head, body = text.split("D      1\n", 1)

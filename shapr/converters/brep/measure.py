@@ -68,7 +68,8 @@ def measured(model: TDocStd_Document, reach: Reach) -> Measured:
             part = within(reach, PIECES * at / len(leaves), PIECES * (at + 1) / len(leaves))
             pieces[leaf.key] = _piece(leaf.part, part)
     all_ = [pieces[leaf.key] for leaf in leaves]
-    high = _box(leaves, all_, reach)
+    there = [at for at, piece in enumerate(all_) if np.isfinite(piece.outer).all()]  # some parts hold nothing
+    high = _box([leaves[at] for at in there], [all_[at] for at in there], reach)
     shown = {leaf.colour for leaf, piece in zip(leaves, all_, strict=True) if piece.uncoloured} - {None}
     solids = sum(piece.solids for piece in all_)
     values = [*high.tolist(), *(value for piece in pieces.values() for value in (piece.volume, piece.area))]

@@ -22,6 +22,8 @@ from OCP.TopExp import TopExp
 from shapr.converters.brep import ap203, document, orientation, planes, scale
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.unrepaired import REPAIRS, TURNS, without
+from shapr.converters.preflight.editions import plain
+from shapr.converters.preflight.hybrid import exact_alone
 from shapr.converters.preflight.step import without_references
 from shapr.converters.progress import Scale
 from shapr.errors import Refused
@@ -53,10 +55,13 @@ def read(
 ) -> TDocStd_Document:
     """A document in millimetres, whatever the file's units. Without repair: shapes just as the file has them. `meshed`:
     nothing but triangles will be made of it; `measured`: not even these."""
+    path = exact_alone(plain(path))
     cleaned = without_references(path)
     reader = STEPCAFControl_Reader()
     for keep in (reader.SetColorMode, reader.SetNameMode, reader.SetLayerMode, reader.SetMatMode, reader.SetPropsMode):
         keep(True)
+    reader.SetGDTMode(False)  # it keeps pieces of PMI, and cannot write some of them as AP242
+    reader.SetViewMode(False)
     Interface_Static.SetCVal_s("read.step.codepage", codepage(cleaned))
     progress.reading(READING if repair else UNREPAIRED, cleaned)
     if reader.ReadFile(str(cleaned)) != IFSelect_ReturnStatus.IFSelect_RetDone:

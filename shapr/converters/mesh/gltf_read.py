@@ -32,6 +32,7 @@ from shapr.converters.progress import Reach, within
 from shapr.errors import Refused
 
 MILLIMETRES = 1000 * Y_UP.T
+VISIBILITY = "KHR_node_visibility"
 SPECULAR = "KHR_materials_pbrSpecularGlossiness"
 
 BLOCK = 100_000  # colours
@@ -44,6 +45,7 @@ KNOWN = {
     "EXT_mesh_gpu_instancing",
     "KHR_lights_punctual",
     "KHR_xmp_json_ld",
+    VISIBILITY,
 }
 HARMLESS = ("KHR_materials_", "KHR_texture_", "EXT_texture_", "MSFT_texture_", "KHR_animation_", "EXT_lights_")
 PASSED = {
@@ -233,6 +235,8 @@ class Reader:
         for key, what in PASSED.items():
             if listed(self.content, key):
                 self._lose(what)
+        if any((extension(node, VISIBILITY) or {}).get("visible") is False for node in listed(self.content, "nodes")):
+            self._lose("hidden nodes are converted like the others")
         if len(listed(self.content, "scenes")) > 1:
             self._lose("only the scene that is shown first is converted")
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from shapr.converters.mesh import text
 from shapr.converters.mesh.model import LONGEST_NAME, Colour
 
 MOST = 100  # libraries of one file
@@ -22,9 +23,7 @@ def read(folder: Path, libraries: Iterable[str]) -> tuple[dict[str, Colour | Non
         losses += [f"materials are in {name}, which was not part of the upload" for name in lacking]
         for path in [each for each in found if each not in known]:
             known.add(path)
-            textured = _parse(path.read_bytes().decode("utf-8", "replace"), materials)
-            if textured:
-                losses.append("textures are passed over")
+            losses += _parse(path.read_bytes().removeprefix(b"\xef\xbb\xbf"), materials)
     return materials, list(dict.fromkeys(losses))[:MOST]
 
 
@@ -60,24 +59,27 @@ def _beside(folder: Path, name: str) -> Path | None:
     return None
 
 
-def _parse(content: str, materials: dict[str, Colour | None]) -> bool:
-    """Adds to `materials`; whether there are textures."""
+def _parse(content: bytes, materials: dict[str, Colour | None]) -> list[str]:
+    """Adds to `materials`; gives what is passed over."""
     name: str | None = None
-    textured = False
+    losses: list[str] = []
     for line in content.splitlines():
-        key, _, rest = line.strip().partition(" ")
+        key, rest = (*text.said(line).split(None, 1), "", "")[:2]
         key, words = key.lower(), rest.split()
         if key == "newmtl":
             name = rest.strip()[:LONGEST_NAME]
             materials.setdefault(name, None)
         elif key.startswith(("map_", "bump", "disp", "decal", "refl", "norm")):
-            textured = True
-        elif name is not None and key == "kd" and (kd := _numbers(words, 3)):
-            materials[name] = (kd[0], kd[1], kd[2], (materials[name] or (0, 0, 0, 1.0))[3])
+            losses.append("textures are passed over")
+        elif name is not None and key == "kd":
+            if kd := _numbers(words[:1] * 3 if len(words) == 1 else words, 3):  # a single one is a grey
+                materials[name] = (kd[0], kd[1], kd[2], (materials[name] or (0, 0, 0, 1.0))[3])
+            else:
+                losses.append("colours that are not red, green and blue are passed over")
         elif name is not None and key in ("d", "tr") and (opacity := _numbers(words[-1:], 1)):
             red, green, blue, _ = materials[name] or (0.8, 0.8, 0.8, 1.0)  # the format's own grey
             materials[name] = (red, green, blue, opacity[0] if key == "d" else 1.0 - opacity[0])
-    return textured
+    return losses
 
 
 def _numbers(words: list[str], count: int) -> list[float] | None:

@@ -178,7 +178,7 @@ def _statements(content: _Content, chunk: bytes, rows: Rows, starts: Rows, ends:
     for row, start, end in zip(rows.tolist(), starts[rows].tolist(), ends[rows].tolist(), strict=True):
         key, _, said = chunk[start : min(end, start + 8 * LONGEST_NAME)].replace(b"\t", b" ").partition(b" ")
         if key in (b"o", b"g", b"usemtl"):
-            words = said.decode("utf-8", "replace").strip()[:LONGEST_NAME]
+            words = text.said(said).strip()[:LONGEST_NAME]
             object, group, material = content.current
             match key:
                 case b"o":
@@ -193,7 +193,7 @@ def _statements(content: _Content, chunk: bytes, rows: Rows, starts: Rows, ends:
             states.append((row, content.groups.setdefault(content.current, len(content.groups))))
         elif key == b"mtllib":
             if len(content.libraries) < mtl.MOST:
-                content.libraries[said.decode("utf-8", "replace").strip()] = None
+                content.libraries[text.said(said).strip()] = None
         elif (word := key.decode("ascii", "replace")) in PASSED_OVER:
             content.passed_over[word] += 1
     return states

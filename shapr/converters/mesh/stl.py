@@ -99,7 +99,7 @@ def _ascii(path: Path, name: str, reach: Reach) -> list[tuple[str, Vertices]]:
             solids[-1][1].append(_corners(lower[at:line]))
             facet = FACET_BEGINS.search(statement[1])
             at = statement.start(1) + (facet.start() if facet else len(statement[1]))
-            said = chunk[statement.start(1) : min(at, statement.start(1) + 4 * LONGEST_NAME)].decode("utf-8", "replace")
+            said = text.said(chunk[statement.start(1) : min(at, statement.start(1) + 4 * LONGEST_NAME)])
             said = said.strip()[:LONGEST_NAME] or name
             if not before and said != solids[-1][0]:
                 solids.append((said, []))

@@ -93,3 +93,11 @@ def rows(out: Any, line: str, values: Any, reach: Reach = silent, block: int = 5
         some = values[at : at + block]
         out.write((line * len(some)) % tuple(some.ravel().tolist()))
         reach(min(at + block, len(values)) / len(values))
+
+
+def said(name: bytes) -> str:
+    """What a file says: UTF-8, or, where it cannot be that, as Windows wrote it in the West."""
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return name.decode("cp1252", "replace")

@@ -7,11 +7,11 @@ files by name. Each look here is linear, and small beside the parse that it prec
 from collections.abc import Callable
 from pathlib import Path
 
-from shapr.converters.preflight import brep, iges, step
+from shapr.converters.preflight import brep, iges, placed, step, unheard
 from shapr.converters.progress import Page, Reach, silent
 
 LOOKS: dict[str, Callable[[Path, Reach], tuple[str, ...]]] = {
-    "step": lambda path, _: step.check(path),
+    "step": lambda path, _: _step(path),
     "iges": iges.check,
     "brep": brep.check,
 }
@@ -34,3 +34,9 @@ def check(format: str, path: Path, reach: Reach = silent) -> tuple[str, ...]:
     """
     look = LOOKS.get(format)
     return look(path, reach) if look else ()
+
+
+def _step(path: Path) -> tuple[str, ...]:
+    graph, losses = step.check(path)
+    placed.check(graph)
+    return (*losses, *unheard.passed_over(graph))

@@ -27,6 +27,7 @@ class Entity(NamedTuple):
     kind: int
     form: int
     matrix: int  # where its transformation is in the directory, 0 for none
+    status: bytes  # two digits each: 01 for hidden, 00 for what belongs to nothing else, 01 for a drawing, hierarchy
     text: bytes  # its parameters, its type first
 
 
@@ -44,6 +45,9 @@ ANY: frozenset[int] = frozenset()
 FACES, SHELLS, LOOPS, VERTICES = frozenset({510}), frozenset({514}), frozenset({508}), frozenset({502})
 POINTS, DIRECTIONS = frozenset({116}), frozenset({123})
 SURFACES = frozenset({108, 114, 118, 120, 122, 128, 140, 143, 144, 180, 190, 192, 194, 196, 198})
+NOTES = frozenset(range(202, 231))  # dimensions, notes, leaders, symbols, hatches
+POINT = 116
+BODIES = SURFACES | frozenset({150, 152, 154, 156, 158, 160, 162, 164, 168, 180, 182, 184, 186, 402, 408, 430, 514})
 RULES: dict[int, Rule] = {
     102: Rule((), (0, 1, 1, ((0, ANY),))),
     118: Rule(((0, ANY), (1, ANY))),
@@ -80,7 +84,19 @@ def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
     owners, targets = np.array(edges, np.int64).reshape(-1, 2).T
     heights(len(entities), owners, targets)
     check_instances(edge for edge in edges if entities[edge[0]].kind in PLACES)
-    return ()
+    return tuple(_passed_over(entities))
+
+
+def _passed_over(entities: list[Entity]) -> Iterator[str]:
+    """In sentences: what is beside the surfaces and curves of the file."""
+    alone = [entity for entity in entities if entity.status[2:4] == b"00"]
+    if any(entity.kind in NOTES for entity in entities):
+        yield "Dimensions and notes were passed over."
+    points = sum(entity.kind == POINT for entity in alone)
+    if points and any(entity.kind in BODIES for entity in entities):  # curves alone keep theirs
+        yield f"Points were passed over: {points}."
+    if hidden := sum(entity.kind in BODIES and entity.status[:2] == b"01" for entity in alone):
+        yield f"Surfaces and bodies that the file hides were converted like the others: {hidden}."
 
 
 def _sections(data: bytes) -> dict[int, list[bytes]]:
@@ -126,7 +142,8 @@ def _entities(sections: dict[int, list[bytes]], reach: Reach) -> list[Entity]:
             raise Refused("corrupt_file", "the directory of the IGES file contradicts itself")
         if kind and _number(text[:64].replace(b";", b",").partition(b",")[0]) != kind:
             raise Refused("corrupt_file", f"the parameters of an IGES entity of type {kind} are of another type")
-        entities.append(Entity(kind, _number(second[32:40]), _number(first[48:56]), text))
+        status = first[64:72].replace(b" ", b"0")
+        entities.append(Entity(kind, _number(second[32:40]), _number(first[48:56]), status, text))
     return entities
 
 
@@ -200,7 +217,8 @@ def _curve(entity: Entity) -> None:
         raise Refused("invalid_geometry", "the IGES file holds a number beyond any size")
     if entity.kind not in (106, 112, 114, 126, 128):
         return
-    n = [_at(entity, text.split(b",", 6)[1:], at) for at in range(4)]
+    said, counts = text.split(b",", 6)[1:], 2 if entity.kind == 106 else 4  # coordinates come next
+    n = [*(_at(entity, said, at) for at in range(counts)), 0, 0]
     if min(n) < 0:
         raise _lie(entity)
     needed = {

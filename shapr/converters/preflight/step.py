@@ -40,6 +40,7 @@ MAP = re.compile(rb"REPRESENTATION_MAP\b")
 REPRESENTATION = re.compile(rb"\b(?!DEFINITIONAL_|SHAPE_DEFINITION_)\w*REPRESENTATION\b")
 # By these a product is said to be in a document.
 TIES = (b"DOCUMENT_REFERENCE", b"PRODUCT_DEFINITION_WITH_ASSOCIATED_DOCUMENTS")
+ELSEWHERE = b";REFERENCE;#"  # a section of the third edition that is not empty
 LOSS = "References to other files were passed over."
 
 
@@ -100,7 +101,8 @@ class Graph(NamedTuple):
         return result
 
 
-def check(path: Path) -> tuple[str, ...]:
+def check(path: Path) -> tuple[Graph, tuple[str, ...]]:
+    """What it refers to, and what will be passed over."""
     content = path.read_bytes()
     text = _words(content)
     _structure(text)
@@ -112,7 +114,11 @@ def check(path: Path) -> tuple[str, ...]:
         _refuse_models(content)
     if len(graph.begins):
         _check(graph)
-    return (LOSS,) if outside else ()
+    return graph, (LOSS,) if outside or ELSEWHERE in text else ()
+
+
+def graph_of(content: bytes) -> Graph:
+    return _graph(_words(content))
 
 
 def _words(content: bytes) -> bytes:

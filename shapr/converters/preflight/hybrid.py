@@ -1,0 +1,92 @@
+"""STEP files with a part twice: exact, and tessellated or as a drawing beside it (AP242). The kernel would make two
+bodies of it."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from shapr.converters.preflight.step import ASIDE, Graph, graph_of
+
+SHAPES = (b"TESSELLATED_SHAPE_REPRESENTATION", b"TESSELLATED_SHAPE_REPRESENTATION_WITH_ACCURACY_PARAMETERS")
+TESSELLATED = (  # what becomes a body; a set of annotations does not
+    *(b"TESSELLATED_SOLID", b"TESSELLATED_SHELL", b"TRIANGULATED_FACE", b"COMPLEX_TRIANGULATED_FACE"),
+    *(b"TRIANGULATED_SURFACE_SET", b"COMPLEX_TRIANGULATED_SURFACE_SET", b"CUBIC_BEZIER_TRIANGULATED_FACE"),
+)
+BODIES = (b"MANIFOLD_SOLID_BREP", b"BREP_WITH_VOIDS", b"FACETED_BREP", b"SHELL_BASED_SURFACE_MODEL")
+EXACT = (*BODIES, b"CLOSED_SHELL", b"OPEN_SHELL", b"ADVANCED_FACE", b"FACE_SURFACE")
+TIES = (b"SHAPE_REPRESENTATION_RELATIONSHIP", b"SHAPE_DEFINITION_REPRESENTATION")
+DRAWING = b"MECHANICAL_DESIGN_AND_DRAUGHTING_RELATIONSHIP"  # ties notes to the shape they are of
+TIE = re.compile(rb"#(\d+)\s*=\s*(?=(?:%b)\s*\()|\b(?=%b)" % (b"|".join(TIES), DRAWING))
+
+Inside = dict[int, list[int]]  # by a definition's number, those that it refers to
+
+
+def exact_alone(path: Path) -> Path:
+    """The file itself, or a copy beside it in which no part with an exact shape is said to have another one too."""
+    content = path.read_bytes()
+    doubles = _doubles(graph_of(content)) if SHAPES[0] in content else set()
+    if not doubles and DRAWING not in content:
+        return path
+    kept, at = bytearray(content), 0
+    for aside in (*ASIDE.finditer(content), None):
+        for tie in TIE.finditer(content, at, aside.start() if aside else len(content)):
+            if tie[1] is None or int(tie[1]) in doubles:
+                kept[tie.end()] = ord("X")  # a word that means nothing, and no byte is moved
+        at = aside.end() if aside else at
+    alone = path.with_name("alone.step")
+    alone.write_bytes(kept)
+    return alone
+
+
+def numbers(graph: Graph, *kinds: bytes) -> set[int]:
+    """Those of the definitions of these types."""
+    return {int(number) for kind in kinds for number in graph.defined[graph.are(kind)]}
+
+
+def inside(graph: Graph, wanted: Iterable[int]) -> Inside:
+    owners = graph.defined[graph.owners]
+    chosen = np.isin(owners, list(wanted))
+    found: Inside = defaultdict(list)
+    for owner, target in zip(owners[chosen].tolist(), graph.targets[chosen].tolist(), strict=True):
+        found[owner].append(target)
+    return found
+
+
+def _doubles(graph: Graph) -> set[int]:
+    """The statements that tie a tessellated shape to a part that has an exact one."""
+    ties, shapes = inside(graph, numbers(graph, *TIES)), numbers(graph, *SHAPES)
+    part = _parts(ties)
+    bodies = numbers(graph, *BODIES)
+    items = inside(graph, part)
+    exact = {part[each] for each in part if each not in shapes and not bodies.isdisjoint(items[each])}
+    spare = {each for each in shapes if part.get(each) in exact and not _alone(graph, items[each])}
+    return {tie for tie, ends in ties.items() if not spare.isdisjoint(ends)}
+
+
+def _parts(ties: Inside) -> dict[int, int]:
+    """Of the shapes and products that are tied: for each a number that it has in common with those of the same part."""
+    part: dict[int, int] = {}
+
+    def top(each: int) -> int:
+        while part.setdefault(each, each) != each:
+            part[each] = part[part[each]]
+            each = part[each]
+        return each
+
+    for ends in ties.values():
+        for end in ends[1:]:
+            part[top(end)] = top(ends[0])
+    return {each: top(each) for each in part}
+
+
+def _alone(graph: Graph, items: list[int]) -> bool:
+    """Whether a tessellated body is among these that does not say which exact one it is."""
+    bodies, exact = numbers(graph, *TESSELLATED) & set(items), numbers(graph, *EXACT)
+    within = inside(graph, bodies)
+    faces = inside(graph, {face for body in bodies for face in within[body]} - exact)
+    return any(
+        exact.isdisjoint((*within[body], *(end for face in within[body] for end in faces[face]))) for body in bodies
+    )

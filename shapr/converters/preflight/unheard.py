@@ -1,0 +1,39 @@
+"""What a STEP file says beside the shapes and looks of its parts, and no output has, in sentences."""
+
+from collections.abc import Iterator
+
+from shapr.converters.preflight.hybrid import BODIES, inside, numbers
+from shapr.converters.preflight.step import Graph
+
+PMI = (b"DRAUGHTING_CALLOUT", b"ANNOTATION_", b"_TOLERANCE(", b"DIMENSIONAL_SIZE", b"DIMENSIONAL_LOCATION", b"=DATUM(")
+CONSTRUCTION = b"CONSTRUCTIVE_GEOMETRY_REPRESENTATION"
+HIDDEN, LAYER = b"INVISIBILITY", b"PRESENTATION_LAYER_ASSIGNMENT"
+OF_ONE_USE = b"CONTEXT_DEPENDENT_OVER_RIDING_STYLED_ITEM"
+
+
+def passed_over(graph: Graph) -> Iterator[str]:
+    if any(word in graph.text for word in PMI):
+        yield "PMI was passed over: dimensions, tolerances, datums, notes and how they are drawn."
+    if CONSTRUCTION in graph.text:
+        yield "Construction geometry was passed over."
+    if OF_ONE_USE in graph.text and (uses := _uses(graph)):
+        yield f"Colours that single uses of a part have were passed over: {uses}."
+    if HIDDEN in graph.text and (hidden := _hidden(graph)):
+        yield f"Bodies that the file hides were converted like the others: {hidden}."
+
+
+def _uses(graph: Graph) -> int:
+    """The kernel hears of a colour for a representation in its context, not of one for a body there."""
+    bodies = numbers(graph, *BODIES)
+    return sum(not bodies.isdisjoint(ends) for ends in inside(graph, numbers(graph, OF_ONE_USE)).values())
+
+
+def _hidden(graph: Graph) -> int:
+    """By their looks, or by their layer."""
+    hidden = {each for ends in inside(graph, numbers(graph, HIDDEN)).values() for each in ends}
+    layers = hidden & numbers(graph, LAYER)
+    for on_layer in inside(graph, layers).values():
+        hidden |= set(on_layer)
+    for ends in inside(graph, hidden - layers).values():
+        hidden |= set(ends)
+    return len(hidden & numbers(graph, *BODIES, b"MAPPED_ITEM"))

@@ -1,0 +1,172 @@
+"""What a STEP file has beside the shapes of its parts, as those of the CAx Implementor Forum and of NIST do: the same
+shape tessellated, notes and tolerances, hidden bodies. It does not count as shape, and is named."""
+
+from pathlib import Path
+
+import pytest
+from OCP.STEPControl import STEPControl_Reader
+from OCP.TopAbs import TopAbs_ShapeEnum
+
+from shapr.converters import preflight
+from shapr.converters.brep import document, step
+from shapr.converters.preflight.step import LOSS
+from shapr.errors import Refused
+from tests.converters.kit import SAMPLES, convert
+
+BRACKET = (SAMPLES / "bracket.step").read_text()
+SHAPE, OF_PART, BODY, FACE, CONTEXT, STYLE = "#10", "#4", "#15", "#17", "#1241", "#1248"
+
+TRIANGLE = """#2000=COORDINATES_LIST('',3,((0.,0.,60.),(9.,0.,60.),(9.,9.,60.)));
+#2001=TRIANGULATED_FACE('',#2000,3,(),%s,(),((1,2,3)));
+#2002=TESSELLATED_SOLID('',(#2001),%s);
+#2003=TESSELLATED_SHAPE_REPRESENTATION('',(#2002),#1241);
+"""
+SAME = f"#2010=SHAPE_REPRESENTATION_RELATIONSHIP('','',{SHAPE},#2003);\n"
+NOTE = f"""#2000=COORDINATES_LIST('',3,((0.,0.,60.),(9.,0.,60.),(9.,9.,60.)));
+#2001=TESSELLATED_CURVE_SET('',#2000,((1,2,3)));
+#2002=TESSELLATED_GEOMETRIC_SET('note',(#2001));
+#2003=TESSELLATED_SHAPE_REPRESENTATION('',(#2002),{CONTEXT});
+#2004=TESSELLATED_ANNOTATION_OCCURRENCE('note',(#1249),#2002);
+#2005=DRAUGHTING_CALLOUT('note',(#2004));
+#2006=DRAUGHTING_MODEL('',(#2005),{CONTEXT});
+"""
+DRAWN = f"#2007=MECHANICAL_DESIGN_AND_DRAUGHTING_RELATIONSHIP('','',#2006,{SHAPE});\n"
+FLATNESS = f"""#2020=SHAPE_ASPECT('','',{OF_PART},.T.);
+#2021=GEOMETRIC_ITEM_SPECIFIC_USAGE('','',#2020,{SHAPE},{FACE});
+#2022=LENGTH_MEASURE_WITH_UNIT(LENGTH_MEASURE(0.1),#1242);
+#2023=FLATNESS_TOLERANCE('flat','',#2022,#2020);
+#2024=DATUM('','',{OF_PART},.F.,'A');
+"""
+USE = f"#2030=CONTEXT_DEPENDENT_OVER_RIDING_STYLED_ITEM('',(#1249),{BODY},{STYLE},({SHAPE}));\n"
+
+PMI = "PMI was passed over: dimensions, tolerances, datums, notes and how they are drawn."
+HIDES = "Bodies that the file hides were converted like the others: 1."
+
+
+def with_(path: Path, *more: str) -> Path:
+    path.write_text(BRACKET.replace("ENDSEC;\nEND-ISO", "".join(more) + "ENDSEC;\nEND-ISO"))
+    return path
+
+
+def solids(path: Path) -> int:
+    return document.count(document.shape(step.read(path)), TopAbs_ShapeEnum.TopAbs_SOLID)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    {
+        "solid": (TRIANGLE % ("$", BODY), SAME),
+        "face": (TRIANGLE % (FACE, "$"), SAME.replace(f"{SHAPE},#2003", f"#2003,{SHAPE}")),
+        "of the part": (TRIANGLE % ("$", BODY), f"#2010 = SHAPE_DEFINITION_REPRESENTATION ({OF_PART},#2003);\n"),
+        "note": (NOTE, DRAWN),
+        "note, said otherwise": (NOTE, DRAWN.replace(f"#2006,{SHAPE}", f"{SHAPE},#2006")),
+    }.items(),
+    ids=lambda each: each[0],
+)
+def test_a_part_with_something_beside_its_shape_is_one_body(
+    tmp_path: Path, beside: tuple[str, tuple[str, ...]]
+) -> None:
+    path = with_(tmp_path / "a.step", *beside[1])
+    plain = STEPControl_Reader()
+    plain.ReadFile(str(path))
+    plain.TransferRoots()
+    assert document.count(plain.OneShape(), TopAbs_ShapeEnum.TopAbs_SOLID) == 2, "the kernel alone makes two of it"
+    assert solids(path) == 1
+
+
+async def test_a_tessellated_body_that_is_no_exact_one_is_not_left_out_in_silence(tmp_path: Path) -> None:
+    path = with_(tmp_path / "a.step", TRIANGLE % ("$", "$"), SAME)
+    with pytest.raises(Refused, match="unsupported_geometry"):
+        await convert(tmp_path, path, "stl")
+
+
+async def test_pmi_is_named_and_keeps_no_output_from_being_written(tmp_path: Path) -> None:
+    path = with_(tmp_path / "a.step", NOTE, DRAWN, FLATNESS)
+    made = await convert(tmp_path, path, "step", step_schema="AP242")
+    assert made["step"].error is None
+    assert made["step"].path is not None
+    text = made["step"].path.read_text()
+    assert not any(word in text for word in ("TOLERANCE", "ANNOTATION", "DATUM")), "nor are there pieces of it"
+
+
+@pytest.mark.parametrize(
+    ("said", "losses"),
+    [
+        (FLATNESS, (PMI,)),
+        (NOTE, (PMI,)),
+        (
+            f"#2040=CONSTRUCTIVE_GEOMETRY_REPRESENTATION('',(#11),{CONTEXT});\n",
+            ("Construction geometry was passed over.",),
+        ),
+        (USE, ("Colours that single uses of a part have were passed over: 1.",)),
+        (f"#2050=INVISIBILITY(({STYLE}));\n", (HIDES,)),
+        (f"#2050=PRESENTATION_LAYER_ASSIGNMENT('1','',({BODY}));\n#2051=INVISIBILITY((#2050));\n", (HIDES,)),
+        (f"#2050=PRESENTATION_LAYER_ASSIGNMENT('1','',({STYLE}));\n#2051=INVISIBILITY((#2050));\n", (HIDES,)),
+        ("#2050=PRESENTATION_LAYER_ASSIGNMENT('axes','',(#11));\n#2051=INVISIBILITY((#2050));\n", ()),
+        ("#2050=DESCRIPTIVE_REPRESENTATION_ITEM('','DRAUGHTING_CALLOUT, INVISIBILITY');\n", ()),
+    ],
+    ids=["tolerance", "note", "construction", "one use", "hidden", "layer", "style on layer", "axes", "words"],
+)
+def test_what_is_passed_over_is_named(tmp_path: Path, said: str, losses: tuple[str, ...]) -> None:
+    assert preflight.check("step", with_(tmp_path / "a.step", said)) == losses
+
+
+@pytest.mark.parametrize(
+    ("operator", "code"),
+    [
+        ("$,$,#3000,$,$", None),
+        ("#3001,#3002,#3000,1.,#3003", None),
+        ("#3001,#3002,#3000,1.,#3004", "unsupported_geometry"),
+        ("#3001,#3002,#3000,2.,#3003", "unsupported_geometry"),
+        ("#3001,$,#3000,-1.,#3003", "unsupported_geometry"),
+        ("#3001,#3000,#3000,1.,#3003", "corrupt_file"),
+        ("#3001,#3002,#3000", "corrupt_file"),
+    ],
+    ids=["as it is", "turned", "mirrored", "scaled", "scaled by less than nothing", "no direction", "cut short"],
+)
+def test_a_part_that_is_placed_mirrored_or_scaled_is_refused(tmp_path: Path, operator: str, code: str | None) -> None:
+    """The kernel would turn it instead, or scale it by the inverse."""
+    directions = ("0.,1.,0.", "-1.,0.,0.", "0.,0.,1.", "0.,0.,-1.")
+    said = "#3000=CARTESIAN_POINT('',(0.,0.,0.));\n" + "".join(
+        f"#{3001 + at}=DIRECTION('',({each}));\n" for at, each in enumerate(directions)
+    )
+    path = with_(tmp_path / "a.step", said, f"#3005=CARTESIAN_TRANSFORMATION_OPERATOR_3D('','',$,{operator});\n")
+    if code is None:
+        assert preflight.check("step", path) == ()
+        return
+    with pytest.raises(Refused) as refused:
+        preflight.check("step", path)
+    assert refused.value.code == code
+
+
+ANCHORS = "ANCHOR;\n<part>=#7;\n<words> = 'ENDSEC; DATA;';\nENDSEC;\nREFERENCE;\nENDSEC;\nDATA;\n#1 ="
+TWO = "ENDSEC;\nDATA('the rest; DATA;',('AUTOMOTIVE_DESIGN'));\n#1000 ="
+
+
+@pytest.mark.parametrize(
+    "changes",
+    {
+        "byte order mark": {"ISO-10303-21;": "\ufeffISO-10303-21;"},
+        "anchors": {"DATA;\n#1 =": ANCHORS},
+        "named section": {"DATA;\n": "DATA ('all',('AUTOMOTIVE_DESIGN'));\n"},
+        "two sections": {"DATA;\n": "DATA('some',('AUTOMOTIVE_DESIGN'));\n", "#1000 =": TWO},
+        "comments": {"#15 =": "#15 /* the body; it's #16 = */ ="},
+    }.items(),
+    ids=lambda each: each[0],
+)
+def test_text_of_later_editions_is_read(tmp_path: Path, changes: tuple[str, dict[str, str]]) -> None:
+    text = BRACKET
+    for old, new in changes[1].items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = tmp_path / "a.step"
+    path.write_text(text)
+    assert preflight.check("step", path) == ()
+    assert solids(path) == 1
+
+
+def test_references_of_the_third_edition_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.step"
+    path.write_text(BRACKET.replace("DATA;\n", "REFERENCE;\n#9001=<other.step#part>;\nENDSEC;\nDATA;\n", 1))
+    assert preflight.check("step", path) == (LOSS,)
+    assert solids(path) == 1
