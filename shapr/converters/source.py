@@ -171,7 +171,7 @@ class BrepModel:
         self.triangulated: tuple[float, float] | None = None
 
     def _read(self, file: File) -> "TDocStd_Document":
-        from shapr.converters.brep import brep, document, iges, step
+        from shapr.converters.brep import brep, document, iges, step, tree
 
         if file.format == "step":
             read = step.read(file.path, self.indicator, repair=not file.faceted, meshed=file.meshed)
@@ -180,6 +180,7 @@ class BrepModel:
         else:
             read = brep.read(file.path, file.name, {"source_units": file.unit}, self.indicator)
         document.check(read)
+        tree.inherit(read)
         return read
 
     @property

@@ -19,7 +19,7 @@ from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopExp import TopExp
 
-from shapr.converters.brep import ap203, document, planes, scale, tree
+from shapr.converters.brep import ap203, document, planes, scale
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.unrepaired import unrepaired
 from shapr.converters.preflight.editions import plain
@@ -76,7 +76,6 @@ def read(path: Path, progress: Indicator = SILENT, repair: bool = True, meshed: 
             raise Refused("external_reference", "the geometry is in other files that the STEP file names")
         raise Refused("no_geometry", "the STEP file holds no shape that can be read")
     document.check_instances(made)
-    tree.inherit(made)
     document.say_units(made, _units(reader))
     return made
 

@@ -57,18 +57,20 @@ def leaves(model: TDocStd_Document) -> Iterator[Leaf]:
 def inherit(model: TDocStd_Document) -> None:
     """Call parts without a name like their first use, or what that is in, and uses like their part, as `leaves` does:
     the writers would invent names."""
-    known: set[tuple[int, ...]] = set()
+    known: dict[tuple[int, ...], str] = {}
 
     def walk(label: TDF_Label, name: str) -> None:
         part, given = document.referred(label), document.name(label)
-        name = document.name(part) or ("" if NUMBERED.fullmatch(given) else given) or name
-        for each in (part, label):
-            if name and not document.name(each):
-                call(each, name)
         if (key := document.entry(part)) not in known:
-            known.add(key)
+            own = document.name(part)
+            name = own or ("" if NUMBERED.fullmatch(given) else given) or name
+            if name and not own:
+                call(part, name)
+            known[key] = name
             for component in document.components(part):
                 walk(component, name)
+        if known[key] and not given and part is not label:
+            call(label, known[key])
 
     for root in document.roots(model):
         walk(root, "")
