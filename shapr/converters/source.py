@@ -172,7 +172,7 @@ class BrepModel:
         self.triangulated: tuple[float, float] | None = None
 
     def _read(self, file: File) -> "TDocStd_Document":
-        from shapr.converters.brep import brep, document, iges, step
+        from shapr.converters.brep import brep, document, iges, step, tree
 
         if file.format == "step":
             repair, path = not file.faceted, file.path
@@ -182,6 +182,7 @@ class BrepModel:
         else:
             read = brep.read(file.path, file.name, {"source_units": file.unit}, self.indicator)
         document.check(read)
+        tree.inherit(read)
         return read
 
     @property

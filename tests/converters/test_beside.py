@@ -11,7 +11,7 @@ from shapr.converters import preflight
 from shapr.converters.brep import document, step
 from shapr.converters.preflight.step import LOSS
 from shapr.errors import Refused
-from tests.converters.kit import SAMPLES, convert
+from tests.converters.kit import SAMPLES, convert, converter, job
 
 BRACKET = (SAMPLES / "bracket.step").read_text()
 SHAPE, OF_PART, BODY, FACE, CONTEXT, STYLE = "#10", "#4", "#15", "#17", "#1241", "#1248"
@@ -170,3 +170,18 @@ def test_references_of_the_third_edition_are_named(tmp_path: Path) -> None:
     path.write_text(BRACKET.replace("DATA;\n", "REFERENCE;\n#9001=<other.step#part>;\nENDSEC;\nDATA;\n", 1))
     assert preflight.check("step", path) == (LOSS,)
     assert solids(path) == 1
+
+
+async def test_bodies_of_one_part_are_called_like_it(tmp_path: Path) -> None:
+    """The kernel's writers called them "part 3.1" and "node 2"."""
+    sheet = f"""#2000=OPEN_SHELL('',({FACE}));
+#2001=SHELL_BASED_SURFACE_MODEL('',(#2000));
+#2002=MANIFOLD_SURFACE_SHAPE_REPRESENTATION('',(#11,#2001),{CONTEXT});
+#2003=SHAPE_DEFINITION_REPRESENTATION({OF_PART},#2002);
+"""
+    path = with_(tmp_path / "a.step", sheet)
+    answer = await converter().convert(job(tmp_path, path, "step,glb"), lambda _: None)
+    assert answer.report["source"]["bodies"] == 2
+    told = {each: answer.report["outputs"][each] for each in ("step", "glb")}
+    assert [each["names"] for each in told.values()] == [1, 1]
+    assert not [loss for each in told.values() for loss in each["losses"] if "names" in loss]

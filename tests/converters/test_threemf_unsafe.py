@@ -48,6 +48,12 @@ def test_a_dtd_behind_much_else_is_seen(tmp_path: Path) -> None:
         (SIMPLE.replace('objectid="1"', 'objectid="7"'), "corrupt_file"),
         (SIMPLE[:-80], "corrupt_file"),
         (SIMPLE.replace("<model ", '<model xmlns:z="urn:z" requiredextensions="z" '), "unsupported_geometry"),
+        (
+            SIMPLE.replace("<model ", '<model xmlns:z="urn:z" requiredextensions="z" ').replace(
+                "</resources>", '<object id="9" type="model"><z:shape/></object></resources>'
+            ),
+            "unsupported_geometry",
+        ),
         ("", "corrupt_file"),
         ("<a/>", "corrupt_file"),
     ],

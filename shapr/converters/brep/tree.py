@@ -12,6 +12,7 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
 from shapr.converters.brep import colours, document
+from shapr.converters.brep.bodies import call
 from shapr.converters.mesh.model import Colour
 
 # What an instance is called that nobody named: by the kernel, and by the system that numbered it.
@@ -51,6 +52,28 @@ def leaves(model: TDocStd_Document) -> Iterator[Leaf]:
 
     for root in document.roots(model):
         yield from walk(root, TopLoc_Location(), "", None)
+
+
+def inherit(model: TDocStd_Document) -> None:
+    """Call parts without a name like their first use, or what that is in, and uses like their part, as `leaves` does:
+    the writers would invent names."""
+    known: dict[tuple[int, ...], str] = {}
+
+    def walk(label: TDF_Label, name: str) -> None:
+        part, given = document.referred(label), document.name(label)
+        if (key := document.entry(part)) not in known:
+            own = document.name(part)
+            name = own or ("" if NUMBERED.fullmatch(given) else given) or name
+            if name and not own:
+                call(part, name)
+            known[key] = name
+            for component in document.components(part):
+                walk(component, name)
+        if known[key] and not given and part is not label:
+            call(label, known[key])
+
+    for root in document.roots(model):
+        walk(root, "")
 
 
 def matrix(location: TopLoc_Location) -> Matrix:

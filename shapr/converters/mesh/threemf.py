@@ -28,6 +28,7 @@ LATTICES, IMPLICIT = "beam lattices are passed over", "implicit shapes are passe
 # metadata among them, concern nothing that we read.
 OPEN = frozenset({32785, 32983, 32990})
 REQUIRED = 32914  # a warning: the file requires an extension that the library does not know
+REQUIRES = "the 3MF file requires an extension that is not supported"
 WHITE = (255, 255, 255, 255)
 
 Matrix = npt.NDArray[np.float64]  # 4x3, for row vectors
@@ -51,17 +52,22 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     try:
         with kept_locale():
             reader.ReadFromFile(str(path))
-        warned = {reader.GetWarning(at)[0] for at in range(reader.GetWarningCount())}
-        if REQUIRED in warned:
-            raise Refused("unsupported_geometry", "the 3MF file requires an extension that is not supported")
-        if warned & OPEN:
+        if REQUIRED in _warned(reader):
+            raise Refused("unsupported_geometry", REQUIRES)
+        if _warned(reader) & OPEN:
             raise Refused("corrupt_file", "the 3MF file leaves open which model, or which materials, it means")
         reach(0.7)
         return Reader(model).mesh(name, reach)
     except lib3mf.ELib3MFException:
+        if REQUIRED in _warned(reader):  # what it cannot make out may be of the extension
+            raise Refused("unsupported_geometry", REQUIRES) from None
         raise Refused("corrupt_file", "the 3MF file breaks the rules of its format") from None
     except RecursionError:
         raise Refused("limit_exceeded", "the components are nested too deeply") from None
+
+
+def _warned(reader: Any) -> set[int]:
+    return {reader.GetWarning(at)[0] for at in range(reader.GetWarningCount())}
 
 
 @dataclass(frozen=True)
