@@ -83,6 +83,20 @@ def test_step_bombs_are_counted_not_expanded(tmp_path: Path) -> None:
         assert looked(tmp_path, "step", modest) == ()
 
 
+def test_curves_made_of_curves_are_counted(tmp_path: Path) -> None:
+    def doubled(levels: int) -> str:
+        curves = "".join(
+            f"#{at}=COMPOSITE_CURVE('',(#{at + 1},#{at + 2}),.F.);\n"
+            f"#{at + 1}=COMPOSITE_CURVE_SEGMENT(.CONTINUOUS.,.T.,#{at + 3});\n"
+            f"#{at + 2}=COMPOSITE_CURVE_SEGMENT(.CONTINUOUS.,.T.,#{at + 3});\n"
+            for at in range(90_000, 90_000 + 3 * levels, 3)
+        )
+        return BRACKET.replace("DATA;", f"DATA;\n{curves}", 1)
+
+    assert looked(tmp_path, "step", doubled(10)) == ()
+    assert code(tmp_path, "step", doubled(35)) == "decompression_bomb"
+
+
 def test_step_towers_are_refused(tmp_path: Path) -> None:
     nested = part21(f"#1=A({'(' * 100_000}{')' * 100_000});\n")
     for tower in (assembly(5000, 1), mapped(5000, 1), nested):

@@ -72,7 +72,20 @@ def read(path: Path, progress: Indicator = SILENT, repair: bool = True, meshed: 
         raise Refused("no_geometry", "the STEP file holds no shape that can be read")
     document.check_instances(made)
     document.say_units(made, _units(reader))
+    if failed := _failed(reader):
+        document.say_unread(made, f"what lies on {failed} curves or surfaces that could not be read is missing")
     return made
+
+
+def _failed(reader: STEPCAFControl_Reader) -> int:
+    """Entities that the kernel could make nothing of. It leaves their faces out, and tells only who asks."""
+    checks = reader.ChangeReader().WS().TransferReader().TransientProcess().CheckList(True)
+    checks.Start()
+    failed = 0
+    while checks.More():
+        failed += checks.Value().HasFailed()
+        checks.Next()
+    return failed
 
 
 @contextmanager

@@ -37,6 +37,7 @@ MODEL = re.compile(
 OCCURRENCE = re.compile(rb"NEXT_ASSEMBLY_USAGE_OCCURRENCE\b")
 MAPPED = re.compile(rb"MAPPED_ITEM\b")
 MAP = re.compile(rb"REPRESENTATION_MAP\b")
+COMPOSITE = re.compile(rb"COMPOSITE_CURVE|BOUNDARY_CURVE\b")  # and its segments
 REPRESENTATION = re.compile(rb"\b(?!DEFINITIONAL_|SHAPE_DEFINITION_)\w*REPRESENTATION\b")
 # By these a product is said to be in a document.
 TIES = (b"DOCUMENT_REFERENCE", b"PRODUCT_DEFINITION_WITH_ASSOCIATED_DOCUMENTS")
@@ -60,6 +61,8 @@ NEEDED: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
 LISTS = {b"CARTESIAN_POINT": b"+-.0123456789", b"DIRECTION": b"+-.0123456789", b"EDGE_LOOP": b"#", b"POLY_LOOP": b"#"}
 # What these refer to must be there.
 WHOLE = (b"EDGE_CURVE", b"ORIENTED_EDGE", b"EDGE_LOOP", b"FACE_BOUND", b"FACE_OUTER_BOUND", b"ADVANCED_FACE", b"LINE")
+# No list of numbers.
+ODD_LISTS = tuple(re.compile(kind + rb"\('*,\((?![-+.,\dEe]+\))") for kind in (rb"CARTESIAN_POINT", rb"DIRECTION"))
 REPEATED = 10_000  # references in one entity
 QUOTES = 200  # in one name
 
@@ -149,6 +152,8 @@ def _structure(text: bytes) -> None:
 
 def _numbers(graph: Graph) -> None:
     text = graph.text
+    if any(odd.search(text) for odd in ODD_LISTS):
+        raise Refused("corrupt_file", "a point or a direction of the STEP file is not made of numbers")
     if any(text[found.start() - 1] in b"0123456789." for found in BEYOND.finditer(text)):
         raise Refused("invalid_geometry", "the STEP file holds a number beyond any size")
     splines = [found.start() for word in SPLINE for found in word.finditer(text)] if b"_KNOTS" in text else []
@@ -237,9 +242,11 @@ def _lists(graph: Graph) -> None:
 
 
 def _instances(graph: Graph) -> None:
-    """The two ways to place a thing many times: occurrences of products, and mapped representations."""
+    """The two ways to place a thing many times: occurrences of products, and mapped representations. And curves made
+    of curves."""
     # Relating and related product come first, also in a complex instance, whose parts are in the alphabet's order.
     check_instances((record[1], record[2]) for record in _records(graph, OCCURRENCE) if len(record) > 2)
+    check_instances((record[0], target) for record in _records(graph, COMPOSITE) for target in record[1:])
     mapped = {record[0]: record[1:] for record in _records(graph, MAPPED)}
     if mapped:
         maps = [(item, target) for item, targets in mapped.items() for target in targets[:1]]
