@@ -12,6 +12,7 @@ from OCP.STEPControl import STEPControl_StepModelType, STEPControl_Writer
 from OCP.TopoDS import TopoDS_Shape
 
 from shapr.converters import job
+from shapr.converters.preflight.references import LOSS
 from shapr.converters.progress import Reading
 from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer
 from tests.converters import kit
@@ -88,4 +89,25 @@ def test_faces_that_the_kernel_could_not_read_are_told(tmp_path: Path) -> None:
 def test_a_point_that_is_not_made_of_numbers_is_damage(tmp_path: Path, number: str) -> None:
     change = replaced(r"\(0\.,0\.,30\.\)", f"(0.,0.,{number})")
     answer = answered(tmp_path, BRepPrimAPI_MakeBox(1, 2, 30).Shape(), change, "step")
+    assert answer.error and answer.error.code == "corrupt_file"
+
+
+def test_a_product_in_a_document_of_another_kind_is_converted(tmp_path: Path) -> None:
+    drawing = "#9001=DOCUMENT_FILE('a.pdf','','',#9002,'',$);\n#9002=DOCUMENT_TYPE('drawing');\n"
+    change = replaced(
+        r"PRODUCT_DEFINITION\('design','',(#\d+),(#\d+)\);",
+        rf"PRODUCT_DEFINITION_WITH_ASSOCIATED_DOCUMENTS('design','',\1,\2,(#9001));\n{drawing}",
+    )
+    answer = answered(tmp_path, BRepPrimAPI_MakeBox(1, 2, 30).Shape(), change, "stl")
+    assert codes(answer) == {"stl": None}
+    assert answer.report["losses"] == [LOSS]
+
+
+@pytest.mark.parametrize("document", ["#9001=document_file('a.pdf','','',#9002,'',$);", ""])
+def test_a_product_in_what_is_no_document_is_damage(tmp_path: Path, document: str) -> None:
+    change = replaced(
+        r"PRODUCT_DEFINITION\('design','',(#\d+),(#\d+)\);",
+        rf"PRODUCT_DEFINITION_WITH_ASSOCIATED_DOCUMENTS('design','',\1,\2,(#9001));\n{document}",
+    )
+    answer = answered(tmp_path, BRepPrimAPI_MakeBox(1, 2, 30).Shape(), change, "stl")
     assert answer.error and answer.error.code == "corrupt_file"

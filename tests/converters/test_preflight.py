@@ -11,7 +11,7 @@ from benchmarks.hostile.iges import groups, iges
 from benchmarks.hostile.part21 import CONTEXT, assembly, document, leaf, mapped, part21, product, reference
 from shapr.converters import preflight
 from shapr.converters.preflight import graph
-from shapr.converters.preflight.step import LOSS, without_references
+from shapr.converters.preflight.references import LOSS, without_references
 from shapr.errors import Refused
 from tests.converters.kit import SAMPLES
 

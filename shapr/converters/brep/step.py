@@ -22,7 +22,7 @@ from OCP.TopExp import TopExp
 from shapr.converters.brep import ap203, document, planes, scale
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.unrepaired import unrepaired
-from shapr.converters.preflight.step import without_references
+from shapr.converters.preflight.references import without_references
 from shapr.converters.progress import Scale
 from shapr.errors import Refused
 

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from shapr.converters.preflight import references
 from shapr.converters.preflight.graph import Nodes, check_instances, heights
+from shapr.converters.preflight.references import ASIDE
 from shapr.errors import Refused
 
 MAX_ID = 2**31 - 1  # the kernel's
 NESTED = 100  # parentheses; real files need some five, the kernel's stack holds some ten thousand
-# Strings and comments. What is not closed goes to the end; NUL is white space to the kernel's scanner.
-ASIDE = re.compile(rb"'[^']*(?:'|\Z)|/\*(?:.*?\*/|.*)|\0+", re.DOTALL)
 SPACE = b" \t\r\n\f\v"
 # Of text without strings, comments and white space:
 DATA = re.compile(rb"\bDATA[;(]")
@@ -26,23 +26,11 @@ NOT_PARENTHESES = bytes(set(range(256)) - set(b"()"))
 DIGITS = 11  # of an entity's number that are looked at
 HEAD = 8  # bytes of a type's name that are compared at once
 
-# By these a file names others. The kernel opens those of the first two, also by absolute path.
-NAMES = (b"DOCUMENT_FILE", b"APPLIED_EXTERNAL_IDENTIFICATION_ASSIGNMENT", b"EXTERNALLY_DEFINED_")
-EXTERNAL = re.compile(b"|".join(NAMES))
-MODEL = re.compile(
-    rb"'[^']*\.(?:step|stp|p21|stpx|stpz|iges|igs|jt|prt|par|asm|sldprt|sldasm|ipt|iam|catpart|catproduct|model|x_t|x_b"
-    rb"|xmt_txt|sat|sab|brep|stl)'",
-    re.IGNORECASE,
-)
 OCCURRENCE = re.compile(rb"NEXT_ASSEMBLY_USAGE_OCCURRENCE\b")
 MAPPED = re.compile(rb"MAPPED_ITEM\b")
 MAP = re.compile(rb"REPRESENTATION_MAP\b")
 COMPOSITE = re.compile(rb"COMPOSITE_CURVE|BOUNDARY_CURVE\b")  # and its segments
 REPRESENTATION = re.compile(rb"\b(?!DEFINITIONAL_|SHAPE_DEFINITION_)\w*REPRESENTATION\b")
-# By these a product is said to be in a document.
-TIES = (b"DOCUMENT_REFERENCE", b"PRODUCT_DEFINITION_WITH_ASSOCIATED_DOCUMENTS")
-LOSS = "References to other files were passed over."
-
 
 # The kernel takes one of the second for granted where it meets the first.
 NEEDED: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
@@ -110,12 +98,10 @@ def check(path: Path) -> tuple[str, ...]:
     graph = _graph(text)
     _numbers(graph)
     _repeated(graph)
-    outside = any(name in text for name in NAMES)
-    if outside and any(tie in text for tie in TIES):
-        _refuse_models(content)
+    lost = references.check(content, text)
     if len(graph.begins):
         _check(graph)
-    return (LOSS,) if outside else ()
+    return lost
 
 
 def _words(content: bytes) -> bytes:
@@ -201,6 +187,7 @@ def _check(graph: Graph) -> None:
         names, anew = np.unique(np.concatenate([defined, targets]), return_inverse=True)
         highest, defined, targets = len(names), anew[: len(defined)], anew[len(defined) :]
     _needed(graph, defined, targets, highest)
+    _documents(graph, defined, targets, highest)
     _lists(graph)
     heights(highest + 1, defined[graph.owners], targets)
     _instances(graph)
@@ -223,6 +210,16 @@ def _needed(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
         has[graph.owners[fitting[targets]]] = True
         if not has[kinds[kind]].all():
             raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file has no {others[0].decode()}")
+
+
+def _documents(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
+    """The kernel takes for granted that what a product is in is a document. Before those it refers to two others."""
+    documents = np.zeros(highest + 1, bool)
+    documents[defined[graph.are(b"DOCUMENT") | graph.are(b"DOCUMENT_FILE")]] = True
+    for at in np.flatnonzero(graph.are(b"PRODUCT_DEFINITION_WITH_ASSOCIATED_DOCUMENTS")):
+        first, last = np.searchsorted(graph.owners, [at, at + 1])
+        if not documents[targets[first + 2 : last]].all():
+            raise Refused("corrupt_file", "a product of the STEP file is in a document of no known kind")
 
 
 def _lists(graph: Graph) -> None:
@@ -264,30 +261,3 @@ def _records(graph: Graph, pattern: re.Pattern[bytes]) -> Iterator[list[int]]:
             seen = at
             first, last = np.searchsorted(graph.owners, [at, at + 1]).tolist()
             yield [int(graph.defined[at]), *graph.targets[first:last].tolist()]
-
-
-def _refuse_models(content: bytes) -> None:
-    """A document that is named like a model is geometry that is elsewhere; others say something about it."""
-    seen = -1
-    for name in EXTERNAL.finditer(content):
-        if name.start() > seen:
-            begin, end = content.rfind(b";", max(seen, 0), name.start()), content.find(b";", name.end())
-            seen = end if end > 0 else len(content)
-            if MODEL.search(content, begin + 1, seen):
-                raise Refused("external_reference", "geometry of the STEP file is in other files that it names")
-
-
-def without_references(path: Path) -> Path:
-    """The file itself, or a copy beside it in which no entity names another file."""
-    content = path.read_bytes()
-    if not any(name in content for name in NAMES):
-        return path
-    kept, at = bytearray(content), 0
-    # Between strings and comments: where the kernel's scanner sees words, and nowhere else.
-    for aside in (*ASIDE.finditer(content), None):
-        for name in EXTERNAL.finditer(content, at, aside.start() if aside else len(content)):
-            kept[name.start()] = ord("X")  # a word that means nothing, and no byte is moved
-        at = aside.end() if aside else at
-    cleaned = path.with_name("cleaned.step")
-    cleaned.write_bytes(kept)
-    return cleaned
