@@ -167,6 +167,33 @@ def test_iges_pointers_must_point_at_what_can_be_held(tmp_path: Path) -> None:
     assert code(tmp_path, "iges", iges([(416, 0, "5Hother,4Hname")])) == "external_reference"
 
 
+NURBS = "1,1,{0},1,0,0,1,0,0,{1},0.,0.,1.,1.,1.,1.,1.,1.,0.,0.,0.,9.,0.,0.,0.,9.,0.,9.,9.,5.,0.,1.,0.,1."
+
+
+@pytest.mark.parametrize(
+    ("degree", "knots"), [(0, "0.,0.5,1."), (2, "0.,0.,0.5,1.,1."), (1, "1.,1.,0.,0."), (1, "1.,1.,1.,1.")]
+)
+def test_iges_knots_and_degrees_must_make_sense(tmp_path: Path, degree: int, knots: str) -> None:
+    """The kernel crashes on these."""
+    assert looked(tmp_path, "iges", iges([(128, 0, NURBS.format(1, "0.,0.D0,1.,1."))])) == ()
+    assert code(tmp_path, "iges", iges([(128, 0, NURBS.format(degree, knots))])) == "corrupt_file"
+
+
+def test_iges_that_lies_in_other_ways_is_refused(tmp_path: Path) -> None:
+    """The kernel crashes on these too."""
+    surface = (128, 0, NURBS.format(1, "0.,0.,1.,1."))
+    bounded = [(143, 0, "0,3,1,5"), surface]
+    curve = (110, 0, "0.,0.,0.,9.,0.,0.")
+    assert looked(tmp_path, "iges", iges([*bounded, (141, 0, "0,1,3,1,7,1,0"), curve])) == ()
+    assert code(tmp_path, "iges", iges([*bounded, (141, 0, "0,1,3,2000000,7,1,0"), curve])) == "corrupt_file"
+    assert code(tmp_path, "iges", iges([*bounded, (141, 0, "0,1,3,1,5,1,0")])) == "corrupt_file"
+    assert code(tmp_path, "iges", iges([surface, (180, 0, "2000000,-1,-1,1")])) == "corrupt_file"
+    assert code(tmp_path, "iges", iges([surface, (123, 0, "0.,0.,0.")])) == "invalid_geometry"
+    assert looked(tmp_path, "iges", iges([surface, (406, 15, "1,4Hname")])) == ()
+    assert code(tmp_path, "iges", iges([surface, (406, 15, "1,4Hnames")])) == "corrupt_file"
+    assert code(tmp_path, "iges", iges([surface], head="1H,,1H;," + "1," * 2000 + "1;")) == "limit_exceeded"
+
+
 def test_iges_may_choose_its_delimiters(tmp_path: Path) -> None:
     text = iges([(110, 0, "0.,0.,0.,1.,0.,0."), (402, 7, "1,1")])
     head, body = text.split("D      1\n", 1)

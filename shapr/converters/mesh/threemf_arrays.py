@@ -32,8 +32,8 @@ def wrapper() -> Any:
     """The loaded library, once per process."""
     if not _wrapper:
         made = lib3mf.get_wrapper()
-        # The binding makes a class for every object it gives, 10 kB each, which only a garbage collection takes away.
-        made._polymorphicFactory = partial(_object, made)
+        # Its own makes a class for every object it gives, 10 kB each, which only a garbage collection takes away.
+        made._polymorphicFactory = partial(_object, made)  # noqa: SLF001 - there is no other way
         _wrapper.append(made)
     return _wrapper[0]
 

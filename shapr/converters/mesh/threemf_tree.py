@@ -41,14 +41,7 @@ def check(path: Path) -> None:
                 raise Refused("limit_exceeded", f"it has {objects} objects; {MAX_OBJECTS} are allowed")
             if items > MAX_INSTANCES:
                 raise Refused("decompression_bomb", f"it builds {items} parts; {MAX_INSTANCES} are allowed")
-            if entry.filename.endswith(".rels") and text.count(b"Relationship") > MAX_RELATIONSHIPS:
-                raise Refused("limit_exceeded", f"a part of it has more than {MAX_RELATIONSHIPS} relationships")
-            if COLOURLESS.search(text):
-                raise Refused("corrupt_file", "a colour of the 3MF file has no value")
-            if LONG_INDEX.search(text):
-                raise Refused("corrupt_file", "an index of the 3MF file is beyond any count")
-            if any(len(id) > 10 or int(id) > MAX_ID for id in ID.findall(text)):
-                raise Refused("corrupt_file", "an id of the 3MF file is beyond any that is allowed")
+            _look(text, entry.filename)
             if b"component" in text:
                 _collect(text, entry.filename, inside)
     counts: dict[Key, tuple[int, int]] = {}
@@ -57,6 +50,18 @@ def check(path: Path) -> None:
             _count(key, inside, counts)
     except RecursionError:
         raise Refused("limit_exceeded", "the components are nested too deeply") from None
+
+
+def _look(text: bytes, part: str) -> None:
+    """For what the library reads as something else, or for ever."""
+    if part.endswith(".rels") and text.count(b"Relationship") > MAX_RELATIONSHIPS:
+        raise Refused("limit_exceeded", f"a part of it has more than {MAX_RELATIONSHIPS} relationships")
+    if COLOURLESS.search(text):
+        raise Refused("corrupt_file", "a colour of the 3MF file has no value")
+    if LONG_INDEX.search(text):
+        raise Refused("corrupt_file", "an index of the 3MF file is beyond any count")
+    if any(len(id) > 10 or int(id) > MAX_ID for id in ID.findall(text)):
+        raise Refused("corrupt_file", "an id of the 3MF file is beyond any that is allowed")
 
 
 def _collect(text: bytes, part: str, inside: dict[Key, list[Key]]) -> None:
