@@ -85,7 +85,7 @@ def test_faces_that_the_kernel_could_not_read_are_told(tmp_path: Path) -> None:
     assert answer.report["losses"] == ["what lies on 1 curves or surfaces that could not be read is missing"]
 
 
-@pytest.mark.parametrize("number", ["NaN", "INF", "$", "*", "0x1p3"])
+@pytest.mark.parametrize("number", ["NaN", "INF", "$", "*", "0x1p3", "3E1"])
 def test_a_point_that_is_not_made_of_numbers_is_damage(tmp_path: Path, number: str) -> None:
     change = replaced(r"\(0\.,0\.,30\.\)", f"(0.,0.,{number})")
     answer = answered(tmp_path, BRepPrimAPI_MakeBox(1, 2, 30).Shape(), change, "step")

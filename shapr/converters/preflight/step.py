@@ -49,8 +49,9 @@ NEEDED: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
 LISTS = {b"CARTESIAN_POINT": b"+-.0123456789", b"DIRECTION": b"+-.0123456789", b"EDGE_LOOP": b"#", b"POLY_LOOP": b"#"}
 # What these refer to must be there.
 WHOLE = (b"EDGE_CURVE", b"ORIENTED_EDGE", b"EDGE_LOOP", b"FACE_BOUND", b"FACE_OUTER_BOUND", b"ADVANCED_FACE", b"LINE")
-# No list of numbers.
-ODD_LISTS = tuple(re.compile(kind + rb"\('*,\((?![-+.,\dEe]+\))") for kind in (rb"CARTESIAN_POINT", rb"DIRECTION"))
+# No list of numbers as the kernel reads them: 3E1 is none, it lacks the point.
+NUMBERS = rb"(?:[-+]?+\d*+(?:\.\d*+(?:[Ee][-+]?+\d++)?+)?+,?+)++"
+ODD_LISTS = tuple(re.compile(kind + rb"\('*+,\((?!" + NUMBERS + rb"\))") for kind in (b"CARTESIAN_POINT", b"DIRECTION"))
 REPEATED = 10_000  # references in one entity
 QUOTES = 200  # in one name
 
@@ -138,10 +139,10 @@ def _structure(text: bytes) -> None:
 
 def _numbers(graph: Graph) -> None:
     text = graph.text
-    if any(odd.search(text) for odd in ODD_LISTS):
-        raise Refused("corrupt_file", "a point or a direction of the STEP file is not made of numbers")
     if any(text[found.start() - 1] in b"0123456789." for found in BEYOND.finditer(text)):
         raise Refused("invalid_geometry", "the STEP file holds a number beyond any size")
+    if any(odd.search(text) for odd in ODD_LISTS):
+        raise Refused("corrupt_file", "a point or a direction of the STEP file is not made of numbers")
     splines = [found.start() for word in SPLINE for found in word.finditer(text)] if b"_KNOTS" in text else []
     for at in graph.holders(splines):
         if COUNT.search(text, int(graph.begins[at]), graph.ends(at)):
