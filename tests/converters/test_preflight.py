@@ -115,6 +115,15 @@ def test_step_that_repeats_one_reference_for_ever_is_refused(tmp_path: Path) -> 
     assert looked(tmp_path, "step", line(*range(100_000, 112_000))) == ()
 
 
+def test_a_bound_of_thousands_of_faces_is_refused(tmp_path: Path) -> None:
+    def faces(count: int) -> str:
+        more = "".join(f"#{at}=ADVANCED_FACE('',(#18),#32,.T.);\n" for at in range(90_000, 90_000 + count))
+        return BRACKET.replace("DATA;", f"DATA;\n{more}", 1)
+
+    assert looked(tmp_path, "step", faces(500)) == ()
+    assert code(tmp_path, "step", faces(1500)) == "limit_exceeded"
+
+
 def test_words_in_strings_and_comments_mean_nothing(tmp_path: Path) -> None:
     said = "((( #20=ORIENTED_EDGE(''x'',*,*,#20); DOCUMENT_FILE(''a.step'') /* END 1E999"
     assert looked(tmp_path, "step", BRACKET.replace("'Bracket'", f"'{said}'", 1)) == ()

@@ -53,6 +53,8 @@ WHOLE = (b"EDGE_CURVE", b"ORIENTED_EDGE", b"EDGE_LOOP", b"FACE_BOUND", b"FACE_OU
 NUMBERS = rb"(?:[-+]?+\d*+(?:\.\d*+(?:[Ee][-+]?+\d++)?+)?+,?+)++"
 ODD_LISTS = tuple(re.compile(kind + rb"\('*+,\((?!" + NUMBERS + rb"\))") for kind in (b"CARTESIAN_POINT", b"DIRECTION"))
 REPEATED = 10_000  # references in one entity
+BOUNDARIES = (b"EDGE_CURVE", b"ORIENTED_EDGE", b"EDGE_LOOP", b"FACE_BOUND", b"FACE_OUTER_BOUND")
+SHARED = 1000  # uses of one of those; real files have some two
 QUOTES = 200  # in one name
 
 
@@ -189,6 +191,7 @@ def _check(graph: Graph) -> None:
         highest, defined, targets = len(names), anew[: len(defined)], anew[len(defined) :]
     _needed(graph, defined, targets, highest)
     _documents(graph, defined, targets, highest)
+    _shared(graph, defined, targets)
     _lists(graph)
     heights(highest + 1, defined[graph.owners], targets)
     _instances(graph)
@@ -221,6 +224,14 @@ def _documents(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> No
         first, last = np.searchsorted(graph.owners, [at, at + 1])
         if not documents[targets[first + 2 : last]].all():
             raise Refused("corrupt_file", "a product of the STEP file is in a document of no known kind")
+
+
+def _shared(graph: Graph, defined: Nodes, targets: Nodes) -> None:
+    """The kernel looks through what an edge has for each of its faces as often as it has faces."""
+    uses = np.bincount(targets, minlength=int(defined.max()) + 1)
+    for kind in BOUNDARIES:
+        if (uses[defined[graph.are(kind)]] > SHARED).any():
+            raise Refused("limit_exceeded", f"more than {SHARED} entities of the STEP file share one edge or bound")
 
 
 def _lists(graph: Graph) -> None:
