@@ -198,6 +198,10 @@ def test_iges_that_lies_in_other_ways_is_refused(tmp_path: Path) -> None:
     assert code(tmp_path, "iges", iges([*bounded, (141, 0, "0,1,3,1,5,1,0")])) == "corrupt_file"
     assert code(tmp_path, "iges", iges([surface, (180, 0, "2000000,-1,-1,1")])) == "corrupt_file"
     assert code(tmp_path, "iges", iges([surface, (123, 0, "0.,0.,0.")])) == "invalid_geometry"
+    assert looked(tmp_path, "iges", iges([(140, 0, "0.,0.,1.,1.,3"), surface])) == ()
+    assert (
+        code(tmp_path, "iges", iges([(140, 0, "0.,0.,1.,1.,3"), (140, 0, "0.,0.,1.,1.,5"), surface])) == "corrupt_file"
+    )
     assert looked(tmp_path, "iges", iges([surface, (406, 15, "1,4Hname")])) == ()
     assert code(tmp_path, "iges", iges([surface, (406, 15, "1,4Hnames")])) == "corrupt_file"
     assert code(tmp_path, "iges", iges([surface], head="1H,,1H;," + "1," * 2000 + "1;")) == "limit_exceeded"
