@@ -152,6 +152,7 @@ class BrepModel:
     wires: tuple[str, ...] = ()
 
     def __init__(self, file: File, page: Page) -> None:
+        from shapr.converters.brep.document import kernel_gave_up
         from shapr.converters.brep.indicator import Indicator
 
         self.page = page
@@ -162,7 +163,7 @@ class BrepModel:
         try:
             self.document = self._read(file)
         except Exception as failure:
-            if not type(failure).__module__.startswith("OCP"):  # its exceptions have no ancestor in common
+            if not kernel_gave_up(failure):
                 raise
             reason = f"the kernel gave up reading it ({type(failure).__name__})"
             raise Refused("corrupt_file", reason) from failure
@@ -182,6 +183,7 @@ class BrepModel:
         else:
             read = brep.read(file.path, file.name, {"source_units": file.unit}, self.indicator)
         document.check(read)
+        self.losses = document.unread(read)
         tree.inherit(read)
         return read
 
