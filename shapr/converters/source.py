@@ -1,5 +1,6 @@
 """A file once it is parsed, as a B-Rep or as a mesh: what it measures, and what can be written of it."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -171,10 +172,11 @@ class BrepModel:
         self.triangulated: tuple[float, float] | None = None
 
     def _read(self, file: File) -> "TDocStd_Document":
-        from shapr.converters.brep import brep, document, iges, step
+        from shapr.converters.brep import brep, document, iges, roots, step
 
         if file.format == "step":
-            read = step.read(file.path, self.indicator, repair=not file.faceted, meshed=file.meshed)
+            with roots.unplaced() if file.faceted else nullcontext():
+                read = step.read(file.path, self.indicator, repair=not file.faceted, meshed=file.meshed)
         elif file.format == "iges":
             read = iges.read(file.path, file.name, self.indicator, repair=not file.faceted)
         else:

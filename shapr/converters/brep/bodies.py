@@ -1,5 +1,6 @@
 """Bodies and what is known of them, put into a document: names, colours and layers that survive a change of shape."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -37,8 +38,8 @@ class Body:
     @property
     def called(self) -> str:
         """Its name, or the one that most of its faces have from what they came from."""
-        names = [look.name for look in self._looks() if look.name]
-        return self.name or max(dict.fromkeys(names), key=names.count, default="")
+        names = Counter(look.name for look in self._looks() if look.name)
+        return self.name or max(names, key=names.__getitem__, default="")
 
     def _looks(self) -> list[Look]:
         return [self.looks.get(hash(each), Look()) for each in self.pieces]
