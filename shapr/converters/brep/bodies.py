@@ -16,6 +16,7 @@ from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
 from shapr.converters.brep import colours, document
 from shapr.converters.mesh.model import LONGEST_NAME, Colour
+from shapr.converters.progress import Reach, along, silent
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,14 @@ def call(label: TDF_Label, name: str) -> None:
     TDataStd_Name.Set_s(label, TCollection_ExtendedString(name[:LONGEST_NAME], True))
 
 
-def held(groups: Sequence[tuple[str, Sequence[Body]]], stem: str) -> TDocStd_Document:
+def held(groups: Sequence[tuple[str, Sequence[Body]]], stem: str, reach: Reach = silent) -> TDocStd_Document:
     """A document of bodies. A group that has a name and several bodies is an assembly of them, each called like it if
     nobody named it; other bodies without a name are called after the file, with a number where they are several."""
     model = document.new()
     tool = XCAFDoc_DocumentTool.ShapeTool_s(model.Main())
     unnamed = sum(not (body.called or name) for name, bodies in groups for body in bodies)
     number = 0
-    for name, bodies in groups:
+    for name, bodies in along(groups, len(groups), reach):
         assembly = tool.NewShape() if name and len(bodies) > 1 else None
         if assembly is not None:
             call(assembly, name)

@@ -22,10 +22,11 @@ from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices
 from shapr.converters.mesh.slivers import FLAT, cleaned
 from shapr.converters.mesh.topology import Component, components, welded
+from shapr.converters.progress import Reach, along, silent
 from shapr.errors import Refused
 
 # Exporters round: points that were one differ in the last digits. Fractions of the diagonal, finest first.
-WELDING, BUILDING = 0.05, 0.2  # of the time; the rest is writing
+WELDING, BUILDING, HOLDING = 0.05, 0.2, 0.05  # of the time; the rest is writing
 WELDS = (0.0, 1e-7, 1e-6, 1e-5)
 # The kernel makes no face of some slivers: then flatter ones too are closed over by their neighbours. Heights, as
 # fractions of the longest side.
@@ -77,7 +78,7 @@ def faceted(mesh: Mesh, limit: int, stem: str, progress: Indicator = SILENT) -> 
             whole = [each for each in whole if each.closed == len(each.triangles)] + [together]
     total = sum(len(each.triangles) for each in whole)
     bodies = [_built(each, diagonal, progress, BUILDING * len(each.triangles) / total) for each in whole]
-    return held([("", [body]) for body in bodies], stem)
+    return held([("", [body]) for body in bodies], stem, progress.step(HOLDING))
 
 
 def _closed_best(parts: Sequence[Part], diagonal: float, flatness: float = FLAT) -> Surfaces | None:
@@ -155,7 +156,7 @@ def _body(surfaces: Surfaces, progress: Indicator, share: float) -> Body | None:
     if made is None:
         return None
     shells, looks = made
-    holders = _holders(surfaces)
+    holders = _holders(surfaces, progress.step(share / 4))
     voids: dict[int, list[int]] = {at: [] for at, each in enumerate(found) if each.closed and at not in holders}
     for at, holder in holders.items():
         voids[holder].append(at)
@@ -166,7 +167,7 @@ def _body(surfaces: Surfaces, progress: Indicator, share: float) -> Body | None:
     return Body(bodies[0] if len(bodies) == 1 else document.compound(bodies), looks)
 
 
-def _holders(surfaces: Surfaces) -> dict[int, int]:
+def _holders(surfaces: Surfaces, reach: Reach = silent) -> dict[int, int]:
     """The closed components that are turned inwards, each with the smallest around it that is turned outwards."""
     found = surfaces.found
     closed = (at for at, each in enumerate(found) if each.closed and each.volume > 0)
@@ -175,7 +176,7 @@ def _holders(surfaces: Surfaces) -> dict[int, int]:
     low = np.array([found[at].low for at in outer.tolist()]).reshape(-1, 3)
     high = np.array([found[at].high for at in outer.tolist()]).reshape(-1, 3)
     made = {}
-    for at, void in enumerate(found):
+    for at, void in along(enumerate(found), len(found), reach):
         if not void.closed or void.volume >= 0:
             continue
         first = int(np.searchsorted(volumes, -void.volume, side="right"))  # larger than the void
@@ -225,7 +226,7 @@ def _shells(surfaces: Surfaces, progress: Indicator, share: float) -> tuple[list
     made = list(document.explore(making.Shape(), TopAbs_ShapeEnum.TopAbs_FACE))
     if len(made) != len(surfaces.triangles):
         return None
-    reach = progress.step(share / 2)
+    reach = progress.step(share / 4)
     for number, (face, at, look) in enumerate(zip(made, owner.tolist(), surfaces.looks.tolist(), strict=True)):
         reach(number / len(made))
         builder.Add(shells[at], face)
