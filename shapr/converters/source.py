@@ -1,5 +1,6 @@
 """A file once it is parsed, as a B-Rep or as a mesh: what it measures, and what can be written of it."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -173,11 +174,12 @@ class BrepModel:
         self.triangulated: tuple[float, float] | None = None
 
     def _read(self, file: File) -> "TDocStd_Document":
-        from shapr.converters.brep import brep, document, iges, step, tree
+        from shapr.converters.brep import brep, document, iges, roots, step, tree
 
         if file.format == "step":
             repair, path = not file.faceted, file.path
-            read = step.read(path, self.indicator, repair, meshed=file.meshed, measured=file.measured)
+            with roots.unplaced() if file.faceted else nullcontext():
+                read = step.read(path, self.indicator, repair, meshed=file.meshed, measured=file.measured)
         elif file.format == "iges":
             read = iges.read(file.path, file.name, self.indicator, repair=not file.faceted)
         else:

@@ -23,10 +23,6 @@ class Component:
     low: Vertices
     high: Vertices
 
-    def holds(self, other: "Component") -> bool:
-        """By bounding boxes."""
-        return bool((self.low <= other.low).all() and (self.high >= other.high).all())
-
 
 @dataclass(frozen=True)
 class Surfaces:
@@ -205,9 +201,10 @@ def components(vertices: Vertices, triangles: Triangles) -> tuple[Triangles, lis
     """
     before = surfaces(triangles)
     again = (before.closed & ~before.oriented)[before.labels]
-    result = triangles.copy()
-    result[again] = wound(triangles[again])[0]
-    found = surfaces(result)
+    result, found = triangles.copy(), before
+    if again.any():
+        result[again] = wound(triangles[again])[0]
+        found = surfaces(result)
     order = np.argsort(found.labels, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(found.labels[order])) + 1) if len(order) else []
     oriented = found.oriented.tolist()
