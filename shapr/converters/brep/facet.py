@@ -22,7 +22,7 @@ from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices
 from shapr.converters.mesh.slivers import FLAT, cleaned
 from shapr.converters.mesh.topology import Component, components, welded
-from shapr.converters.progress import Reach, along, apart, silent
+from shapr.converters.progress import Reach, along, apart, silent, within
 from shapr.errors import Refused
 
 # Exporters round: points that were one differ in the last digits. Fractions of the diagonal, finest first.
@@ -158,12 +158,14 @@ def _body(surfaces: Surfaces, progress: Indicator, share: float) -> Body | None:
     if made is None:
         return None
     shells, looks = made
-    holders = _holders(surfaces, progress.step(share / 4))
+    reach = progress.step(share / 4)
+    holders = _holders(surfaces, within(reach, 0.0, 0.3))
     voids: dict[int, list[int]] = {at: [] for at, each in enumerate(found) if each.closed and at not in holders}
     for at, holder in holders.items():
         voids[holder].append(at)
     bodies: list[TopoDS_Shape] = [
-        _solid(shells[at], [shells[inner] for inner in inside], found[at]) for at, inside in voids.items()
+        _solid(shells[at], [shells[inner] for inner in inside], found[at])
+        for at, inside in along(voids.items(), len(voids), within(reach, 0.3, 1.0))
     ]
     bodies += [shells[at] for at in range(len(found)) if not found[at].closed]
     return Body(bodies[0] if len(bodies) == 1 else document.compound(bodies), looks)
