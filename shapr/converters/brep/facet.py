@@ -22,7 +22,7 @@ from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices
 from shapr.converters.mesh.slivers import FLAT, cleaned
 from shapr.converters.mesh.topology import Component, components, welded
-from shapr.converters.progress import Reach, along, silent
+from shapr.converters.progress import Reach, along, apart, silent, within
 from shapr.errors import Refused
 
 # Exporters round: points that were one differ in the last digits. Fractions of the diagonal, finest first.
@@ -65,9 +65,9 @@ def faceted(mesh: Mesh, limit: int, stem: str, progress: Indicator = SILENT) -> 
     objects = [list(parts) for _, parts in groupby(mesh.parts, key=lambda part: part.name)]
     reach = progress.step(WELDING)
     whole = []
-    for at, parts in enumerate(objects):
-        reach(at / len(objects))
-        if (made := _closed_best(parts, diagonal)) is not None:
+    for parts, own in apart(objects, reach):
+        own(0.0)
+        if (made := _closed_best(parts, diagonal, reach=own)) is not None:
             whole.append(made)
     if not whole:
         raise Refused("no_geometry", "every triangle of the mesh is degenerate")
@@ -81,13 +81,15 @@ def faceted(mesh: Mesh, limit: int, stem: str, progress: Indicator = SILENT) -> 
     return held([("", [body]) for body in bodies], stem, progress.step(HOLDING))
 
 
-def _closed_best(parts: Sequence[Part], diagonal: float, flatness: float = FLAT) -> Surfaces | None:
+def _closed_best(
+    parts: Sequence[Part], diagonal: float, flatness: float = FLAT, reach: Reach = silent
+) -> Surfaces | None:
     """The parts welded as little as closes them, or as closes most of them. None if no triangle has an area."""
     whole = Part.joined(parts)
     known, owner = _painted(parts)
     best: Surfaces | None = None
     different = 0  # points
-    for fraction in WELDS:
+    for fraction, part in apart(WELDS, reach):
         vertices, corners = welded(whole.vertices, whole.corners, fraction * diagonal)
         if len(vertices) == different:
             continue  # none of them is near another one: it would come to the same
@@ -95,7 +97,7 @@ def _closed_best(parts: Sequence[Part], diagonal: float, flatness: float = FLAT)
         triangles = cleaned(vertices, corners, flatness)
         if not len(triangles):
             continue
-        wound, found = components(vertices, triangles)
+        wound, found = components(vertices, triangles, part)
         looks = np.zeros(len(triangles), np.int64)
         if owner.any():  # more than one
             looks = _owners(corners, owner, triangles)
@@ -156,12 +158,14 @@ def _body(surfaces: Surfaces, progress: Indicator, share: float) -> Body | None:
     if made is None:
         return None
     shells, looks = made
-    holders = _holders(surfaces, progress.step(share / 4))
+    reach = progress.step(share / 4)
+    holders = _holders(surfaces, within(reach, 0.0, 0.3))
     voids: dict[int, list[int]] = {at: [] for at, each in enumerate(found) if each.closed and at not in holders}
     for at, holder in holders.items():
         voids[holder].append(at)
     bodies: list[TopoDS_Shape] = [
-        _solid(shells[at], [shells[inner] for inner in inside], found[at]) for at, inside in voids.items()
+        _solid(shells[at], [shells[inner] for inner in inside], found[at])
+        for at, inside in along(voids.items(), len(voids), within(reach, 0.3, 1.0))
     ]
     bodies += [shells[at] for at in range(len(found)) if not found[at].closed]
     return Body(bodies[0] if len(bodies) == 1 else document.compound(bodies), looks)

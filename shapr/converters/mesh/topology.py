@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters.mesh.model import Triangles, Vertices
-from shapr.converters.progress import Reach, silent
+from shapr.converters.progress import Reach, along, silent
 
 Rows = npt.NDArray[np.int64]
 MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))  # of xxHash
@@ -194,7 +194,7 @@ def wound(triangles: Triangles) -> tuple[Triangles, int]:
     return result, int(turned.sum())
 
 
-def components(vertices: Vertices, triangles: Triangles) -> tuple[Triangles, list[Component]]:
+def components(vertices: Vertices, triangles: Triangles, reach: Reach = silent) -> tuple[Triangles, list[Component]]:
     """The surfaces, in the order of their first triangle.
 
     The triangles come back wound alike within each closed surface.
@@ -210,7 +210,8 @@ def components(vertices: Vertices, triangles: Triangles) -> tuple[Triangles, lis
     oriented = found.oriented.tolist()
     closed = found.closed.tolist()
     return result, [
-        _component(vertices, result[members], members, closed[at], oriented[at]) for at, members in enumerate(groups)
+        _component(vertices, result[members], members, closed[at], oriented[at])
+        for at, members in along(enumerate(groups), len(groups), reach)
     ]
 
 
