@@ -94,7 +94,7 @@ class ConversionAnswer(Answer):
     id: str
     state: str
     step: str | None = None
-    progress: int = 0
+    progress: int | float = 0
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
