@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import big
+from benchmarks import big, extreme
 from shapr.converters.progress import AT, STEP
 from shapr.converters.run.job import PROGRESS
 from tests.converters.kit import convert
@@ -46,6 +46,10 @@ PAIRS: tuple[tuple[str, str, Options], ...] = (
     ("ball.obj", "glb", {"mesh_compression": "draco"}),
     ("ball.stl", "glb", {"mesh_compression": "meshopt"}),
     ("small.stl", "step", {}),
+    ("polygon.obj", "stl", {}),
+    ("cone.obj", "step", {}),
+    ("parts.obj", "step", {}),
+    ("parts.stl", "step", {}),
 )
 MAKERS: dict[str, Callable[[Path, float], object]] = {
     "solids": lambda path, size: big.solids(path, int(150 * size)),
@@ -57,6 +61,9 @@ MAKERS: dict[str, Callable[[Path, float], object]] = {
     "wave": lambda path, size: big.wave(path, int(30 * size)),
     "ball": lambda path, size: big.triangles(path, int(500_000 * size)),
     "small": lambda path, size: big.triangles(path, min(int(8_000 * size), 45_000)),
+    "polygon": lambda path, size: extreme.polygon(path, int(30_000 * size)),
+    "cone": lambda path, size: extreme.cone(path, min(int(8_000 * size), 45_000)),
+    "parts": lambda path, size: extreme.parts(path, min(int(2_000 * size), 12_000)),
 }
 TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -1,5 +1,6 @@
 """A file once it is parsed, as a B-Rep or as a mesh: what it measures, and what can be written of it."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -152,6 +153,7 @@ class BrepModel:
     wires: tuple[str, ...] = ()
 
     def __init__(self, file: File, page: Page) -> None:
+        from shapr.converters.brep.document import kernel_gave_up
         from shapr.converters.brep.indicator import Indicator
 
         self.page = page
@@ -162,7 +164,7 @@ class BrepModel:
         try:
             self.document = self._read(file)
         except Exception as failure:
-            if not type(failure).__module__.startswith("OCP"):  # its exceptions have no ancestor in common
+            if not kernel_gave_up(failure):
                 raise
             reason = f"the kernel gave up reading it ({type(failure).__name__})"
             raise Refused("corrupt_file", reason) from failure
@@ -172,16 +174,18 @@ class BrepModel:
         self.triangulated: tuple[float, float] | None = None
 
     def _read(self, file: File) -> "TDocStd_Document":
-        from shapr.converters.brep import brep, document, iges, step, tree
+        from shapr.converters.brep import brep, document, iges, roots, step, tree
 
         if file.format == "step":
             repair, path = not file.faceted, file.path
-            read = step.read(path, self.indicator, repair, meshed=file.meshed, measured=file.measured)
+            with roots.unplaced() if file.faceted else nullcontext():
+                read = step.read(path, self.indicator, repair, meshed=file.meshed, measured=file.measured)
         elif file.format == "iges":
             read = iges.read(file.path, file.name, self.indicator, repair=not file.faceted)
         else:
             read = brep.read(file.path, file.name, {"source_units": file.unit}, self.indicator)
         document.check(read)
+        self.losses = document.unread(read)
         tree.inherit(read)
         return read
 

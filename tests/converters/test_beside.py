@@ -9,7 +9,7 @@ from OCP.TopAbs import TopAbs_ShapeEnum
 
 from shapr.converters import preflight
 from shapr.converters.brep import document, step
-from shapr.converters.preflight.step import LOSS
+from shapr.converters.preflight.references import LOSS
 from shapr.errors import Refused
 from tests.converters.kit import SAMPLES, convert, converter, job
 

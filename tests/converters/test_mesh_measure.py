@@ -11,7 +11,7 @@ from shapr.converters.mesh.heal import healed
 from shapr.converters.mesh.measure import measured
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.mesh.slivers import cleaned
-from shapr.converters.mesh.topology import components
+from shapr.converters.mesh.topology import components, welded
 from shapr.errors import Refused
 from tests.converters.meshes import cube
 
@@ -22,7 +22,8 @@ def both(*parts: Part) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_two_cubes_that_share_an_edge_are_two() -> None:
-    _, found = components(*cleaned(*both(cube(), cube((1.0, 1.0, 0.0)))))
+    vertices, corners = welded(*both(cube(), cube((1.0, 1.0, 0.0))))
+    _, found = components(vertices, cleaned(vertices, corners))
     assert [(each.closed, each.oriented, each.volume) for each in found] == [(True, True, pytest.approx(1.0))] * 2
 
 
@@ -45,7 +46,8 @@ def with_sliver() -> Part:
 
 def test_a_flat_triangle_is_taken_out_without_a_hole() -> None:
     part = with_sliver()
-    _, found = components(*cleaned(part.vertices, part.corners))
+    vertices, corners = welded(part.vertices, part.corners)
+    _, found = components(vertices, cleaned(vertices, corners))
     assert [(each.closed, each.volume) for each in found] == [(True, pytest.approx(1.0))]
 
 

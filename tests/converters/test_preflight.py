@@ -11,7 +11,7 @@ from benchmarks.hostile.iges import groups, iges
 from benchmarks.hostile.part21 import CONTEXT, assembly, document, leaf, mapped, part21, product, reference
 from shapr.converters import preflight
 from shapr.converters.preflight import graph
-from shapr.converters.preflight.step import LOSS, without_references
+from shapr.converters.preflight.references import LOSS, without_references
 from shapr.errors import Refused
 from tests.converters.kit import SAMPLES
 
@@ -83,6 +83,20 @@ def test_step_bombs_are_counted_not_expanded(tmp_path: Path) -> None:
         assert looked(tmp_path, "step", modest) == ()
 
 
+def test_curves_made_of_curves_are_counted(tmp_path: Path) -> None:
+    def doubled(levels: int) -> str:
+        curves = "".join(
+            f"#{at}=COMPOSITE_CURVE('',(#{at + 1},#{at + 2}),.F.);\n"
+            f"#{at + 1}=COMPOSITE_CURVE_SEGMENT(.CONTINUOUS.,.T.,#{at + 3});\n"
+            f"#{at + 2}=COMPOSITE_CURVE_SEGMENT(.CONTINUOUS.,.T.,#{at + 3});\n"
+            for at in range(90_000, 90_000 + 3 * levels, 3)
+        )
+        return BRACKET.replace("DATA;", f"DATA;\n{curves}", 1)
+
+    assert looked(tmp_path, "step", doubled(10)) == ()
+    assert code(tmp_path, "step", doubled(35)) == "decompression_bomb"
+
+
 def test_step_towers_are_refused(tmp_path: Path) -> None:
     nested = part21(f"#1=A({'(' * 100_000}{')' * 100_000});\n")
     for tower in (assembly(5000, 1), mapped(5000, 1), nested):
@@ -99,6 +113,15 @@ def test_step_that_repeats_one_reference_for_ever_is_refused(tmp_path: Path) -> 
 
     assert code(tmp_path, "step", line(*[100_000] * 12_000)) == "limit_exceeded"
     assert looked(tmp_path, "step", line(*range(100_000, 112_000))) == ()
+
+
+def test_a_bound_of_thousands_of_faces_is_refused(tmp_path: Path) -> None:
+    def faces(count: int) -> str:
+        more = "".join(f"#{at}=ADVANCED_FACE('',(#18),#32,.T.);\n" for at in range(90_000, 90_000 + count))
+        return BRACKET.replace("DATA;", f"DATA;\n{more}", 1)
+
+    assert looked(tmp_path, "step", faces(500)) == ()
+    assert code(tmp_path, "step", faces(1500)) == "limit_exceeded"
 
 
 def test_words_in_strings_and_comments_mean_nothing(tmp_path: Path) -> None:
@@ -174,6 +197,37 @@ def test_what_iges_has_beside_its_surfaces_is_named(tmp_path: Path) -> None:
     assert hidden != sound
     told = "Surfaces and bodies that the file hides were converted like the others: 1."
     assert looked(tmp_path, "iges", hidden) == (told,)
+
+
+NURBS = "1,1,{0},1,0,0,1,0,0,{1},0.,0.,1.,1.,1.,1.,1.,1.,0.,0.,0.,9.,0.,0.,0.,9.,0.,9.,9.,5.,0.,1.,0.,1."
+
+
+@pytest.mark.parametrize(
+    ("degree", "knots"), [(0, "0.,0.5,1."), (2, "0.,0.,0.5,1.,1."), (1, "1.,1.,0.,0."), (1, "1.,1.,1.,1.")]
+)
+def test_iges_knots_and_degrees_must_make_sense(tmp_path: Path, degree: int, knots: str) -> None:
+    """The kernel crashes on these."""
+    assert looked(tmp_path, "iges", iges([(128, 0, NURBS.format(1, "0.,0.D0,1.,1."))])) == ()
+    assert code(tmp_path, "iges", iges([(128, 0, NURBS.format(degree, knots))])) == "corrupt_file"
+
+
+def test_iges_that_lies_in_other_ways_is_refused(tmp_path: Path) -> None:
+    """The kernel crashes on these too."""
+    surface = (128, 0, NURBS.format(1, "0.,0.,1.,1."))
+    bounded = [(143, 0, "0,3,1,5"), surface]
+    curve = (110, 0, "0.,0.,0.,9.,0.,0.")
+    assert looked(tmp_path, "iges", iges([*bounded, (141, 0, "0,1,3,1,7,1,0"), curve])) == ()
+    assert code(tmp_path, "iges", iges([*bounded, (141, 0, "0,1,3,2000000,7,1,0"), curve])) == "corrupt_file"
+    assert code(tmp_path, "iges", iges([*bounded, (141, 0, "0,1,3,1,5,1,0")])) == "corrupt_file"
+    assert code(tmp_path, "iges", iges([surface, (180, 0, "2000000,-1,-1,1")])) == "corrupt_file"
+    assert code(tmp_path, "iges", iges([surface, (123, 0, "0.,0.,0.")])) == "invalid_geometry"
+    assert looked(tmp_path, "iges", iges([(140, 0, "0.,0.,1.,1.,3"), surface])) == ()
+    assert (
+        code(tmp_path, "iges", iges([(140, 0, "0.,0.,1.,1.,3"), (140, 0, "0.,0.,1.,1.,5"), surface])) == "corrupt_file"
+    )
+    assert looked(tmp_path, "iges", iges([surface, (406, 15, "1,4Hname")])) == ()
+    assert code(tmp_path, "iges", iges([surface, (406, 15, "1,4Hnames")])) == "corrupt_file"
+    assert code(tmp_path, "iges", iges([surface], head="1H,,1H;," + "1," * 2000 + "1;")) == "limit_exceeded"
 
 
 def test_iges_may_choose_its_delimiters(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """3MF that is unsafe or damaged is refused, before the library sees what is dangerous."""
 
+import gc
 import io
 import time
 from pathlib import Path
@@ -46,6 +47,8 @@ def test_a_dtd_behind_much_else_is_seen(tmp_path: Path) -> None:
         (SIMPLE.replace('x="1"', 'x="nan"'), "corrupt_file"),
         (SIMPLE.replace('x="1"', 'x="1e40"'), "corrupt_file"),
         (SIMPLE.replace('objectid="1"', 'objectid="7"'), "corrupt_file"),
+        (SIMPLE.replace('objectid="1"', 'objectid="4294967297"'), "corrupt_file"),
+        (SIMPLE.replace('unit="', 'unit="furlong" was="'), "corrupt_file"),
         (SIMPLE[:-80], "corrupt_file"),
         (SIMPLE.replace("<model ", '<model xmlns:z="urn:z" requiredextensions="z" '), "unsupported_geometry"),
         (
@@ -69,6 +72,22 @@ def test_external_relationships_are_not_followed(tmp_path: Path) -> None:
             assert read(tmp_path, SIMPLE, rels=away.format(target)).triangles == 4
         except Refused as refusal:
             assert refusal.code in ("corrupt_file", "external_reference")
+
+
+def test_relationships_without_end_are_refused(tmp_path: Path) -> None:
+    one = '<Relationship Target="/a{}.png" Id="a{}" Type="http://schemas.openxmlformats.org/a"/>'
+    assert refused(tmp_path, SIMPLE, rels="".join(one.format(at, at) for at in range(10_001))) == "limit_exceeded"
+
+
+def test_a_thousand_items_leave_no_garbage(tmp_path: Path) -> None:
+    """Nobody collects it in a child: 100,000 items took more than 4 GB."""
+    gc.collect()
+    gc.disable()
+    try:
+        assert read(tmp_path, SIMPLE.replace(ITEM, ITEM * 1000)).triangles == 4000
+        assert gc.collect() < 1000
+    finally:
+        gc.enable()
 
 
 def test_a_bomb_is_refused_at_once(tmp_path: Path) -> None:

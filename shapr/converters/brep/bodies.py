@@ -1,5 +1,6 @@
 """Bodies and what is known of them, put into a document: names, colours and layers that survive a change of shape."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
 from shapr.converters.brep import colours, document
 from shapr.converters.mesh.model import LONGEST_NAME, Colour
+from shapr.converters.progress import Reach, along, silent
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Body:
     @property
     def called(self) -> str:
         """Its name, or the one that most of its faces have from what they came from."""
-        names = [look.name for look in self._looks() if look.name]
-        return self.name or max(dict.fromkeys(names), key=names.count, default="")
+        names = Counter(look.name for look in self._looks() if look.name)
+        return self.name or max(names, key=names.__getitem__, default="")
 
     def _looks(self) -> list[Look]:
         return [self.looks.get(hash(each), Look()) for each in self.pieces]
@@ -77,14 +79,14 @@ def call(label: TDF_Label, name: str) -> None:
     TDataStd_Name.Set_s(label, TCollection_ExtendedString(name[:LONGEST_NAME], True))
 
 
-def held(groups: Sequence[tuple[str, Sequence[Body]]], stem: str) -> TDocStd_Document:
+def held(groups: Sequence[tuple[str, Sequence[Body]]], stem: str, reach: Reach = silent) -> TDocStd_Document:
     """A document of bodies. A group that has a name and several bodies is an assembly of them, each called like it if
     nobody named it; other bodies without a name are called after the file, with a number where they are several."""
     model = document.new()
     tool = XCAFDoc_DocumentTool.ShapeTool_s(model.Main())
     unnamed = sum(not (body.called or name) for name, bodies in groups for body in bodies)
     number = 0
-    for name, bodies in groups:
+    for name, bodies in along(groups, len(groups), reach):
         assembly = tool.NewShape() if name and len(bodies) > 1 else None
         if assembly is not None:
             call(assembly, name)

@@ -11,6 +11,7 @@ from OCP.BRep import BRep_Builder, BRep_Tool
 from OCP.BRepBndLib import BRepBndLib
 from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
 from OCP.collections import IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher, Sequence_TDF_Label
+from OCP.Geom import Geom_BSplineSurface
 from OCP.gp import gp_Pnt, gp_Trsf
 from OCP.Message import Message, Message_Printer
 from OCP.TCollection import TCollection_ExtendedString
@@ -28,6 +29,8 @@ from shapr.errors import Refused
 
 MAX_INSTANCES = 100_000
 LARGEST = 1e9  # millimetres: a box beyond it is a lie, or infinite
+NARROWEST = 1e-100  # of a surface's parameters: near the end of what a number can say the kernel meshes for ever
+UNREAD = 99  # the label of what was passed over, beyond those of the kernel's own
 
 Message.DefaultMessenger_s().RemovePrinters(Message_Printer.get_type_descriptor_s())
 
@@ -52,6 +55,24 @@ def units(document: TDocStd_Document) -> str | None:
         return None
     document.Main().FindAttribute(TDataStd_Comment.GetID_s(), comment)
     return str(comment.Get().ToExtString()) or None
+
+
+def say_unread(document: TDocStd_Document, sentence: str) -> None:
+    """Note what the reader of the file had to pass over."""
+    TDataStd_Comment.Set_s(document.Main().FindChild(UNREAD), TCollection_ExtendedString(sentence))
+
+
+def unread(document: TDocStd_Document) -> tuple[str, ...]:
+    label, comment = document.Main().FindChild(UNREAD), TDataStd_Comment()
+    if not label.IsAttribute(TDataStd_Comment.GetID_s()):
+        return ()
+    label.FindAttribute(TDataStd_Comment.GetID_s(), comment)
+    return (str(comment.Get().ToExtString()),)
+
+
+def kernel_gave_up(failure: Exception) -> bool:
+    """Whether it is an exception of the kernel: those have no ancestor in common."""
+    return type(failure).__module__.startswith("OCP")
 
 
 def holding(shape: TopoDS_Shape, name: str) -> TDocStd_Document:
@@ -214,14 +235,22 @@ def check(document: TDocStd_Document) -> None:
 
 
 def _check_surfaces(shape: TopoDS_Shape) -> None:
-    """The tessellated shapes of AP242 are faces of nothing but triangles, which the kernel cannot measure or write."""
+    """Surfaces that the kernel would mesh for ever; and the tessellated shapes of AP242, faces of nothing but
+    triangles, which it cannot measure or write."""
     surfaces = [BRep_Tool.Surface_s(TopoDS.Face(face)) for face in explore(shape, TopAbs_ShapeEnum.TopAbs_FACE)]
+    if any(isinstance(surface, Geom_BSplineSurface) and _narrow(surface) for surface in surfaces):
+        raise Refused("invalid_geometry", "the parameters of a surface have no extent")
     bare = sum(surface is None for surface in surfaces)
     if bare:
         raise Refused(
             "unsupported_geometry",
             f"{bare} of {len(surfaces)} faces of a part are triangles without a surface (tessellated shapes)",
         )
+
+
+def _narrow(surface: Geom_BSplineSurface) -> bool:
+    from_u, to_u, from_v, to_v = surface.Bounds()
+    return bool(min(to_u - from_u, to_v - from_v) < NARROWEST)
 
 
 def _moved(location: TopLoc_Location) -> list[float]:

@@ -22,10 +22,11 @@ from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices
 from shapr.converters.mesh.slivers import FLAT, cleaned
 from shapr.converters.mesh.topology import Component, components, welded
+from shapr.converters.progress import Reach, along, apart, silent, within
 from shapr.errors import Refused
 
 # Exporters round: points that were one differ in the last digits. Fractions of the diagonal, finest first.
-WELDING, BUILDING = 0.05, 0.2  # of the time; the rest is writing
+WELDING, BUILDING, HOLDING = 0.05, 0.2, 0.05  # of the time; the rest is writing
 WELDS = (0.0, 1e-7, 1e-6, 1e-5)
 # The kernel makes no face of some slivers: then flatter ones too are closed over by their neighbours. Heights, as
 # fractions of the longest side.
@@ -64,9 +65,9 @@ def faceted(mesh: Mesh, limit: int, stem: str, progress: Indicator = SILENT) -> 
     objects = [list(parts) for _, parts in groupby(mesh.parts, key=lambda part: part.name)]
     reach = progress.step(WELDING)
     whole = []
-    for at, parts in enumerate(objects):
-        reach(at / len(objects))
-        if (made := _closed_best(parts, diagonal)) is not None:
+    for parts, own in apart(objects, reach):
+        own(0.0)
+        if (made := _closed_best(parts, diagonal, reach=own)) is not None:
             whole.append(made)
     if not whole:
         raise Refused("no_geometry", "every triangle of the mesh is degenerate")
@@ -77,20 +78,29 @@ def faceted(mesh: Mesh, limit: int, stem: str, progress: Indicator = SILENT) -> 
             whole = [each for each in whole if each.closed == len(each.triangles)] + [together]
     total = sum(len(each.triangles) for each in whole)
     bodies = [_built(each, diagonal, progress, BUILDING * len(each.triangles) / total) for each in whole]
-    return held([("", [body]) for body in bodies], stem)
+    return held([("", [body]) for body in bodies], stem, progress.step(HOLDING))
 
 
-def _closed_best(parts: Sequence[Part], diagonal: float, flatness: float = FLAT) -> Surfaces | None:
+def _closed_best(
+    parts: Sequence[Part], diagonal: float, flatness: float = FLAT, reach: Reach = silent
+) -> Surfaces | None:
     """The parts welded as little as closes them, or as closes most of them. None if no triangle has an area."""
     whole = Part.joined(parts)
     known, owner = _painted(parts)
     best: Surfaces | None = None
-    for fraction in WELDS:
-        vertices, triangles = cleaned(whole.vertices, whole.corners, fraction * diagonal, flatness)
+    different = 0  # points
+    for fraction, part in apart(WELDS, reach):
+        vertices, corners = welded(whole.vertices, whole.corners, fraction * diagonal)
+        if len(vertices) == different:
+            continue  # none of them is near another one: it would come to the same
+        different = different or len(vertices)
+        triangles = cleaned(vertices, corners, flatness)
         if not len(triangles):
             continue
-        wound, found = components(vertices, triangles)
-        looks = _owners(welded(whole.vertices, whole.corners, fraction * diagonal)[1], owner, triangles)
+        wound, found = components(vertices, triangles, part)
+        looks = np.zeros(len(triangles), np.int64)
+        if owner.any():  # more than one
+            looks = _owners(corners, owner, triangles)
         made = Surfaces(parts, known, vertices, wound, found, looks)
         if best is None or made.closed > best.closed:
             best = made
@@ -122,7 +132,7 @@ def _painted(parts: Sequence[Part]) -> tuple[list[Look], npt.NDArray[np.int64]]:
 
 def _owners(before: Triangles, owner: npt.NDArray[np.int64], after: Triangles) -> npt.NDArray[np.int64]:
     """The look of each triangle, found again by its corners; -1 for new ones."""
-    if not len(before) or not owner.any():
+    if not len(before):
         return np.zeros(len(after), np.int64)
     keys = [np.ascontiguousarray(np.sort(each, axis=1)).view("V12").ravel() for each in (before, after)]
     known, first = np.unique(keys[0], return_index=True)
@@ -148,32 +158,39 @@ def _body(surfaces: Surfaces, progress: Indicator, share: float) -> Body | None:
     if made is None:
         return None
     shells, looks = made
-    voids: dict[int, list[int]] = {at: [] for at, each in enumerate(found) if each.closed}
-    for at in list(voids):
-        holder = _holder(at, surfaces) if found[at].volume < 0 else None
-        if holder is not None:
-            voids[holder].append(at)
-            del voids[at]
+    reach = progress.step(share / 4)
+    holders = _holders(surfaces, within(reach, 0.0, 0.3))
+    voids: dict[int, list[int]] = {at: [] for at, each in enumerate(found) if each.closed and at not in holders}
+    for at, holder in holders.items():
+        voids[holder].append(at)
     bodies: list[TopoDS_Shape] = [
-        _solid(shells[at], [shells[inner] for inner in inside], found[at]) for at, inside in voids.items()
+        _solid(shells[at], [shells[inner] for inner in inside], found[at])
+        for at, inside in along(voids.items(), len(voids), within(reach, 0.3, 1.0))
     ]
     bodies += [shells[at] for at in range(len(found)) if not found[at].closed]
     return Body(bodies[0] if len(bodies) == 1 else document.compound(bodies), looks)
 
 
-def _holder(at: int, surfaces: Surfaces) -> int | None:
-    """The smallest closed component around a void."""
-    void = surfaces.found[at]
-    point = surfaces.vertices[surfaces.triangles[void.members[0], 0]]
-    around = [
-        other
-        for other, each in enumerate(surfaces.found)
-        if each.closed and each.volume > -void.volume and each.holds(void)
-    ]
-    for other in sorted(around, key=lambda other: surfaces.found[other].volume):
-        if _surrounds(surfaces.vertices[surfaces.triangles[surfaces.found[other].members]], point):
-            return other
-    return None
+def _holders(surfaces: Surfaces, reach: Reach = silent) -> dict[int, int]:
+    """The closed components that are turned inwards, each with the smallest around it that is turned outwards."""
+    found = surfaces.found
+    closed = (at for at, each in enumerate(found) if each.closed and each.volume > 0)
+    outer = np.array(sorted(closed, key=lambda at: found[at].volume), int)
+    volumes = np.array([found[at].volume for at in outer.tolist()])
+    low = np.array([found[at].low for at in outer.tolist()]).reshape(-1, 3)
+    high = np.array([found[at].high for at in outer.tolist()]).reshape(-1, 3)
+    made = {}
+    for at, void in along(enumerate(found), len(found), reach):
+        if not void.closed or void.volume >= 0:
+            continue
+        first = int(np.searchsorted(volumes, -void.volume, side="right"))  # larger than the void
+        holds = (low[first:] <= void.low).all(axis=1) & (high[first:] >= void.high).all(axis=1)
+        point = surfaces.vertices[surfaces.triangles[void.members[0], 0]]
+        for other in outer[first:][holds].tolist():
+            if _surrounds(surfaces.vertices[surfaces.triangles[found[other].members]], point):
+                made[at] = other
+                break
+    return made
 
 
 def _surrounds(corners: npt.NDArray[np.float64], point: npt.NDArray[np.float64]) -> bool:
@@ -213,7 +230,7 @@ def _shells(surfaces: Surfaces, progress: Indicator, share: float) -> tuple[list
     made = list(document.explore(making.Shape(), TopAbs_ShapeEnum.TopAbs_FACE))
     if len(made) != len(surfaces.triangles):
         return None
-    reach = progress.step(share / 2)
+    reach = progress.step(share / 4)
     for number, (face, at, look) in enumerate(zip(made, owner.tolist(), surfaces.looks.tolist(), strict=True)):
         reach(number / len(made))
         builder.Add(shells[at], face)

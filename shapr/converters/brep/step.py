@@ -24,7 +24,7 @@ from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.unrepaired import REPAIRS, TURNS, without
 from shapr.converters.preflight.editions import plain
 from shapr.converters.preflight.hybrid import exact_alone
-from shapr.converters.preflight.step import without_references
+from shapr.converters.preflight.references import without_references
 from shapr.converters.progress import Scale
 from shapr.errors import Refused
 
@@ -76,6 +76,8 @@ def read(
             raise Refused("external_reference", "the geometry is in other files that the STEP file names")
         raise Refused("no_geometry", "the STEP file holds no shape that can be read")
     document.say_units(made, _units(reader))
+    if failed := _failed(reader):
+        document.say_unread(made, f"what lies on {failed} curves or surfaces that could not be read is missing")
     return made
 
 
@@ -108,6 +110,17 @@ def _transferred(
         raise Refused("corrupt_file", "the STEP file's shapes cannot be read")
     document.check_instances(made)
     return made
+
+
+def _failed(reader: STEPCAFControl_Reader) -> int:
+    """Entities that the kernel could make nothing of. It leaves their faces out, and tells only who asks."""
+    checks = reader.ChangeReader().WS().TransferReader().TransientProcess().CheckList(True)
+    checks.Start()
+    failed = 0
+    while checks.More():
+        failed += checks.Value().HasFailed()
+        checks.Next()
+    return failed
 
 
 @contextmanager

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 from OCP.BRep import BRep_Builder, BRep_Tool
+from OCP.BRepAdaptor import BRepAdaptor_Surface
 from OCP.BRepBuilderAPI import BRepBuilderAPI_NurbsConvert
 from OCP.BRepLib import BRepLib_ToolTriangulatedShape
 from OCP.BRepMesh import BRepMesh_IncrementalMesh
 from OCP.BRepTools import BRepTools
 from OCP.collections import IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher
+from OCP.GeomAbs import GeomAbs_SurfaceType
 from OCP.IMeshTools import IMeshTools_Parameters
 from OCP.OSD import OSD_ThreadPool
 from OCP.Poly import Poly_Triangulation
@@ -67,7 +69,7 @@ def triangulate(
     divided = patches.divided(shape)
     BRepMesh_IncrementalMesh(divided.shape, given, progress.range(TRIANGULATION, PLAIN, taken, BY_POSITION))
     lacking = bare(divided.shape)
-    for face in lacking:
+    for face in filter(_is_cone, lacking):
         again(face, parameters(linear, angular))
     divided.gather()
     return len(bare(shape)) if lacking or divided.faces else 0
@@ -87,11 +89,22 @@ def bare(shape: TopoDS_Shape) -> list[TopoDS_Face]:
     return [face for face in faces if BRep_Tool.Triangulation_s(face, TopLoc_Location()) is None]
 
 
+def _is_cone(face: TopoDS_Face) -> bool:
+    """Whether another try makes sense: making a NURBS of a torus without radii takes for ever."""
+    return bool(BRepAdaptor_Surface(face).GetType() == GeomAbs_SurfaceType.GeomAbs_Cone)
+
+
 def again(face: TopoDS_Face, given: IMeshTools_Parameters) -> None:
     """The kernel gives up on some sound cones around their apex, whatever the deflection, and not on the same surface
     as a NURBS. Its normals are computed here: those of the cone would be taken at the parameters of the other."""
     alone = TopoDS.Face(face.Located(TopLoc_Location()).Oriented(TopAbs_Orientation.TopAbs_FORWARD))
-    for made in document.explore(BRepBuilderAPI_NurbsConvert(alone, True).Shape(), TopAbs_ShapeEnum.TopAbs_FACE):
+    try:
+        nurbs = BRepBuilderAPI_NurbsConvert(alone, True).Shape()
+    except Exception as failure:
+        if not document.kernel_gave_up(failure):
+            raise
+        return  # it is no sound one, and stays without triangles
+    for made in document.explore(nurbs, TopAbs_ShapeEnum.TopAbs_FACE):
         other, where = TopoDS.Face(made), TopLoc_Location()
         BRepMesh_IncrementalMesh(other, given)
         triangulation = BRep_Tool.Triangulation_s(other, where)

@@ -4,18 +4,15 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters.mesh.model import Triangles, Vertices
-from shapr.converters.mesh.topology import Rows, cornered, edge_keys, single, welded
+from shapr.converters.mesh.topology import Rows, cornered, edge_keys, single
 
 FLAT = 1e-9  # heights of triangles without an area to speak of, as fractions of their longest side
 
 
-def cleaned(
-    vertices: Vertices, triangles: Triangles, tolerance: float = 0.0, flatness: float = FLAT
-) -> tuple[Vertices, Triangles]:
-    """Welded, without triangles that have no area and without a second copy of a triangle."""
-    vertices, triangles = welded(vertices, triangles, tolerance)
+def cleaned(vertices: Vertices, triangles: Triangles, flatness: float = FLAT) -> Triangles:
+    """Those of welded points, without triangles that have no area and without a second copy of a triangle."""
     triangles = without_slivers(vertices, triangles[cornered(triangles)], flatness=flatness)[0]
-    return vertices, triangles[single(triangles)]
+    return triangles[single(triangles)]
 
 
 def flat(vertices: Vertices, triangles: Triangles, flatness: float = FLAT) -> npt.NDArray[np.bool_]:

@@ -24,9 +24,9 @@ from shapr.errors import Refused
 # The units of the specification: their names here, and millimetres.
 UNITS = {0: ("um", 0.001), 1: ("mm", 1.0), 2: ("cm", 10.0), 3: ("in", 25.4), 4: ("ft", 304.8), 5: ("m", 1000.0)}
 LATTICES, IMPLICIT = "beam lattices are passed over", "implicit shapes are passed over"
-# Warnings of the library: two models, a composite without its ratios, layers without what they are of. The others, of
-# metadata among them, concern nothing that we read.
-OPEN = frozenset({32785, 32983, 32990})
+# Warnings of the library: two models, no known units, a composite without its ratios, layers without what they are of.
+# The others, of metadata among them, concern nothing that we read.
+OPEN = frozenset({32785, 32798, 32983, 32990})
 REQUIRED = 32914  # a warning: the file requires an extension that the library does not know
 REQUIRES = "the 3MF file requires an extension that is not supported"
 WHITE = (255, 255, 255, 255)
@@ -55,7 +55,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
         if REQUIRED in _warned(reader):
             raise Refused("unsupported_geometry", REQUIRES)
         if _warned(reader) & OPEN:
-            raise Refused("corrupt_file", "the 3MF file leaves open which model, or which materials, it means")
+            raise Refused("corrupt_file", "the 3MF file leaves open which model, units or materials it means")
         reach(0.7)
         return Reader(model).mesh(name, reach)
     except lib3mf.ELib3MFException:

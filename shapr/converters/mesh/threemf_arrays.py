@@ -1,9 +1,11 @@
 """lib3mf's mesh calls without a Python object per triangle: its C functions fill and take numpy arrays."""
 
 import ctypes
+import hashlib
 import locale
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import lib3mf
@@ -15,6 +17,13 @@ PROPERTIES = np.dtype([("resource", "<u4"), ("corners", "<u4", 3)])
 
 CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_double, ctypes.c_int32, ctypes.c_void_p)
 
+# By the number that the library has for each: half of the SHA-1 of its name.
+CLASSES: dict[int, Any] = {
+    int.from_bytes(hashlib.sha1(f"Lib3MF::{name}".encode(), usedforsecurity=False).digest()[:8], "little"): each
+    for name, each in vars(lib3mf).items()
+    if isinstance(each, type) and issubclass(each, lib3mf.Base)
+}
+
 Array = npt.NDArray[Any]
 _wrapper: list[Any] = []
 
@@ -22,8 +31,19 @@ _wrapper: list[Any] = []
 def wrapper() -> Any:
     """The loaded library, once per process."""
     if not _wrapper:
-        _wrapper.append(lib3mf.get_wrapper())
+        made = lib3mf.get_wrapper()
+        # Its own makes a class for every object it gives, 10 kB each, which only a garbage collection takes away.
+        made._polymorphicFactory = partial(_object, made)  # noqa: SLF001 - there is no other way
+        _wrapper.append(made)
     return _wrapper[0]
+
+
+def _object(of: Any, handle: Any) -> Any:
+    if not handle:
+        return None
+    kind = ctypes.c_uint64()
+    of.checkError(None, of.lib.lib3mf_base_classtypeid(handle, ctypes.byref(kind)))
+    return CLASSES[kind.value](handle, of)
 
 
 @contextmanager

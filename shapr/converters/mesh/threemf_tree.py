@@ -12,6 +12,7 @@ from shapr.errors import Refused
 
 MAX_INSTANCES = 100_000
 MAX_OBJECTS = 10_000  # the library's time grows with their square
+MAX_RELATIONSHIPS = 10_000  # in one part of the package; likewise
 MAX_DEPTH = 100  # of components within components; the library walks each way down
 OBJECT = re.compile(rb"[<:]object[\s/>]")
 ITEM = re.compile(rb"[<:]item[\s/>]")
@@ -19,6 +20,8 @@ TAG = re.compile(rb"<(?:[^\s<>/:\"'=]+:)?(object|component)(?=[\s/>])((?:[^<>\"'
 ATTRIBUTE = re.compile(r"(?:^|[\s:])(id|objectid|path)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
 LONG_INDEX = re.compile(rb"\s[vp][123]\s*=\s*[\"'][\s\d+&#;]{10}")  # the library keeps 32 bits of it
+ID = re.compile(rb"\s(?:object|p)?id\s*=\s*[\"'][\s+0]*+(\d{10,})")  # it keeps 32 bits of these too
+MAX_ID = 2**31
 COLOURLESS = re.compile(rb"<(?:[^\s<>/:\"'=]+:)?color\s*/?>")
 
 Key = tuple[str, str]  # the part of the package, and the id within it
@@ -38,10 +41,7 @@ def check(path: Path) -> None:
                 raise Refused("limit_exceeded", f"it has {objects} objects; {MAX_OBJECTS} are allowed")
             if items > MAX_INSTANCES:
                 raise Refused("decompression_bomb", f"it builds {items} parts; {MAX_INSTANCES} are allowed")
-            if COLOURLESS.search(text):
-                raise Refused("corrupt_file", "a colour of the 3MF file has no value")
-            if LONG_INDEX.search(text):
-                raise Refused("corrupt_file", "an index of the 3MF file is beyond any count")
+            _look(text, entry.filename)
             if b"component" in text:
                 _collect(text, entry.filename, inside)
     counts: dict[Key, tuple[int, int]] = {}
@@ -50,6 +50,18 @@ def check(path: Path) -> None:
             _count(key, inside, counts)
     except RecursionError:
         raise Refused("limit_exceeded", "the components are nested too deeply") from None
+
+
+def _look(text: bytes, part: str) -> None:
+    """For what the library reads as something else, or for ever."""
+    if part.endswith(".rels") and text.count(b"Relationship") > MAX_RELATIONSHIPS:
+        raise Refused("limit_exceeded", f"a part of it has more than {MAX_RELATIONSHIPS} relationships")
+    if COLOURLESS.search(text):
+        raise Refused("corrupt_file", "a colour of the 3MF file has no value")
+    if LONG_INDEX.search(text):
+        raise Refused("corrupt_file", "an index of the 3MF file is beyond any count")
+    if any(len(id) > 10 or int(id) > MAX_ID for id in ID.findall(text)):
+        raise Refused("corrupt_file", "an id of the 3MF file is beyond any that is allowed")
 
 
 def _collect(text: bytes, part: str, inside: dict[Key, list[Key]]) -> None:

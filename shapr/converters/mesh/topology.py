@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters.mesh.model import Triangles, Vertices
-from shapr.converters.progress import Reach, silent
+from shapr.converters.progress import Reach, along, silent
 
 Rows = npt.NDArray[np.int64]
 MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))  # of xxHash
@@ -22,10 +22,6 @@ class Component:
     volume: float
     low: Vertices
     high: Vertices
-
-    def holds(self, other: "Component") -> bool:
-        """By bounding boxes."""
-        return bool((self.low <= other.low).all() and (self.high >= other.high).all())
 
 
 @dataclass(frozen=True)
@@ -198,22 +194,24 @@ def wound(triangles: Triangles) -> tuple[Triangles, int]:
     return result, int(turned.sum())
 
 
-def components(vertices: Vertices, triangles: Triangles) -> tuple[Triangles, list[Component]]:
+def components(vertices: Vertices, triangles: Triangles, reach: Reach = silent) -> tuple[Triangles, list[Component]]:
     """The surfaces, in the order of their first triangle.
 
     The triangles come back wound alike within each closed surface.
     """
     before = surfaces(triangles)
     again = (before.closed & ~before.oriented)[before.labels]
-    result = triangles.copy()
-    result[again] = wound(triangles[again])[0]
-    found = surfaces(result)
+    result, found = triangles.copy(), before
+    if again.any():
+        result[again] = wound(triangles[again])[0]
+        found = surfaces(result)
     order = np.argsort(found.labels, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(found.labels[order])) + 1) if len(order) else []
     oriented = found.oriented.tolist()
     closed = found.closed.tolist()
     return result, [
-        _component(vertices, result[members], members, closed[at], oriented[at]) for at, members in enumerate(groups)
+        _component(vertices, result[members], members, closed[at], oriented[at])
+        for at, members in along(enumerate(groups), len(groups), reach)
     ]
 
 

@@ -4,7 +4,7 @@ behind the number of an entity."""
 import re
 from pathlib import Path
 
-from shapr.converters.preflight.step import ASIDE
+from shapr.converters.preflight.references import ASIDE
 
 MARK = b"\xef\xbb\xbf"
 SIGNS = (b"ANCHOR", b"REFERENCE", b"DATA(", b"DATA (")

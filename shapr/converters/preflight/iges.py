@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from shapr.converters.preflight import iges_curves
 from shapr.converters.preflight.graph import check_instances, heights
+from shapr.converters.preflight.iges_curves import integer, lie
 from shapr.converters.progress import Reach, along, silent, within
 from shapr.errors import Refused
 
@@ -17,10 +19,8 @@ GROUPS = (1, 7, 14, 15)  # forms of entity 402 that hold others
 EXTERNAL = 416
 PLACES = {402, 408, 308, 184, 430}  # what holds others, so that nesting multiplies
 STRING = re.compile(rb"\s*(\d+)H")
-WORD = re.compile(rb"[A-CF-Za-cf-z]")  # in numbers only E and D have a meaning
 LONG = re.compile(rb",\s*(\d{4,})H")
 DELIMITERS = re.compile(rb"\s*(?:1H(.))?.(?:1H(.))?", re.DOTALL)
-BEYOND = re.compile(rb"[EeDd]\+?[1-9]\d\d+")
 
 
 class Entity(NamedTuple):
@@ -54,7 +54,7 @@ RULES: dict[int, Rule] = {
     120: Rule(((0, ANY), (1, ANY))),
     122: Rule(((0, ANY),)),
     130: Rule(((0, ANY),)),
-    140: Rule(((4, ANY),)),
+    140: Rule(((4, SURFACES - {140}),)),  # the kernel crashes on one of another one
     142: Rule(((1, ANY), (2, ANY), (3, ANY))),
     143: Rule(((1, ANY),), (2, 3, 1, ((0, ANY),))),
     144: Rule(((0, ANY), (3, frozenset({142}))), (2, 4, 1, ((0, frozenset({142})),))),
@@ -73,6 +73,7 @@ RULES: dict[int, Rule] = {
     514: Rule((), (0, 1, 2, ((0, FACES),))),
 }
 OPTIONAL = {(142, 2), (142, 1), (142, 3), (144, 3), (402, 0)}  # 0 stands for none
+LONGEST = 3600  # characters of the global section; thousands of parameters in it crash the kernel
 EDGES = frozenset({502, 504})
 
 
@@ -112,7 +113,7 @@ def _sections(data: bytes) -> dict[int, list[bytes]]:
         raise Refused("corrupt_file", "the IGES file is cut short, or its lines are not in sections")
     for at, letter in enumerate(b"SGDP"):
         said = ends[-1][8 * at : 8 * at + 8]
-        if said.strip() and said != b"%c%7d" % (letter, len(found[letter])) and _number(said[1:]) != len(found[letter]):
+        if said.strip() and said != b"%c%7d" % (letter, len(found[letter])) and integer(said[1:]) != len(found[letter]):
             raise Refused("corrupt_file", f"section {letter:c} of the IGES file has another length than it says")
     if not found[ord("D")] or len(found[ord("D")]) % 2:
         raise Refused("corrupt_file", "the directory of the IGES file is not complete")
@@ -126,24 +127,27 @@ def _entities(sections: dict[int, list[bytes]], reach: Reach) -> list[Entity]:
     begins: dict[int, int] = {}
     parameters = sections[ord("P")]
     for number, line in enumerate(along(parameters, len(parameters), within(reach, 0.0, 0.4)), 1):
-        owner = _number(line[64:72])
+        owner = integer(line[64:72])
         if owner % 2 == 0 or not 0 < owner < len(lines):
             raise Refused("corrupt_file", "parameters of the IGES file belong to no entity")
         texts[owner].append(line[:64])
         begins.setdefault(owner, number)
-    usual = _usual(b"".join(line[:72] for line in sections[ord("G")][:1]))
+    globals_ = b"".join(line[:72] for line in sections[ord("G")])
+    usual = _usual(globals_[:72])
+    if len(globals_) > LONGEST:
+        raise Refused("limit_exceeded", "the global section of the IGES file is too long")
     for at in along(range(0, len(lines), 2), len(lines) // 2, within(reach, 0.4, 1.0)):
         first, second = lines[at], lines[at + 1]
-        kind, number = _number(first[:8]), at + 1
+        kind, number = integer(first[:8]), at + 1
         text = b"".join(texts[number]).translate(usual)
         # Whatever is said twice must agree: the kernel goes by the one here and by the other there.
-        said = _number(first[73:80]), _number(second[73:80]), _number(second[:8])
-        if said != (number, number + 1, kind) or (kind and _number(first[8:16]) != begins.get(number)):
+        said = integer(first[73:80]), integer(second[73:80]), integer(second[:8])
+        if said != (number, number + 1, kind) or (kind and integer(first[8:16]) != begins.get(number)):
             raise Refused("corrupt_file", "the directory of the IGES file contradicts itself")
-        if kind and _number(text[:64].replace(b";", b",").partition(b",")[0]) != kind:
+        if kind and integer(text[:64].replace(b";", b",").partition(b",")[0]) != kind:
             raise Refused("corrupt_file", f"the parameters of an IGES entity of type {kind} are of another type")
         status = first[64:72].replace(b" ", b"0")
-        entities.append(Entity(kind, _number(second[32:40]), _number(first[48:56]), status, text))
+        entities.append(Entity(kind, integer(second[32:40]), integer(first[48:56]), status, text))
     return entities
 
 
@@ -160,11 +164,14 @@ def _edges(entities: list[Entity], reach: Reach) -> Iterator[tuple[int, int]]:
         if entity.matrix > 0:
             yield at, _target(entities, entity, entity.matrix, frozenset({124}))
         if 100 <= entity.kind < 200:
-            _curve(entity)
-        elif any(_number(found[1]) > len(entity.text) for found in LONG.finditer(entity.text)):
-            raise _lie(entity)
-        if entity.kind == 508:
-            yield from ((at, _target(entities, entity, *pointer)) for pointer in _loop(entity))
+            iges_curves.check(entity.kind, entity.text)
+        elif entity.kind == 406:
+            _parameters(entity)
+        elif any(integer(found[1]) > len(entity.text) for found in LONG.finditer(entity.text)):
+            raise lie(entity.kind)
+        if entity.kind in (141, 508):
+            pointers = _loop(entity) if entity.kind == 508 else _boundary(entity)
+            yield from ((at, _target(entities, entity, *pointer)) for pointer in pointers)
         rule = RULES.get(entity.kind)
         if rule and (entity.kind != 402 or entity.form in GROUPS):
             for position, pointer, kinds in _pointers(entity, rule):
@@ -188,7 +195,7 @@ def _pointers(entity: Entity, rule: Rule) -> Iterator[tuple[int, int, frozenset[
         count_at, first, width, pointers = rule.repeat
         count = _at(entity, values, count_at)
         if count < 0 or first + count * width > len(values):
-            raise _lie(entity)
+            raise lie(entity.kind)
         for begin in range(first, first + count * width, width):
             for offset, kinds in pointers:
                 yield 0, _at(entity, values, begin + offset), kinds
@@ -202,34 +209,24 @@ def _loop(entity: Entity) -> Iterator[tuple[int, frozenset[int]]]:
         yield _at(entity, values, at + 1), EDGES
         curves = _at(entity, values, at + 4)
         if curves < 0:
-            raise _lie(entity)
+            raise lie(entity.kind)
         for curve in range(curves):
             yield _at(entity, values, at + 6 + 2 * curve), ANY
         at += 5 + 2 * curves
 
 
-def _curve(entity: Entity) -> None:
-    """Curves and surfaces: numbers, as many as they announce."""
-    text = entity.text.partition(b";")[0]
-    if WORD.search(text):
-        raise Refused("corrupt_file", f"an IGES entity of type {entity.kind} holds a word instead of a number")
-    if BEYOND.search(text):
-        raise Refused("invalid_geometry", "the IGES file holds a number beyond any size")
-    if entity.kind not in (106, 112, 114, 126, 128):
-        return
-    said, counts = text.split(b",", 6)[1:], 2 if entity.kind == 106 else 4  # coordinates come next
-    n = [*(_at(entity, said, at) for at in range(counts)), 0, 0]
-    if min(n) < 0:
-        raise _lie(entity)
-    needed = {
-        106: 2 + n[1] * {1: 2, 2: 3, 3: 6}.get(n[0], 6),
-        112: 4 + 13 * n[3],
-        114: 4 + n[2] + n[3] + 48 * n[2] * n[3],
-        126: 6 + n[0] + n[1] + 2 + 4 * (n[0] + 1),
-        128: 9 + n[0] + n[1] + n[2] + n[3] + 4 + 4 * (n[0] + 1) * (n[1] + 1),
-    }[entity.kind]
-    if text.count(b",") < needed:
-        raise _lie(entity)
+def _boundary(entity: Entity) -> Iterator[tuple[int, frozenset[int]]]:
+    """The curves of a boundary, each with its own list of curves in the surface, and the surface."""
+    values = _parameters(entity)
+    yield _at(entity, values, 2), ANY
+    at = 4
+    for _ in range(_at(entity, values, 3)):
+        yield _at(entity, values, at), ANY
+        curves = _at(entity, values, at + 2)
+        if curves < 0:
+            raise lie(entity.kind)
+        yield from ((found, ANY) for curve in range(curves) if (found := _at(entity, values, at + 3 + curve)))
+        at += 3 + curves
 
 
 def _parameters(entity: Entity) -> list[bytes]:
@@ -241,12 +238,14 @@ def _parameters(entity: Entity) -> list[bytes]:
     at = last = 0
     while at < len(text):
         string = STRING.match(text, at)
-        end = string.end() + min(_number(string[1]), len(text)) if string else at
+        end = string.end() + min(integer(string[1]), len(text)) if string else at
         if last <= end:  # not for every parameter: it may be far away
             last = text.find(b";", end)
             last = len(text) if last < 0 else last
         stop = text.find(b",", end, last)
         stop = last if stop < 0 else stop
+        if string and text[end:stop].strip():
+            raise Refused("corrupt_file", "a text of the IGES file has another length than it says")
         values.append(text[at:stop])
         if text[stop : stop + 1] == b";":
             break
@@ -256,18 +255,5 @@ def _parameters(entity: Entity) -> list[bytes]:
 
 def _at(entity: Entity, values: list[bytes], position: int) -> int:
     if position >= len(values):
-        raise _lie(entity)
-    return _number(values[position])
-
-
-def _number(field: bytes) -> int:
-    field = field.strip()
-    if not field:
-        return 0
-    if len(field) > 12 or not field.lstrip(b"+-").isdigit():
-        raise Refused("corrupt_file", "a count or a pointer of the IGES file is not a number")
-    return int(field)
-
-
-def _lie(entity: Entity) -> Refused:
-    return Refused("corrupt_file", f"an IGES entity of type {entity.kind} announces more than it holds")
+        raise lie(entity.kind)
+    return integer(values[position])

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from shapr.converters.preflight import references
 from shapr.converters.preflight.graph import Nodes, check_instances, heights
+from shapr.converters.preflight.references import ASIDE
 from shapr.errors import Refused
 
 MAX_ID = 2**31 - 1  # the kernel's
 NESTED = 100  # parentheses; real files need some five, the kernel's stack holds some ten thousand
-# Strings and comments. What is not closed goes to the end; NUL is white space to the kernel's scanner.
-ASIDE = re.compile(rb"'[^']*(?:'|\Z)|/\*(?:.*?\*/|.*)|\0+", re.DOTALL)
 SPACE = b" \t\r\n\f\v"
 # Of text without strings, comments and white space:
 DATA = re.compile(rb"\bDATA[;(]")
@@ -26,23 +26,12 @@ NOT_PARENTHESES = bytes(set(range(256)) - set(b"()"))
 DIGITS = 11  # of an entity's number that are looked at
 HEAD = 8  # bytes of a type's name that are compared at once
 
-# By these a file names others. The kernel opens those of the first two, also by absolute path.
-NAMES = (b"DOCUMENT_FILE", b"APPLIED_EXTERNAL_IDENTIFICATION_ASSIGNMENT", b"EXTERNALLY_DEFINED_")
-EXTERNAL = re.compile(b"|".join(NAMES))
-MODEL = re.compile(
-    rb"'[^']*\.(?:step|stp|p21|stpx|stpz|iges|igs|jt|prt|par|asm|sldprt|sldasm|ipt|iam|catpart|catproduct|model|x_t|x_b"
-    rb"|xmt_txt|sat|sab|brep|stl)'",
-    re.IGNORECASE,
-)
 OCCURRENCE = re.compile(rb"NEXT_ASSEMBLY_USAGE_OCCURRENCE\b")
 MAPPED = re.compile(rb"MAPPED_ITEM\b")
 MAP = re.compile(rb"REPRESENTATION_MAP\b")
+COMPOSITE = re.compile(rb"COMPOSITE_CURVE|BOUNDARY_CURVE\b")  # and its segments
 REPRESENTATION = re.compile(rb"\b(?!DEFINITIONAL_|SHAPE_DEFINITION_)\w*REPRESENTATION\b")
-# By these a product is said to be in a document.
-TIES = (b"DOCUMENT_REFERENCE", b"PRODUCT_DEFINITION_WITH_ASSOCIATED_DOCUMENTS")
 ELSEWHERE = b";REFERENCE;#"  # a section of the third edition that is not empty
-LOSS = "References to other files were passed over."
-
 
 # The kernel takes one of the second for granted where it meets the first.
 NEEDED: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
@@ -61,7 +50,12 @@ NEEDED: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
 LISTS = {b"CARTESIAN_POINT": b"+-.0123456789", b"DIRECTION": b"+-.0123456789", b"EDGE_LOOP": b"#", b"POLY_LOOP": b"#"}
 # What these refer to must be there.
 WHOLE = (b"EDGE_CURVE", b"ORIENTED_EDGE", b"EDGE_LOOP", b"FACE_BOUND", b"FACE_OUTER_BOUND", b"ADVANCED_FACE", b"LINE")
+# No list of numbers as the kernel reads them: 3E1 is none, it lacks the point.
+NUMBERS = rb"(?:[-+]?+\d*+(?:\.\d*+(?:[Ee][-+]?+\d++)?+)?+,?+)++"
+ODD_LISTS = tuple(re.compile(kind + rb"\('*+,\((?!" + NUMBERS + rb"\))") for kind in (b"CARTESIAN_POINT", b"DIRECTION"))
 REPEATED = 10_000  # references in one entity
+BOUNDARIES = (b"EDGE_CURVE", b"ORIENTED_EDGE", b"EDGE_LOOP", b"FACE_BOUND", b"FACE_OUTER_BOUND")
+SHARED = 1000  # uses of one of those; real files have some two
 QUOTES = 200  # in one name
 
 
@@ -109,12 +103,10 @@ def check(path: Path) -> tuple[Graph, tuple[str, ...]]:
     graph = _graph(text)
     _numbers(graph)
     _repeated(graph)
-    outside = any(name in text for name in NAMES)
-    if outside and any(tie in text for tie in TIES):
-        _refuse_models(content)
+    lost = references.check(content, text)
     if len(graph.begins):
         _check(graph)
-    return graph, (LOSS,) if outside or ELSEWHERE in text else ()
+    return graph, (references.LOSS,) if lost or ELSEWHERE in text else ()
 
 
 def graph_of(content: bytes) -> Graph:
@@ -157,6 +149,8 @@ def _numbers(graph: Graph) -> None:
     text = graph.text
     if any(text[found.start() - 1] in b"0123456789." for found in BEYOND.finditer(text)):
         raise Refused("invalid_geometry", "the STEP file holds a number beyond any size")
+    if any(odd.search(text) for odd in ODD_LISTS):
+        raise Refused("corrupt_file", "a point or a direction of the STEP file is not made of numbers")
     splines = [found.start() for word in SPLINE for found in word.finditer(text)] if b"_KNOTS" in text else []
     for at in graph.holders(splines):
         if COUNT.search(text, int(graph.begins[at]), graph.ends(at)):
@@ -202,6 +196,8 @@ def _check(graph: Graph) -> None:
         names, anew = np.unique(np.concatenate([defined, targets]), return_inverse=True)
         highest, defined, targets = len(names), anew[: len(defined)], anew[len(defined) :]
     _needed(graph, defined, targets, highest)
+    _documents(graph, defined, targets, highest)
+    _shared(graph, defined, targets)
     _lists(graph)
     heights(highest + 1, defined[graph.owners], targets)
     _instances(graph)
@@ -226,6 +222,24 @@ def _needed(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
             raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file has no {others[0].decode()}")
 
 
+def _documents(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
+    """The kernel takes for granted that what a product is in is a document. Before those it refers to two others."""
+    documents = np.zeros(highest + 1, bool)
+    documents[defined[graph.are(b"DOCUMENT") | graph.are(b"DOCUMENT_FILE")]] = True
+    for at in np.flatnonzero(graph.are(b"PRODUCT_DEFINITION_WITH_ASSOCIATED_DOCUMENTS")):
+        first, last = np.searchsorted(graph.owners, [at, at + 1])
+        if not documents[targets[first + 2 : last]].all():
+            raise Refused("corrupt_file", "a product of the STEP file is in a document of no known kind")
+
+
+def _shared(graph: Graph, defined: Nodes, targets: Nodes) -> None:
+    """The kernel looks through what an edge has for each of its faces as often as it has faces."""
+    uses = np.bincount(targets, minlength=int(defined.max()) + 1)
+    for kind in BOUNDARIES:
+        if (uses[defined[graph.are(kind)]] > SHARED).any():
+            raise Refused("limit_exceeded", f"more than {SHARED} entities of the STEP file share one edge or bound")
+
+
 def _lists(graph: Graph) -> None:
     content = np.frombuffer(graph.text + bytes(4), np.uint8)
     for kind, first in LISTS.items():
@@ -243,9 +257,11 @@ def _lists(graph: Graph) -> None:
 
 
 def _instances(graph: Graph) -> None:
-    """The two ways to place a thing many times: occurrences of products, and mapped representations."""
+    """The two ways to place a thing many times: occurrences of products, and mapped representations. And curves made
+    of curves."""
     # Relating and related product come first, also in a complex instance, whose parts are in the alphabet's order.
     check_instances((record[1], record[2]) for record in _records(graph, OCCURRENCE) if len(record) > 2)
+    check_instances((record[0], target) for record in _records(graph, COMPOSITE) for target in record[1:])
     mapped = {record[0]: record[1:] for record in _records(graph, MAPPED)}
     if mapped:
         maps = [(item, target) for item, targets in mapped.items() for target in targets[:1]]
@@ -263,30 +279,3 @@ def _records(graph: Graph, pattern: re.Pattern[bytes]) -> Iterator[list[int]]:
             seen = at
             first, last = np.searchsorted(graph.owners, [at, at + 1]).tolist()
             yield [int(graph.defined[at]), *graph.targets[first:last].tolist()]
-
-
-def _refuse_models(content: bytes) -> None:
-    """A document that is named like a model is geometry that is elsewhere; others say something about it."""
-    seen = -1
-    for name in EXTERNAL.finditer(content):
-        if name.start() > seen:
-            begin, end = content.rfind(b";", max(seen, 0), name.start()), content.find(b";", name.end())
-            seen = end if end > 0 else len(content)
-            if MODEL.search(content, begin + 1, seen):
-                raise Refused("external_reference", "geometry of the STEP file is in other files that it names")
-
-
-def without_references(path: Path) -> Path:
-    """The file itself, or a copy beside it in which no entity names another file."""
-    content = path.read_bytes()
-    if not any(name in content for name in NAMES):
-        return path
-    kept, at = bytearray(content), 0
-    # Between strings and comments: where the kernel's scanner sees words, and nowhere else.
-    for aside in (*ASIDE.finditer(content), None):
-        for name in EXTERNAL.finditer(content, at, aside.start() if aside else len(content)):
-            kept[name.start()] = ord("X")  # a word that means nothing, and no byte is moved
-        at = aside.end() if aside else at
-    cleaned = path.with_name("cleaned.step")
-    cleaned.write_bytes(kept)
-    return cleaned

@@ -65,7 +65,7 @@ def converted(file: File, scratch: Path) -> Body:
                 raise  # what cannot be said in STEP can be said in no other way
             last = refused
         except Exception as failure:
-            if not type(failure).__module__.startswith("OCP"):  # its exceptions have no ancestor in common
+            if not document.kernel_gave_up(failure):
                 raise
             last = Refused("unsupported_geometry", f"the kernel gave up on it ({type(failure).__name__})")
         first = first or last
