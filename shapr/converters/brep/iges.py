@@ -30,6 +30,7 @@ from shapr.converters.brep.step import UNITS, ascii_stem
 from shapr.converters.brep.unrepaired import REPAIRS, without
 from shapr.converters.mesh.model import Colour
 from shapr.converters.phases import holds_solids
+from shapr.converters.preflight.iges_end import tail, unpadded
 from shapr.converters.progress import PLAIN, along, silent
 from shapr.errors import Refused
 
@@ -42,20 +43,14 @@ ENTITY = 330  # bytes of an entity: two lines of the directory, some of paramete
 SOLIDS, SURFACES = (0.15, 0.8), (0.12, 0.45)
 BAKING = 0.12  # of what is left
 REPAIRING = 0.3  # likewise, where the kernel's reader may not
-TERMINATE = re.compile(rb"[^\r\n]{72}T")  # the last line, by its column 73
-
-
-def tail(path: Path, size: int = 4096) -> bytes:
-    """The last bytes of a file."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - size))
-        return file.read()
+TERMINATE, ENDING = re.compile(rb"[^\r\n]{72}T"), 4096  # the last line, by its column 73; bytes to find it in
 
 
 def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: bool = True) -> TDocStd_Document:
     """A document in millimetres. Names, colours and layers stay with the faces that are sewn. Without repair: shapes
     just as the file has them, but sewn."""
-    if not TERMINATE.search(tail(path)):
+    path = unpadded(path)
+    if not TERMINATE.search(tail(path, ENDING)):
         raise Refused("corrupt_file", "the IGES file is cut short: it has no terminate section")
     reader = IGESCAFControl_Reader()
     for keep in (reader.SetColorMode, reader.SetNameMode, reader.SetLayerMode):

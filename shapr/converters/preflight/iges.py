@@ -11,10 +11,12 @@ import numpy as np
 from shapr.converters.preflight import iges_curves
 from shapr.converters.preflight.graph import check_instances, heights
 from shapr.converters.preflight.iges_curves import integer, lie
+from shapr.converters.preflight.iges_end import unpadded
 from shapr.converters.progress import Reach, along, silent, within
 from shapr.errors import Refused
 
 SECTIONS = b"SGDPT"
+FORMS = {ord("C"): "compressed ASCII", ord("B"): "binary"}  # by what the first line says
 GROUPS = (1, 7, 14, 15)  # forms of entity 402 that hold others
 EXTERNAL = 416
 PLACES = {402, 408, 308, 184, 430}  # what holds others, so that nesting multiplies
@@ -78,7 +80,7 @@ EDGES = frozenset({502, 504})
 
 
 def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
-    entities = _entities(_sections(path.read_bytes()), within(reach, 0.1, 0.6))
+    entities = _entities(_sections(unpadded(path).read_bytes()), within(reach, 0.1, 0.6))
     if any(entity.kind == EXTERNAL for entity in entities):
         raise Refused("external_reference", "geometry of the IGES file is in other files that it names")
     edges = list(_edges(entities, within(reach, 0.6, 0.95)))
@@ -106,8 +108,8 @@ def _sections(data: bytes) -> dict[int, list[bytes]]:
     for line in data.splitlines():
         if len(line) > 72:
             found[line[72]].append(line)
-    if found[ord("C")] or found[ord("B")]:
-        raise Refused("corrupt_file", "compressed and binary IGES are not read, only fixed ASCII")
+    if form := FORMS.get(next(iter(found), 0)):
+        raise Refused("unsupported_format", f"the IGES file is of the {form} form: only fixed ASCII is read")
     ends = found[ord("T")]
     if not ends or any(letter not in SECTIONS for letter, lines in found.items() if lines):
         raise Refused("corrupt_file", "the IGES file is cut short, or its lines are not in sections")
