@@ -6,6 +6,7 @@ import pytest
 
 from shapr.converters import preflight
 from shapr.converters.brep import iges, measure
+from shapr.converters.preflight import iges_units
 from shapr.converters.progress import silent
 from shapr.errors import Refused
 from tests.converters.kit import SAMPLES
@@ -47,3 +48,48 @@ def test_other_forms_than_fixed_ascii_are_named(tmp_path: Path, letter: bytes, f
     content = b"%72s%b%7d\n" % (b"", letter, 1) + BRACKET
     with pytest.raises(Refused, match=f"unsupported_format: the IGES file is of the {form} form"):
         preflight.check("iges", given(tmp_path, content))
+
+
+def in_units(folder: Path, said: bytes) -> Path:
+    """The bracket, 60 long, in other units: in a global section that has them where it had millimetres."""
+    content = BRACKET.replace(b"1.,2,2HMM,1,0.01,  G", b"1.,%b,1,0.01,G" % said)
+    assert content != BRACKET
+    lines = content.splitlines()
+    at = next(at for at, line in enumerate(lines) if b"0.01,G" in line)
+    lines[at] = b"%-72sG%7s" % tuple(lines[at].split(b"G0"))
+    return given(folder, b"\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("said", "length", "units", "losses"),
+    [
+        (b"3,2Hin", 1524, "in", ()),
+        (b"3,2HIN", 1524, "in", ()),
+        (
+            b"3,4HYARD",
+            60,
+            None,
+            ("The file's unit of length, YARD, is not known: its numbers were taken for millimetres.",),
+        ),
+        (b"3,", 1524, "in", ("The file names no unit of length: its numbers were taken for inches.",)),
+        (b"8,3HMIL", 1.524, None, ()),
+    ],
+)
+def test_units_with_names_are_known_or_told(
+    tmp_path: Path, said: bytes, length: float, units: str | None, losses: tuple[str, ...]
+) -> None:
+    path = in_units(tmp_path, said)
+    assert preflight.check("iges", path) == losses
+    found = measure.measured(iges.read(path, "a.igs"), silent)
+    assert found.high[0] - found.low[0] == pytest.approx(length)
+    assert found.units == units
+
+
+@pytest.mark.parametrize("said", [b"+-3,2HMM", b"2,%bHMM" % (b"9" * 25), b"2;"])
+def test_numbers_and_lengths_that_are_none_break_nothing(said: bytes) -> None:
+    assert iges_units.passed_over(b"," * 13 + said) == ()
+
+
+def test_a_number_that_stands_for_no_unit_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="corrupt_file: the unit of length"):
+        preflight.check("iges", in_units(tmp_path, b"12,2HMM"))

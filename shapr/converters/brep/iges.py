@@ -13,6 +13,7 @@ from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
 from OCP.gp import gp_Trsf
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.IGESCAFControl import IGESCAFControl_Reader, IGESCAFControl_Writer
+from OCP.IGESData import IGESData_IGESModel
 from OCP.Interface import Interface_Static
 from OCP.TCollection import TCollection_HAsciiString
 from OCP.TDocStd import TDocStd_Document
@@ -23,7 +24,7 @@ from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
 from shapr.converters.brep import document, resized, scale, seams, tree
 from shapr.converters.brep.bodies import Body, Look, held, looks, unmirrored
-from shapr.converters.brep.iges_names import names
+from shapr.converters.brep.iges_names import names, text
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.sew import sewn
 from shapr.converters.brep.step import UNITS, ascii_stem
@@ -31,6 +32,7 @@ from shapr.converters.brep.unrepaired import REPAIRS, without
 from shapr.converters.mesh.model import Colour
 from shapr.converters.phases import holds_solids
 from shapr.converters.preflight.iges_end import tail, unpadded
+from shapr.converters.preflight.iges_units import NAMED, NUMBERS
 from shapr.converters.progress import PLAIN, along, silent
 from shapr.errors import Refused
 
@@ -59,6 +61,7 @@ def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: boo
     progress.reading(read, path)
     if reader.ReadFile(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("corrupt_file", "the IGES file breaks the rules of its syntax, or is cut short")
+    _say_unit(reader.IGESModel())
     made = _transferred(reader, path, progress, transferred, repair)
     resize = repair and resized.holds(made)
     if resize:
@@ -72,6 +75,14 @@ def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: boo
         made = solid(made, PurePath(source_name).stem, progress, called, precision)
     document.say_units(made, units)
     return made
+
+
+def _say_unit(model: IGESData_IGESModel) -> None:
+    """By its number: the kernel knows names only in capitals, and takes others for millimetres."""
+    head = model.GlobalSection()
+    if head.UnitFlag() == NAMED and head.UnitName() is not None:
+        head.SetUnitFlag(NUMBERS.get(text(head.UnitName()).upper(), NAMED))
+        model.SetGlobalSection(head)
 
 
 def _transferred(

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shapr.converters.preflight import iges_curves
+from shapr.converters.preflight import iges_curves, iges_units
 from shapr.converters.preflight.graph import check_instances, heights
 from shapr.converters.preflight.iges_curves import integer, lie
 from shapr.converters.preflight.iges_end import unpadded
+from shapr.converters.preflight.iges_units import STRING
 from shapr.converters.progress import Reach, along, silent, within
 from shapr.errors import Refused
 
@@ -20,7 +21,6 @@ FORMS = {ord("C"): "compressed ASCII", ord("B"): "binary"}  # by what the first 
 GROUPS = (1, 7, 14, 15)  # forms of entity 402 that hold others
 EXTERNAL = 416
 PLACES = {402, 408, 308, 184, 430}  # what holds others, so that nesting multiplies
-STRING = re.compile(rb"\s*(\d+)H")
 LONG = re.compile(rb",\s*(\d{4,})H")
 DELIMITERS = re.compile(rb"\s*(?:1H(.))?.(?:1H(.))?", re.DOTALL)
 
@@ -80,14 +80,19 @@ EDGES = frozenset({502, 504})
 
 
 def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
-    entities = _entities(_sections(unpadded(path).read_bytes()), within(reach, 0.1, 0.6))
+    sections = _sections(unpadded(path).read_bytes())
+    head = b"".join(line[:72] for line in sections[ord("G")])
+    if len(head) > LONGEST:
+        raise Refused("limit_exceeded", "the global section of the IGES file is too long")
+    usual = _usual(head[:72])
+    entities = _entities(sections, usual, within(reach, 0.1, 0.6))
     if any(entity.kind == EXTERNAL for entity in entities):
         raise Refused("external_reference", "geometry of the IGES file is in other files that it names")
     edges = list(_edges(entities, within(reach, 0.6, 0.95)))
     owners, targets = np.array(edges, np.int64).reshape(-1, 2).T
     heights(len(entities), owners, targets)
     check_instances(edge for edge in edges if entities[edge[0]].kind in PLACES)
-    return tuple(_passed_over(entities))
+    return (*iges_units.passed_over(head.translate(usual)), *_passed_over(entities))
 
 
 def _passed_over(entities: list[Entity]) -> Iterator[str]:
@@ -122,8 +127,8 @@ def _sections(data: bytes) -> dict[int, list[bytes]]:
     return found
 
 
-def _entities(sections: dict[int, list[bytes]], reach: Reach) -> list[Entity]:
-    """The directory with its parameters, which say themselves whose they are."""
+def _entities(sections: dict[int, list[bytes]], usual: bytes, reach: Reach) -> list[Entity]:
+    """The directory with its parameters, which say themselves whose they are. `usual`: see `_usual`."""
     lines, entities = sections[ord("D")], []
     texts: dict[int, list[bytes]] = defaultdict(list)
     begins: dict[int, int] = {}
@@ -134,10 +139,6 @@ def _entities(sections: dict[int, list[bytes]], reach: Reach) -> list[Entity]:
             raise Refused("corrupt_file", "parameters of the IGES file belong to no entity")
         texts[owner].append(line[:64])
         begins.setdefault(owner, number)
-    globals_ = b"".join(line[:72] for line in sections[ord("G")])
-    usual = _usual(globals_[:72])
-    if len(globals_) > LONGEST:
-        raise Refused("limit_exceeded", "the global section of the IGES file is too long")
     for at in along(range(0, len(lines), 2), len(lines) // 2, within(reach, 0.4, 1.0)):
         first, second = lines[at], lines[at + 1]
         kind, number = integer(first[:8]), at + 1
