@@ -1,6 +1,7 @@
 """IGES that places a part larger or smaller than it is: what comes out is as large as the file says."""
 
 import math
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from OCP.IGESGeom import IGESGeom_TransformationMatrix
 from OCP.Interface import Interface_Static
 from OCP.TCollection import TCollection_HAsciiString
 
+from shapr.converters import preflight
 from shapr.converters.brep import bodies, colours, iges, measure, tree
 from shapr.converters.progress import silent
+from shapr.errors import Refused
 from tests.converters import kit
 
 CONE = math.pi * 7  # of radii 2 and 1, 3 high
@@ -48,6 +51,16 @@ def instance(of: IGESBasic_SubfigureDef, x: float, scale: float) -> IGESBasic_Si
     return made
 
 
+def matrix(scale: float, x: float = 0) -> IGESGeom_TransformationMatrix:
+    values = HArray2_double(1, 3, 1, 4, 0.0)
+    for at in (1, 2, 3):
+        values.SetValue(at, at, scale)
+    values.SetValue(1, 4, x)
+    made = IGESGeom_TransformationMatrix()
+    made.Init(values)
+    return made
+
+
 @pytest.mark.parametrize("solids", [0, 1])
 async def test_scaled_instances_come_out_right_in_every_output(tmp_path: Path, solids: int) -> None:
     """Also one in another: of three times the size, it is there in twice of that and in half."""
@@ -71,14 +84,10 @@ async def test_scaled_instances_come_out_right_in_every_output(tmp_path: Path, s
 
 def test_scaled_faces_keep_their_colours_and_layers(tmp_path: Path) -> None:
     writer, entities = cone(0)
-    twice = HArray2_double(1, 3, 1, 4, 0.0)
-    for at in (1, 2, 3):
-        twice.SetValue(at, at, 2.0)
-    matrix = IGESGeom_TransformationMatrix()
-    matrix.Init(twice)
-    writer.Model().AddEntity(matrix)
+    twice = matrix(2)
+    writer.Model().AddEntity(twice)
     for at, face in enumerate(each for each in entities if each.TypeNumber() == 144):
-        face.InitTransf(matrix)
+        face.InitTransf(twice)
         face.InitColor(None, 3 if at else 2)
         face.InitLevel(None, 7)
     assert writer.Write(str(tmp_path / "a.igs"))
@@ -87,3 +96,15 @@ def test_scaled_faces_keep_their_colours_and_layers(tmp_path: Path) -> None:
     assert sorted(colours.faces(leaf.part).values()) == [GREEN, GREEN, RED]
     assert bodies.layers(read, leaf.part) == ("7",)
     assert measure.measured(read, silent).volume == pytest.approx(CONE * 8, rel=3e-5)
+
+
+@pytest.mark.parametrize(("scale", "x", "refused"), [(1, 0, False), (2, 0, True), (1, 10, True)])
+def test_a_solid_with_a_matrix_of_its_own_is_refused(tmp_path: Path, scale: float, x: float, refused: bool) -> None:
+    """The kernel passes over it. One that changes nothing is no reason."""
+    writer, entities = cone(1)
+    moving = matrix(scale, x)
+    writer.Model().AddEntity(moving)
+    next(each for each in entities if each.TypeNumber() == 186).InitTransf(moving)
+    assert writer.Write(str(tmp_path / "a.igs"))
+    with pytest.raises(Refused, match="unsupported_geometry") if refused else nullcontext():
+        preflight.check("iges", tmp_path / "a.igs")

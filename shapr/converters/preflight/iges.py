@@ -20,6 +20,7 @@ SECTIONS = b"SGDPT"
 FORMS = {ord("C"): "compressed ASCII", ord("B"): "binary"}  # by what the first line says
 GROUPS = (1, 7, 14, 15)  # forms of entity 402 that hold others
 EXTERNAL = 416
+UNMOVED = (186, 510, 514)  # solids, their faces and shells: the kernel reads them as if they had no matrix
 PLACES = {402, 408, 308, 184, 430}  # what holds others, so that nesting multiplies
 LONG = re.compile(rb",\s*(\d{4,})H")
 DELIMITERS = re.compile(rb"\s*(?:1H(.))?.(?:1H(.))?", re.DOTALL)
@@ -92,7 +93,17 @@ def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
     owners, targets = np.array(edges, np.int64).reshape(-1, 2).T
     heights(len(entities), owners, targets)
     check_instances(edge for edge in edges if entities[edge[0]].kind in PLACES)
+    if any(entity.kind in UNMOVED and _moved(entities, entity) for entity in entities):
+        raise Refused("unsupported_geometry", "the IGES file places a solid by a matrix of the solid's own")
     return (*iges_units.passed_over(head.translate(usual)), *_passed_over(entities))
+
+
+def _moved(entities: list[Entity], entity: Entity) -> bool:
+    """Whether its matrix does anything, or has one itself."""
+    if entity.matrix <= 0:
+        return False
+    matrix = entities[(entity.matrix - 1) // 2]
+    return matrix.matrix > 0 or not iges_curves.identity(matrix.text)
 
 
 def _passed_over(entities: list[Entity]) -> Iterator[str]:
