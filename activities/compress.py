@@ -41,7 +41,7 @@ class Converters(Protocol):
         conversion: Conversion,
         source: Path,
         folder: Path,
-        progress: Callable[[int], None],
+        progress: Callable[[float], None],
         after: Death | None = None,
     ) -> Converted:
         """Outputs in the scratch `folder`; progress 0..100. A cancellation kills the converter first.
@@ -86,7 +86,7 @@ class Compress:
                     raise
             return Results(request=uploaded.request, outputs=made.outputs, report=made.report, pictures=made.pictures)
 
-    async def made(self, conversion: Conversion, source: Source, progress: Callable[[int], None]) -> Made:
+    async def made(self, conversion: Conversion, source: Source, progress: Callable[[float], None]) -> Made:
         """Every output in the order asked for, reused or converted, the report, and the pictures."""
         version, maker = self.converters.version(source.format), self.converters.made_by(source)
         recipes = {output.format: reuse.recipe(conversion, source, output, maker) for output in conversion.outputs}
@@ -109,7 +109,7 @@ class Compress:
         return Made(outputs, reuse.report(there, report), pictures)
 
     async def converted(
-        self, conversion: Conversion, source: Source, progress: Callable[[int], None]
+        self, conversion: Conversion, source: Source, progress: Callable[[float], None]
     ) -> tuple[Made, str]:
         """Run the converter, once more if it crashed, and shelve what it wrote; and the converter's version."""
         after: Death | None = None

@@ -9,7 +9,7 @@ from typing import Protocol
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from shapr.conversion import PROGRESS_AT, Conversion, Run, Step
+from shapr.conversion import PROGRESS_AT, Conversion, Run, Step, tenths
 from shapr.errors import SUPERSEDED, TABLE, Refused, Unavailable
 
 LAST_WORDS = 3.0  # seconds that a step waits for its last progress to be told
@@ -21,7 +21,7 @@ class Claims(Protocol):
 
 
 class Tells(Protocol):
-    async def set(self, id: str, attempt: int, percent: int) -> None: ...
+    async def set(self, id: str, attempt: int, percent: float) -> None: ...
 
 
 def this_run() -> Run:
@@ -74,23 +74,23 @@ async def alive() -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def in_touch(progress: Tells, conversion: Conversion, step: Step) -> AsyncIterator[Callable[[int], None]]:
+async def in_touch(progress: Tells, conversion: Conversion, step: Step) -> AsyncIterator[Callable[[float], None]]:
     """Heartbeat in the background, so that a cancellation reaches the step and its progress reaches the world.
 
     Yields a function that takes the step's own percent, 0..100, and maps it to the conversion's. It only notes the
     number: it may be called from a tight loop.
     """
     start, end = PROGRESS_AT[step], min([at for at in PROGRESS_AT.values() if at > PROGRESS_AT[step]], default=100)
-    percent = start
+    percent = float(start)
 
-    def reach(own: int) -> None:
+    def reach(own: float) -> None:
         nonlocal percent
-        percent = max(percent, start + (end - start) * min(own, 100) // 100)
+        percent = max(percent, tenths(start + (end - start) * min(own, 100) / 100))
 
     done = asyncio.Event()
 
     async def beat() -> None:
-        told = -1
+        told = -1.0
         while not done.is_set():
             activity.heartbeat(percent)
             if percent != told:

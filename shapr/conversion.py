@@ -4,6 +4,7 @@ A *conversion* has one *source* and one or more *outputs*. It goes through four 
 it is an *attempt*. DESIGN sections 1 and 4 define every word used here.
 """
 
+import math
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
@@ -38,6 +39,12 @@ class Step(StrEnum):
 
 # Overall progress, in percent, when a step begins; the next step's number is where it ends.
 PROGRESS_AT: dict[Step, int] = {Step.UPLOAD: 0, Step.COMPRESS: 10, Step.STORE: 90, Step.NOTIFY: 98}
+
+
+def tenths(percent: float) -> float:
+    """As fine as progress is told: a whole percent of a long job takes longer than its watchers wait for a move."""
+    return math.floor(10 * percent) / 10
+
 
 Unit = Literal["mm", "cm", "m", "in", "ft"]
 UNIT_MM: dict[Unit, float] = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "in": 25.4, "ft": 304.8}

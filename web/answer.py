@@ -66,7 +66,7 @@ class ConversionAnswer(Answer):
     id: str
     state: Literal["awaiting_source", "queued", "running", "stalled", "completed", "failed", "cancelled"]
     step: Step | None
-    progress: int
+    progress: int | float
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -115,7 +115,7 @@ async def answers(parts: Parts, base: str, conversions: Sequence[Conversion]) ->
     return [answer(c, told.get(c.id, 0), base) for c in conversions]
 
 
-def answer(conversion: Conversion, told: int, base: str) -> dict[str, Any]:
+def answer(conversion: Conversion, told: float, base: str) -> dict[str, Any]:
     """`told` is the percent last heard of this attempt, `base` the address of the collection."""
     here = f"{base}/{conversion.id}"
     links = {output.format: f"{here}/outputs/{output.format}" for output in conversion.outputs}
@@ -165,8 +165,8 @@ def at(conversion: Conversion) -> Step | None:
     return conversion.step if conversion.state is State.RUNNING else None
 
 
-def percent(conversion: Conversion, told: int) -> int:
-    """0..100, never falling within an attempt."""
+def percent(conversion: Conversion, told: float) -> int | float:
+    """0..100, with a tenth where it is not whole; never falling within an attempt."""
     if conversion.state is State.COMPLETED:
         return 100
     step = conversion.failed_step if conversion.state in (State.FAILED, State.CANCELLED) else at(conversion)
@@ -174,7 +174,8 @@ def percent(conversion: Conversion, told: int) -> int:
     if step is Step.NOTIFY and any(output.state == "pending" for output in conversion.outputs):
         step = None
     floor = PROGRESS_AT[step] if step else 0
-    return min(max(floor, told), 100)
+    reached = min(max(floor, told), 100)
+    return int(reached) if reached == int(reached) else reached
 
 
 def _output(conversion: Conversion, output: Output, url: str) -> dict[str, Any]:

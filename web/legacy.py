@@ -117,7 +117,7 @@ async def progress(our: Parts, conversion: Conversion) -> str | None:
         return None
     wanted = [(conversion.id, conversion.attempts)] if conversion.state in MOVED else []
     told = await our.progress.get(wanted) if wanted else {}
-    return str(percent(conversion, told.get(conversion.id, 0)))
+    return str(int(percent(conversion, told.get(conversion.id, 0))))
 
 
 def row(conversion: Conversion) -> dict[str, Any]:

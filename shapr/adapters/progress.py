@@ -26,7 +26,7 @@ REMEMBERED = 10_000  # conversions
 RAISE = """
 local percent = math.max(tonumber(ARGV[1]), tonumber(redis.call('GET', KEYS[1]) or ARGV[1]))
 redis.call('SET', KEYS[1], percent, 'EX', ARGV[2])
-return percent
+return tostring(percent)
 """
 # A listener's connection is silent for hours, so the kernel asks whether the other end is still there.
 KEEPALIVE = {socket.TCP_KEEPIDLE: 15, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3}
@@ -71,7 +71,7 @@ class Progress:
             retry=Retry(NoBackoff(), 0),
         )
         self._raise = self._redis.register_script(RAISE)
-        self._highest: OrderedDict[tuple[str, int], int] = OrderedDict()
+        self._highest: OrderedDict[tuple[str, int], float] = OrderedDict()
         self._waiting: dict[str, set[Changes]] = {}
         self._listening: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()  # the listener listens, or has found Redis down
@@ -84,20 +84,20 @@ class Progress:
         except (RedisError, OSError) as error:
             raise Unavailable(f"redis: {error}") from error
 
-    async def set(self, id: str, attempt: int, percent: int) -> None:
+    async def set(self, id: str, attempt: int, percent: float) -> None:
         percent = self._remember(id, attempt, percent)
         if self._asked():
             with self._forgiven():
-                self._remember(id, attempt, int(await self._raise(keys=[_key(id, attempt)], args=[percent, DAY])))
+                self._remember(id, attempt, float(await self._raise(keys=[_key(id, attempt)], args=[percent, DAY])))
 
-    async def get(self, wanted: Sequence[tuple[str, int]]) -> dict[str, int]:
+    async def get(self, wanted: Sequence[tuple[str, int]]) -> dict[str, float]:
         """Percent by id, for the attempts asked for; what nobody told is absent."""
         if wanted and self._asked():
             with self._forgiven():
                 found = await self._redis.mget([_key(*each) for each in wanted])
                 for (id, attempt), value in zip(wanted, found, strict=True):
                     if value is not None:
-                        self._remember(id, attempt, int(value))
+                        self._remember(id, attempt, float(value))
         return {id: self._highest[id, attempt] for id, attempt in wanted if (id, attempt) in self._highest}
 
     async def announce(self, id: str) -> None:
@@ -131,7 +131,7 @@ class Progress:
         await self._subscriber.aclose()
         await self._redis.aclose()
 
-    def _remember(self, id: str, attempt: int, percent: int) -> int:
+    def _remember(self, id: str, attempt: int, percent: float) -> float:
         """The highest percent that this process knows: a restarted Redis must not make it fall."""
         percent = max(percent, self._highest.get((id, attempt), 0))
         self._highest[id, attempt] = percent

@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from shapr.conversion import tenths
+
 SIZE = 4096
 POSITION = 16  # a double, of the kernel's indicator: bytes 0..1023 are its own
 # Serial (odd while it changes), start, width, weights of position and file, bytes of file and of memory, page faults,
@@ -173,8 +175,8 @@ class Reading:
         self.offset: int | None = None  # as far as the file of this step was seen to be read
         self.closed = False  # again, after that
 
-    def percent(self) -> int:
-        return int(100 * self.done())
+    def percent(self) -> float:
+        return tenths(100 * self.done())
 
     def done(self) -> float:
         """The same, finer: 0..1."""

@@ -30,9 +30,9 @@ class Told:
 
     def __init__(self, seconds: float = 0.0, deaf: bool = False) -> None:
         self.seconds, self.deaf = seconds, deaf
-        self.seen: list[int] = []
+        self.seen: list[float] = []
 
-    async def set(self, id: str, attempt: int, percent: int) -> None:
+    async def set(self, id: str, attempt: int, percent: float) -> None:
         self.seen.append(percent)
         end = time.monotonic() + self.seconds
         while (left := end - time.monotonic()) > 0:
@@ -40,7 +40,7 @@ class Told:
                 await asyncio.sleep(left)
 
 
-async def worked(told: Told, step: Step, *percents: int, pause: float = 0.0) -> list[tuple[object, ...]]:
+async def worked(told: Told, step: Step, *percents: float, pause: float = 0.0) -> list[tuple[object, ...]]:
     """Do a step's work; gives its heartbeats."""
     environment, beats = ActivityEnvironment(), []
     environment.on_heartbeat = lambda *details: beats.append(details)
@@ -72,8 +72,8 @@ async def test_a_step_does_not_wait_for_ever_for_its_last_words() -> None:
 
 async def test_a_steps_own_percent_is_its_share_of_the_conversions() -> None:
     told = Told()
-    beats = await worked(told, Step.COMPRESS, 0, 50, 20, 100, pause=1.2)
-    assert told.seen == [10, 50, 90]
+    beats = await worked(told, Step.COMPRESS, 0, 50.2, 20, 100, pause=1.2)
+    assert told.seen == [10, 50.1, 90]
     assert [details[0] for details in beats] == sorted(details[0] for details in beats)
 
 

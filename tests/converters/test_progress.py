@@ -39,7 +39,7 @@ def test_a_scale_says_what_a_position_means(pair: tuple[Page, Reading]) -> None:
     for position in (0.125, 0.25, 0.375, 0.5, 0.75, 1.0):
         page.reach(position)
         seen.append(reading.percent())
-    assert seen == [0, 0, 37, 75, 81, 87]
+    assert seen == [0, 0, 37.5, 75, 81.2, 87.5]
 
 
 def test_what_is_read_shows_in_the_offset_in_memory_and_at_its_close(

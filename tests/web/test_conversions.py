@@ -26,7 +26,7 @@ class Worker:
         self.request = next(request for request in api.started if request.id == told["id"])
         self.run = Run(workflow=f"conversion-{told['id']}", id="run-1", scheduled=datetime.now(UTC))
 
-    async def step(self, step: Step, percent: int | None = None) -> None:
+    async def step(self, step: Step, percent: float | None = None) -> None:
         conversion = await self.api.rows.claim(self.request.id, self.run, step)
         assert conversion is not None
         if percent is not None:
@@ -57,12 +57,13 @@ async def test_the_answer_has_exactly_the_fields_of_the_contract(api: Api) -> No
 async def test_progress_follows_the_steps_and_never_falls(api: Api) -> None:
     told = await api.created(file=("bracket.step", STEP), outputs="stl,obj")
     worker, seen = Worker(api, told), []
-    for step, percent in [(Step.UPLOAD, 3), (Step.COMPRESS, None), (Step.COMPRESS, 57), (Step.STORE, None)]:
+    for step, percent in [(Step.UPLOAD, 3), (Step.COMPRESS, None), (Step.COMPRESS, 57.3), (Step.STORE, None)]:
         await worker.step(step, percent)
         got = await api.get(told["id"])
         assert (got["state"], got["step"]) == ("running", step)
         seen.append(got["progress"])
-    assert seen == [3, 10, 57, 90]
+    assert seen == [3, 10, 57.3, 90]
+    assert all(isinstance(whole, int) for whole in (seen[0], seen[1], seen[3]))
     done = [Output(format=name, state="completed", size=5, sha256="0" * 64) for name in ("stl", "obj")]
     await worker.store(*done)
     await worker.step(Step.NOTIFY)

@@ -127,7 +127,7 @@ async def test_an_upload_is_an_object_a_row_and_a_workflow(api: Api, left_behind
 async def test_a_row_follows_the_life_of_its_conversion(api: Api) -> None:
     row = (await upload(api, (await created(api))["id"])).json()
     worker = Worker(api, row)
-    await worker.step(Step.COMPRESS, 57)
+    await worker.step(Step.COMPRESS, 57.9)
     got = await one(api, row["id"])
     assert (got["status"], got["progress"], got["finished_at"]) == (1, "57", None)
     await worker.end(State.STALLED, Step.COMPRESS, Error(code="storage_unavailable", detail="it waits"))

@@ -160,10 +160,10 @@ class FakeObjects:
 
 class FakeProgress:
     def __init__(self) -> None:
-        self.seen: dict[str, list[int]] = defaultdict(list)
+        self.seen: dict[str, list[float]] = defaultdict(list)
         self.announced: list[str] = []
 
-    async def set(self, id: str, attempt: int, percent: int) -> None:
+    async def set(self, id: str, attempt: int, percent: float) -> None:
         self.seen[id].append(percent)
 
     async def announce(self, id: str) -> None:
@@ -211,7 +211,7 @@ class FakeConverter:
         path.write_text(f"a {format} file")
         return Written(format=format, path=path, options={})
 
-    def tell(self, id: str, percent: int) -> None:
+    def tell(self, id: str, percent: float) -> None:
         self.progress[id](percent)
 
     async def sleep(self, id: str, seconds: float, progress: Callable[[int], None]) -> None:

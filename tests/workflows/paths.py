@@ -143,7 +143,7 @@ class Recorder:
     async def cancelled_dead_worker(self, name: str) -> list[Handle]:
         """The step's worker says nothing any more: its heartbeat times out while the cancellation is pending."""
 
-        async def silent(id: str, attempt: int, percent: int) -> None:
+        async def silent(id: str, attempt: int, percent: float) -> None:
             await asyncio.Event().wait()
 
         POLICIES.compress["heartbeat_timeout"] = timedelta(seconds=3)

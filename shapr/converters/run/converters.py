@@ -61,7 +61,7 @@ class Converters:
         conversion: Conversion,
         source: Path,
         folder: Path,
-        progress: Callable[[int], None],
+        progress: Callable[[float], None],
         after: Death | None = None,
     ) -> Converted:
         """As `activities.compress.Convert` says."""
@@ -82,7 +82,7 @@ class Converters:
             alone = {"threads": threads(size, self.admission.running)}
             return await self.run(job.model_copy(update=alone), progress)
 
-    async def run(self, job: Job, progress: Callable[[int], None]) -> Converted:
+    async def run(self, job: Job, progress: Callable[[float], None]) -> Converted:
         """A job at once. Raises Unavailable, too, when it failed and there is no room in its scratch dir."""
         try:
             converted = await self._run(job, progress)
@@ -92,7 +92,7 @@ class Converters:
         unless_full(job.scratch, {each.error.code for each in converted.written if each.error})
         return converted
 
-    async def _run(self, job: Job, progress: Callable[[int], None]) -> Converted:
+    async def _run(self, job: Job, progress: Callable[[float], None]) -> Converted:
         """By who reads its source format."""
         format = job.source_format
         version = self.version(format)  # of the program as it is now: it may be replaced while it runs

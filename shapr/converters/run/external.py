@@ -18,7 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from shapr.conversion import Error
+from shapr.conversion import Error, tenths
 from shapr.converters import detect
 from shapr.converters.formats import FORMATS, Converter
 from shapr.converters.run import child
@@ -69,7 +69,7 @@ class External:
     sandbox: Level = "strict"
     readable: tuple[Path, ...] = ()
 
-    async def convert(self, job: Job, progress: Callable[[int], None]) -> tuple[Written, ...]:
+    async def convert(self, job: Job, progress: Callable[[float], None]) -> tuple[Written, ...]:
         """The outputs of a job, each written or failed by itself; `progress` gets 0..100, never falling.
 
         Outputs that a crash or a limit ended get one more run, in a second round with a time limit of its own; a
@@ -78,11 +78,11 @@ class External:
         """
         await asyncio.to_thread(detect.check, job.source_format, job.source, self.kind)
         written: dict[int, Written] = {}
-        highest = 0
+        highest = 0.0
 
         def reach(percent: float) -> None:
             nonlocal highest
-            highest = max(highest, int((100 * len(written) + percent) / len(job.outputs)))
+            highest = max(highest, tenths((100 * len(written) + percent) / len(job.outputs)))
             progress(highest)
 
         for last in (False, True):

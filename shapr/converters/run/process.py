@@ -30,7 +30,7 @@ class Converter:
         # The child writes nothing here; compiled beforehand, it starts sooner and the same way every time.
         compileall.compile_dir(ROOT / "shapr", quiet=2)
 
-    async def convert(self, job: Job, progress: Callable[[int], None]) -> Answer:
+    async def convert(self, job: Job, progress: Callable[[float], None]) -> Answer:
         """The outputs of a job and the report; `progress` gets 0..100, never falling.
 
         Raises Refused when the source as a whole is refused or the child broke a limit, Unavailable when the zygote
