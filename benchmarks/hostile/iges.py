@@ -152,7 +152,7 @@ def files(bait: Bait) -> Iterator[Hostile]:
     yield either("line-10-mb.iges", changed(text, "^     402", "     402" + "A" * 10_000_000), *PARSE)
     yield either("one-line.iges", text.replace("\n", ""), *PARSE, "format_mismatch")
     yield either("nul-bytes.iges", text[:5000] + "\0" * 80 + text[5080:], *PARSE)
-    yield refused("compressed.iges", f"{'':72}C{1:7}\n" + text, *PARSE, "format_mismatch")
+    yield refused("compressed.iges", f"{'':72}C{1:7}\n" + text, "unsupported_format")
     yield refused("binary.iges", b"B" + bytes(3) + b"\x50" + raw, *PARSE, "format_mismatch")
     for way, place in bait.places("secret.igs").items():
         outside = [*RULED, (416, 0, f"{len(place)}H{place},4Hname")]

@@ -13,6 +13,7 @@ from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
 from OCP.gp import gp_Trsf
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.IGESCAFControl import IGESCAFControl_Reader, IGESCAFControl_Writer
+from OCP.IGESData import IGESData_IGESModel
 from OCP.Interface import Interface_Static
 from OCP.TCollection import TCollection_HAsciiString
 from OCP.TDocStd import TDocStd_Document
@@ -21,15 +22,17 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
-from shapr.converters.brep import document, scale, seams, tree
+from shapr.converters.brep import document, resized, scale, seams, tree
 from shapr.converters.brep.bodies import Body, Look, held, looks, unmirrored
-from shapr.converters.brep.iges_names import names
+from shapr.converters.brep.iges_names import names, text
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.sew import sewn
 from shapr.converters.brep.step import UNITS, ascii_stem
 from shapr.converters.brep.unrepaired import REPAIRS, without
 from shapr.converters.mesh.model import Colour
 from shapr.converters.phases import holds_solids
+from shapr.converters.preflight.iges_end import tail, unpadded
+from shapr.converters.preflight.iges_units import NAMED, NUMBERS
 from shapr.converters.progress import PLAIN, along, silent
 from shapr.errors import Refused
 
@@ -41,60 +44,79 @@ ENTITY = 330  # bytes of an entity: two lines of the directory, some of paramete
 # Of the time of reading: the file, then its entities as shapes, as a share of the rest. What is left is for sewing.
 SOLIDS, SURFACES = (0.15, 0.8), (0.12, 0.45)
 BAKING = 0.12  # of what is left
-TERMINATE = re.compile(rb"[^\r\n]{72}T")  # the last line, by its column 73
-
-
-def tail(path: Path, size: int = 4096) -> bytes:
-    """The last bytes of a file."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - size))
-        return file.read()
+REPAIRING = 0.3  # likewise, where the kernel's reader may not
+TERMINATE, ENDING = re.compile(rb"[^\r\n]{72}T"), 4096  # the last line, by its column 73; bytes to find it in
 
 
 def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: bool = True) -> TDocStd_Document:
     """A document in millimetres. Names, colours and layers stay with the faces that are sewn. Without repair: shapes
     just as the file has them, but sewn."""
-    if not TERMINATE.search(tail(path)):
+    path = unpadded(path)
+    if not TERMINATE.search(tail(path, ENDING)):
         raise Refused("corrupt_file", "the IGES file is cut short: it has no terminate section")
     reader = IGESCAFControl_Reader()
     for keep in (reader.SetColorMode, reader.SetNameMode, reader.SetLayerMode):
         keep(True)
-    made = document.new()
     read, transferred = SOLIDS if holds_solids(path) else SURFACES
     progress.reading(read, path)
     if reader.ReadFile(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("corrupt_file", "the IGES file breaks the rules of its syntax, or is cut short")
-    with without(reader, () if repair else REPAIRS):
-        alone = scale.IGES_ALONE if reader.NbRootsForTransfer() == 1 else PLAIN
-        taken = scale.IGES_MEMORY * path.stat().st_size
-        done = reader.Transfer(made, progress.range(transferred, alone, taken, scale.BY_POSITION))
-    if not done or not document.roots(made):
-        raise Refused("no_geometry", "the IGES file holds no shape that can be read")
+    _say_unit(reader.IGESModel())
+    made = _transferred(reader, path, progress, transferred, repair)
+    resize = repair and resized.holds(made)
+    if resize:
+        reader.WS().InitTransferReader(0)  # forgets what it made
+        made = _transferred(reader, path, progress, transferred, repair=False)
     called = names(reader, document.roots(made))
-    units = UNIT_FLAGS.get(reader.IGESModel().GlobalSection().UnitFlag())
-    del reader, keep  # seconds for a big file: so before the next step begins, which shows
-    if document.count(document.shape(made), TopAbs_ShapeEnum.TopAbs_FACE):
-        made = solid(made, PurePath(source_name).stem, progress, called)
+    head = reader.IGESModel().GlobalSection()
+    units, precision = UNIT_FLAGS.get(head.UnitFlag()), head.Resolution() * head.UnitValue() if resize else None
+    del reader, keep, head  # seconds for a big file: so before the next step begins, which shows
+    if resize or document.count(document.shape(made), TopAbs_ShapeEnum.TopAbs_FACE):
+        made = solid(made, PurePath(source_name).stem, progress, called, precision)
     document.say_units(made, units)
     return made
 
 
+def _say_unit(model: IGESData_IGESModel) -> None:
+    """By its number: the kernel knows names only in capitals, and takes others for millimetres."""
+    head = model.GlobalSection()
+    if head.UnitFlag() == NAMED and head.UnitName() is not None:
+        head.SetUnitFlag(NUMBERS.get(text(head.UnitName()).upper(), NAMED))
+        model.SetGlobalSection(head)
+
+
+def _transferred(
+    reader: IGESCAFControl_Reader, path: Path, progress: Indicator, share: float, repair: bool
+) -> TDocStd_Document:
+    made = document.new()
+    with without(reader, () if repair else REPAIRS):
+        alone = scale.IGES_ALONE if reader.NbRootsForTransfer() == 1 else PLAIN
+        taken = scale.IGES_MEMORY * path.stat().st_size
+        done = reader.Transfer(made, progress.range(share, alone, taken, scale.BY_POSITION))
+    if not done or not document.roots(made):
+        raise Refused("no_geometry", "the IGES file holds no shape that can be read")
+    return made
+
+
 def solid(
-    model: TDocStd_Document, stem: str, progress: Indicator = SILENT, called: Mapping[int, str] = MappingProxyType({})
+    model: TDocStd_Document,
+    stem: str,
+    progress: Indicator = SILENT,
+    called: Mapping[int, str] = MappingProxyType({}),
+    precision: float | None = None,
 ) -> TDocStd_Document:
     """The same bodies with their faces sewn: first within each group of the file; what a group leaves open, with what
-    the others do. `called`: names of faces that the document does not know."""
-    whole = document.shape(model)
+    the others do. `called`: names of faces that the document does not know. `precision`, in millimetres: of a file that
+    was read without repair, since it places things scaled."""
+    parts = _parts(model, called, precision, progress)
+    whole = document.compound(shape for _, shape, _ in parts)
     left = document.count(whole, TopAbs_ShapeEnum.TopAbs_FACE)
     low, high = document.box(whole)
     diagonal = low.Distance(high)
     groups: list[tuple[str, list[Body]]] = []
     pool: list[TopoDS_Shape] = []
     known: dict[int, Look] = {}
-    for root in document.roots(model):
-        name = document.name(root)
-        shape = XCAFDoc_ShapeTool.GetShape_s(root)
-        shape, found = unmirrored(shape, _filled(shape, _called(looks(model, root), called)))
+    for name, shape, found in parts:
         bodies: list[Body] = []
         torn: list[list[TopoDS_Shape]] = []
         for each in document.explore(shape, TopAbs_ShapeEnum.TopAbs_SOLID):
@@ -122,6 +144,20 @@ def solid(
         closed, open_ = sewn(pool, known, diagonal, progress)
         groups += [("", [body]) for body in closed + open_]
     return held(groups, stem)
+
+
+def _parts(
+    model: TDocStd_Document, called: Mapping[int, str], precision: float | None, progress: Indicator
+) -> list[tuple[str, TopoDS_Shape, dict[int, Look]]]:
+    """The roots: what each is called, its shape, and the looks of its faces."""
+    made, roots = [], document.roots(model)
+    for root in roots:
+        shape = XCAFDoc_ShapeTool.GetShape_s(root)
+        found = _filled(shape, _called(looks(model, root), called))
+        if precision is not None:
+            shape, found = resized.repaired(shape, found, precision, progress.step(REPAIRING / len(roots)))
+        made.append((document.name(root), *unmirrored(shape, found)))
+    return made
 
 
 def _called(found: dict[int, Look], names: Mapping[int, str]) -> dict[int, Look]:

@@ -29,8 +29,9 @@ def begin(format: str, path: Path, page: Page) -> None:
 def check(format: str, path: Path, reach: Reach = silent) -> tuple[str, ...]:
     """Refuse a file that the kernel must not see; gives in sentences what will be passed over (`losses`).
 
-    Codes: `corrupt_file`, `limit_exceeded`, `decompression_bomb`, `external_reference`, `invalid_geometry`. Of the
-    formats of meshes it knows nothing: their readers are ours, and look for themselves.
+    Codes: `corrupt_file`, `limit_exceeded`, `decompression_bomb`, `external_reference`, `invalid_geometry`,
+    `unsupported_geometry`, `unsupported_format`. Of the formats of meshes it knows nothing: their readers are ours, and
+    look for themselves.
     """
     look = LOOKS.get(format)
     return look(path, reach) if look else ()

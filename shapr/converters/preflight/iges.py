@@ -8,17 +8,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shapr.converters.preflight import iges_curves
+from shapr.converters.preflight import iges_curves, iges_units
 from shapr.converters.preflight.graph import check_instances, heights
 from shapr.converters.preflight.iges_curves import integer, lie
+from shapr.converters.preflight.iges_end import unpadded
+from shapr.converters.preflight.iges_units import STRING
 from shapr.converters.progress import Reach, along, silent, within
 from shapr.errors import Refused
 
 SECTIONS = b"SGDPT"
+FORMS = {ord("C"): "compressed ASCII", ord("B"): "binary"}  # by what the first line says
 GROUPS = (1, 7, 14, 15)  # forms of entity 402 that hold others
 EXTERNAL = 416
+UNMOVED = (186, 510, 514)  # solids, their faces and shells: the kernel reads them as if they had no matrix
 PLACES = {402, 408, 308, 184, 430}  # what holds others, so that nesting multiplies
-STRING = re.compile(rb"\s*(\d+)H")
 LONG = re.compile(rb",\s*(\d{4,})H")
 DELIMITERS = re.compile(rb"\s*(?:1H(.))?.(?:1H(.))?", re.DOTALL)
 
@@ -78,14 +81,29 @@ EDGES = frozenset({502, 504})
 
 
 def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
-    entities = _entities(_sections(path.read_bytes()), within(reach, 0.1, 0.6))
+    sections = _sections(unpadded(path).read_bytes())
+    head = b"".join(line[:72] for line in sections[ord("G")])
+    if len(head) > LONGEST:
+        raise Refused("limit_exceeded", "the global section of the IGES file is too long")
+    usual = _usual(head[:72])
+    entities = _entities(sections, usual, within(reach, 0.1, 0.6))
     if any(entity.kind == EXTERNAL for entity in entities):
         raise Refused("external_reference", "geometry of the IGES file is in other files that it names")
     edges = list(_edges(entities, within(reach, 0.6, 0.95)))
     owners, targets = np.array(edges, np.int64).reshape(-1, 2).T
     heights(len(entities), owners, targets)
     check_instances(edge for edge in edges if entities[edge[0]].kind in PLACES)
-    return tuple(_passed_over(entities))
+    if any(entity.kind in UNMOVED and _moved(entities, entity) for entity in entities):
+        raise Refused("unsupported_geometry", "the IGES file places a solid by a matrix of the solid's own")
+    return (*iges_units.passed_over(head.translate(usual)), *_passed_over(entities))
+
+
+def _moved(entities: list[Entity], entity: Entity) -> bool:
+    """Whether its matrix does anything, or has one itself."""
+    if entity.matrix <= 0:
+        return False
+    matrix = entities[(entity.matrix - 1) // 2]
+    return matrix.matrix > 0 or not iges_curves.identity(matrix.text)
 
 
 def _passed_over(entities: list[Entity]) -> Iterator[str]:
@@ -106,8 +124,8 @@ def _sections(data: bytes) -> dict[int, list[bytes]]:
     for line in data.splitlines():
         if len(line) > 72:
             found[line[72]].append(line)
-    if found[ord("C")] or found[ord("B")]:
-        raise Refused("corrupt_file", "compressed and binary IGES are not read, only fixed ASCII")
+    if form := FORMS.get(next(iter(found), 0)):
+        raise Refused("unsupported_format", f"the IGES file is of the {form} form: only fixed ASCII is read")
     ends = found[ord("T")]
     if not ends or any(letter not in SECTIONS for letter, lines in found.items() if lines):
         raise Refused("corrupt_file", "the IGES file is cut short, or its lines are not in sections")
@@ -120,8 +138,8 @@ def _sections(data: bytes) -> dict[int, list[bytes]]:
     return found
 
 
-def _entities(sections: dict[int, list[bytes]], reach: Reach) -> list[Entity]:
-    """The directory with its parameters, which say themselves whose they are."""
+def _entities(sections: dict[int, list[bytes]], usual: bytes, reach: Reach) -> list[Entity]:
+    """The directory with its parameters, which say themselves whose they are. `usual`: see `_usual`."""
     lines, entities = sections[ord("D")], []
     texts: dict[int, list[bytes]] = defaultdict(list)
     begins: dict[int, int] = {}
@@ -132,10 +150,6 @@ def _entities(sections: dict[int, list[bytes]], reach: Reach) -> list[Entity]:
             raise Refused("corrupt_file", "parameters of the IGES file belong to no entity")
         texts[owner].append(line[:64])
         begins.setdefault(owner, number)
-    globals_ = b"".join(line[:72] for line in sections[ord("G")])
-    usual = _usual(globals_[:72])
-    if len(globals_) > LONGEST:
-        raise Refused("limit_exceeded", "the global section of the IGES file is too long")
     for at in along(range(0, len(lines), 2), len(lines) // 2, within(reach, 0.4, 1.0)):
         first, second = lines[at], lines[at + 1]
         kind, number = integer(first[:8]), at + 1

@@ -5,6 +5,7 @@ import re
 from shapr.errors import Refused
 
 WORD = re.compile(rb"[A-CF-Za-cf-z]")  # in numbers only E and D have a meaning
+SAME = 1e-9
 BEYOND = re.compile(rb"[EeDd]\+?[1-9]\d\d+")
 
 
@@ -54,6 +55,12 @@ def _knots(kind: int, text: bytes, first: int, directions: list[tuple[int, int]]
         first += len(knots)
         if not 1 <= degree <= last or sorted(knots) != knots or knots[degree] >= knots[last + 1]:
             raise Refused("corrupt_file", f"the degree or the knots of an IGES entity of type {kind} make no sense")
+
+
+def identity(matrix: bytes) -> bool:
+    """Whether this one (124) moves nothing by more than it can say."""
+    values = [_value(field) for field in matrix.partition(b";")[0].split(b",")[1:13]]
+    return len(values) == 12 and all(abs(value - (at % 5 == 0)) < SAME for at, value in enumerate(values))
 
 
 def _value(field: bytes) -> float:
