@@ -21,7 +21,7 @@ class Measured:
     watertight: bool
     units: str | None  # as the file says; None where the format has none
     up_axis: str | None
-    names: int  # different names of parts
+    names: int  # different names of parts, and of bodies within parts
     colours: int  # different colours
     curves: int | None = None  # edges that bound no face; None for a mesh, which has none
     labels: frozenset[str] = frozenset()  # the names themselves

@@ -105,7 +105,7 @@ def looks(model: TDocStd_Document, part: TDF_Label) -> dict[int, Look]:
     own = colours.faces(part)
     base, whole = colours.of(part), layers(model, part)
     names: dict[int, str] = {}
-    for label in colours.sublabels(part):
+    for label in document.sublabels(part):
         shape, name = XCAFDoc_ShapeTool.GetShape_s(label), document.name(label)
         inside = tuple(document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE))
         if name and shape.ShapeType() != TopAbs_ShapeEnum.TopAbs_FACE:

@@ -67,7 +67,7 @@ def faces(part: TDF_Label) -> dict[int, Colour]:
     is that of Python objects.
     """
     coloured = []
-    for label in sublabels(part):
+    for label in document.sublabels(part):
         colour = of(label)
         if colour is not None:
             shape = XCAFDoc_ShapeTool.GetShape_s(label)
@@ -84,13 +84,8 @@ def faces(part: TDF_Label) -> dict[int, Colour]:
 def edges(part: TDF_Label) -> dict[int, Colour]:
     """The edges of a part that have a colour of their own, or from the wire or compound they belong to; by `hash`."""
     found: dict[int, Colour] = {}
-    coloured = [(XCAFDoc_ShapeTool.GetShape_s(label), of_curves(label)) for label in sublabels(part)]
+    coloured = [(XCAFDoc_ShapeTool.GetShape_s(label), of_curves(label)) for label in document.sublabels(part)]
     for shape, colour in sorted(coloured, key=lambda each: int(each[0].ShapeType())):
         if colour is not None:
             found |= dict.fromkeys(map(hash, document.free_edges(shape)), colour)
     return found
-
-
-def sublabels(part: TDF_Label) -> list[TDF_Label]:
-    """The labels of a part's solids, shells, faces... that have something of their own: a colour, a name, a layer."""
-    return document.labels(lambda found: XCAFDoc_ShapeTool.GetSubShapes_s(part, found))

@@ -96,6 +96,11 @@ def components(label: TDF_Label) -> list[TDF_Label]:
     return labels(lambda found: XCAFDoc_ShapeTool.GetComponents_s(label, found))
 
 
+def sublabels(part: TDF_Label) -> list[TDF_Label]:
+    """The labels of a part's solids, shells, faces... that have something of their own: a colour, a name, a layer."""
+    return labels(lambda found: XCAFDoc_ShapeTool.GetSubShapes_s(part, found))
+
+
 def referred(label: TDF_Label) -> TDF_Label:
     """The part that an instance is one of; a part itself."""
     found = TDF_Label()
@@ -112,9 +117,10 @@ def name(label: TDF_Label) -> str:
 
 @contextmanager
 def renamed(document: TDocStd_Document, how: Callable[[str], str]) -> Iterator[None]:
-    """For a while every part and instance is called what `how` makes of its name."""
+    """For a while every part, body and instance is called what `how` makes of its name."""
     found = labels(XCAFDoc_DocumentTool.ShapeTool_s(document.Main()).GetShapes)
-    names = {entry(label): (label, name(label)) for part in found for label in (part, *components(part))}
+    every = (label for part in found for label in (part, *components(part), *sublabels(part)))
+    names = {entry(label): (label, name(label)) for label in every}
     changed = [(label, given) for label, given in names.values() if how(given) != given]
     for label, given in changed:
         TDataStd_Name.Set_s(label, TCollection_ExtendedString(how(given), True))

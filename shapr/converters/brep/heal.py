@@ -14,7 +14,7 @@ from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS, TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
-from shapr.converters.brep import colours, document, tree
+from shapr.converters.brep import body_names, colours, document, tree
 from shapr.converters.brep.bodies import Look
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.measure import extent, volume
@@ -115,12 +115,12 @@ def _repair(
     fixing.SetMaxTolerance(tolerance)
     fixing.Perform(progress.range(FIXED * share))
     context, fixed = fixing.Context(), fixing.Shape()
-    own = colours.faces(part)
+    own, called = colours.faces(part), body_names.of_faces(part)
     looks: dict[int, Look] = {}
     for face in document.explore(shape, FACE):
-        if hash(face) in own:
-            now = context.Apply(face)
-            looks |= {hash(each): Look(colour=own[hash(face)]) for each in document.explore(now, FACE)}
+        if hash(face) in own or hash(face) in called:
+            now, look = context.Apply(face), Look(called.get(hash(face), ""), own.get(hash(face)))
+            looks |= {hash(each): look for each in document.explore(now, FACE)}
     fixed, looks = _closed(fixed, looks, diagonal, progress, SEWN * share)
     for solid in document.explore(fixed, SOLID):
         if BRep_Tool.IsClosed_s(solid) and volume(solid) < 0:
@@ -161,10 +161,11 @@ def _closed(
 
 def _replace(model: TDocStd_Document, part: TDF_Label, shape: TopoDS_Shape, looks: dict[int, Look]) -> None:
     tool = XCAFDoc_DocumentTool.ShapeTool_s(model.Main())
-    for label in colours.sublabels(part):
+    for label in document.sublabels(part):
         label.ForgetAllAttributes(True)
     tool.SetShape(part, shape)
     for face in document.explore(shape, FACE):
         look = looks.get(hash(face), Look())
         if look.colour is not None:
             colours.set(model, tool.AddSubShape(part, face), look.colour)
+    body_names.put(model, part, looks)

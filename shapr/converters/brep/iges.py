@@ -233,7 +233,8 @@ def _apart(model: TDocStd_Document, stem: str) -> TDocStd_Document:
         loose = next(document.outside(placed, TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_SOLID), None)
         divisible = loose is None and not document.free_edges(placed)
         parts = solids if divisible else [placed]
-        bodies += [Body(seams.cut(each, there), there, leaf.name) for each in parts]
+        made = [Body(seams.cut(each, there), there) for each in parts]
+        bodies += [replace(body, name=body.called or leaf.name) for body in made]
     return held([("", bodies)], stem)
 
 

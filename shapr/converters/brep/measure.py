@@ -20,7 +20,7 @@ from OCP.TopExp import TopExp
 from OCP.TopoDS import TopoDS, TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
-from shapr.converters.brep import colours, document, flat, tree
+from shapr.converters.brep import body_names, colours, document, flat, tree
 from shapr.converters.measure import Measured
 from shapr.converters.mesh.model import Colour
 from shapr.converters.progress import Reach, along, silent, within
@@ -53,6 +53,7 @@ class Piece:
     closed: bool  # its faces; nothing is open where there are none
     outer: Extent
     points: npt.NDArray[np.float64] | None
+    names: frozenset[str]  # of its bodies
     colours: frozenset[Colour]
     uncoloured: bool  # a face or a curve shows the colour of the instance
 
@@ -76,7 +77,7 @@ def measured(model: TDocStd_Document, reach: Reach) -> Measured:
     if not all(map(math.isfinite, values)):
         raise Refused("invalid_geometry", "the model's size, area or volume is not finite")
     reach(1.0)
-    labels = frozenset(leaf.name for leaf in leaves)
+    labels = frozenset(leaf.name for leaf in leaves).union(*(piece.names for piece in pieces.values()))
     return Measured(
         bodies=sum(piece.bodies for piece in all_),
         solids=solids,
@@ -126,6 +127,7 @@ def _piece(part: TDF_Label, reach: Reach) -> Piece:
         closed=not loose and all(BRep_Tool.IsClosed_s(shell) for shell in shells),
         outer=extent(shape),
         points=points,
+        names=body_names.within(part),
         colours=frozenset({*own.values(), *(colour for colour in drawn if colour is not None)}),
         uncoloured=any(face not in own for face in faces) or None in drawn,
     )

@@ -19,7 +19,7 @@ from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopExp import TopExp
 
-from shapr.converters.brep import ap203, document, orientation, planes, scale
+from shapr.converters.brep import ap203, body_names, document, orientation, planes, scale
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.unrepaired import REPAIRS, TURNS, without
 from shapr.converters.preflight.editions import plain
@@ -78,6 +78,7 @@ def read(
     document.say_units(made, _units(reader))
     if failed := _failed(reader):
         document.say_unread(made, f"what lies on {failed} curves or surfaces that could not be read is missing")
+    body_names.keep(reader, cleaned, made)
     return made
 
 
@@ -171,6 +172,7 @@ def write(
     ):
         if not Interface_Static.SetCVal_s(key, value):
             raise RuntimeError(f"the kernel has no setting {key} = {value}")
+    Interface_Static.SetIVal_s("write.stepcaf.subshapes.name", 1)
     writer = STEPCAFControl_Writer()  # the unit is taken when a writer is made
     for keep in (writer.SetColorMode, writer.SetNameMode, writer.SetLayerMode, writer.SetPropsMode):
         keep(True)
