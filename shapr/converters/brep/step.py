@@ -25,6 +25,7 @@ from shapr.converters.brep.unrepaired import REPAIRS, TURNS, without
 from shapr.converters.preflight.editions import plain
 from shapr.converters.preflight.hybrid import exact_alone
 from shapr.converters.preflight.references import without_references
+from shapr.converters.preflight.styles import heard
 from shapr.converters.progress import Scale
 from shapr.errors import Refused
 
@@ -55,7 +56,7 @@ def read(
 ) -> TDocStd_Document:
     """A document in millimetres, whatever the file's units. Without repair: shapes just as the file has them. `meshed`:
     nothing but triangles will be made of it; `measured`: not even these."""
-    path = exact_alone(plain(path))
+    path = heard(exact_alone(plain(path)))
     cleaned = without_references(path)
     reader = STEPCAFControl_Reader()
     for keep in (reader.SetColorMode, reader.SetNameMode, reader.SetLayerMode, reader.SetMatMode, reader.SetPropsMode):

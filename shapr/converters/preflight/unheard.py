@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
+from shapr.converters.preflight import products, styles
 from shapr.converters.preflight.hybrid import BODIES, inside, numbers
 from shapr.converters.preflight.step import Graph
 
 PMI = (b"DRAUGHTING_CALLOUT", b"ANNOTATION_", b"_TOLERANCE(", b"DIMENSIONAL_SIZE", b"DIMENSIONAL_LOCATION", b"=DATUM(")
 CONSTRUCTION = b"CONSTRUCTIVE_GEOMETRY_REPRESENTATION"
 HIDDEN, LAYER = b"INVISIBILITY", b"PRESENTATION_LAYER_ASSIGNMENT"
+STYLED = b"=STYLED_ITEM"
 OF_ONE_USE = b"CONTEXT_DEPENDENT_OVER_RIDING_STYLED_ITEM"
 
 
@@ -18,6 +20,12 @@ def passed_over(graph: Graph) -> Iterator[str]:
         yield "Construction geometry was passed over."
     if OF_ONE_USE in graph.text and (uses := _uses(graph)):
         yield f"Colours that single uses of a part have were passed over: {uses}."
+    if STYLED in graph.text and (whole := styles.of_assemblies(graph)):
+        yield f"Colours that assemblies have as a whole were passed over: {whole}."
+    if graph.text.count(products.TIE) > 1 and (sharing := products.sharing(graph)):
+        yield f"Parts that share the shape of another part, and are nowhere else, were passed over: {sharing}."
+    if products.USE in graph.text and (unplaced := products.unplaced(graph)):
+        yield f"Parts of assemblies that do not say where they are were passed over: {unplaced}."
     if HIDDEN in graph.text and (hidden := _hidden(graph)):
         yield f"Bodies that the file hides were converted like the others: {hidden}."
 

@@ -1,0 +1,70 @@
+"""Products of a STEP file that the kernel passes over: one that shares its shape with another one, and one that is part
+of an assembly that does not say where."""
+
+from collections import defaultdict
+
+from shapr.converters.preflight.hybrid import Inside, inside, numbers
+from shapr.converters.preflight.step import Graph
+
+USE = b"NEXT_ASSEMBLY_USAGE_OCCURRENCE"
+PLACED = b"CONTEXT_DEPENDENT_SHAPE_REPRESENTATION"
+DEFINITION, SHAPE_OF, TIE = b"PRODUCT_DEFINITION", b"PRODUCT_DEFINITION_SHAPE", b"SHAPE_DEFINITION_REPRESENTATION"
+
+
+def sharing(graph: Graph) -> int:
+    """How many roots have no shape but one that another product has too: the kernel gives it to one of them, and to
+    each that is part of an assembly."""
+    shapes = _shapes(graph)
+    products = _products(graph, set(shapes))
+    used = {ends[1] for ends in inside(graph, numbers(graph, USE)).values() if len(ends) > 1}
+    sharers: dict[int, dict[int, bool]] = defaultdict(dict)
+    for definition, its in shapes.items():
+        if len(set(its)) == 1 and definition in products:
+            product = products[definition]
+            sharers[its[0]][product] = sharers[its[0]].get(product, False) or definition in used
+    return sum(len(each) - max(sum(each.values()), 1) for each in sharers.values())
+
+
+def unplaced(graph: Graph) -> int:
+    """How many uses of products that have a shape are not said to be anywhere."""
+    uses = {number: ends for number, ends in inside(graph, numbers(graph, USE)).items() if len(ends) > 1}
+    if not uses:
+        return 0
+    named = inside(graph, numbers(graph, SHAPE_OF))
+    placed = {end for ends in inside(graph, _saying(graph, PLACED)).values() for end in ends}
+    there = {use for shape in placed for use in named.get(shape, ())}
+    missing = {use: ends for use, ends in uses.items() if use not in there}
+    shapes = _shapes(graph) if missing else {}
+    missing = {use: ends for use, ends in missing.items() if ends[1] in shapes}
+    mapped = numbers(graph, b"MAPPED_ITEM")
+    if missing and mapped:  # it may be the items of the whole's representation that say where
+        items = inside(graph, {shape for whole, *_ in missing.values() for shape in shapes.get(whole, ())})
+        mapping = {shape for shape, held in items.items() if not mapped.isdisjoint(held)}
+        missing = {use: ends for use, ends in missing.items() if mapping.isdisjoint(shapes.get(ends[0], ()))}
+    return len(missing)
+
+
+def _shapes(graph: Graph) -> Inside:
+    """Of each product's definition, its representations."""
+    definitions, named = numbers(graph, DEFINITION), inside(graph, numbers(graph, SHAPE_OF))
+    found: Inside = defaultdict(list)
+    for ends in inside(graph, numbers(graph, TIE)).values():
+        for definition in definitions.intersection(named.get(ends[0], ())) if len(ends) > 1 else ():
+            found[definition].append(ends[1])
+    return found
+
+
+def _products(graph: Graph, definitions: set[int]) -> dict[int, int]:
+    """Of each definition, the product that it is a version of."""
+    versions = {number: ends[0] for number, ends in inside(graph, definitions).items()}
+    products = inside(graph, versions.values())
+    return {number: products[version][0] for number, version in versions.items() if products.get(version)}
+
+
+def _saying(graph: Graph, word: bytes) -> set[int]:
+    """The definitions with a word in them, complex ones too."""
+    places, at = [], graph.text.find(word)
+    while at >= 0:
+        places.append(at)
+        at = graph.text.find(word, at + 1)
+    return {int(graph.defined[each]) for each in graph.holders(places)} if places else set()

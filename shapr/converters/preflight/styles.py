@@ -1,0 +1,95 @@
+"""Colours of STEP in words that the kernel does not hear: of a whole representation, which it forgets where that is an
+assembly or is tied to its shape by a relationship, and of a surface that is said only to be rendered so."""
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from shapr.converters.preflight.hybrid import BODIES, Inside, inside, numbers
+from shapr.converters.preflight.step import Graph, graph_of
+
+RENDERING = b"SURFACE_STYLE_RENDERING"
+RENDERED = re.compile(rb"(#(\d+)\s*=\s*SURFACE_STYLE_RENDERING)(\s*\([^()']*)\)")
+STYLED = re.compile(rb"STYLED_ITEM\s*\(\s*'[^']*'\s*,\s*\([^()]*\)\s*,\s*#(\d+)")
+SHAPE, NUMBER = re.compile(rb"SHAPE_REPRESENTATION\s*\("), re.compile(rb"#(\d+)\s*=")
+SHAPES = tuple(
+    kind + b"SHAPE_REPRESENTATION" for kind in (b"", b"ADVANCED_BREP_", b"FACETED_BREP_", b"MANIFOLD_SURFACE_")
+)
+PLACE = b"AXIS2_PLACEMENT_3D"
+TIE = b"SHAPE_REPRESENTATION_RELATIONSHIP"
+
+
+def heard(path: Path) -> Path:
+    """The file itself, or a copy beside it in which bodies have the colours of what they are in."""
+    content = path.read_bytes()
+    rendered, whole = RENDERING in content and RENDERED.search(content) is not None, _styles_whole(content)
+    if not rendered and not whole:
+        return path
+    graph = graph_of(content)
+    new = int(max(graph.defined.max(initial=0), graph.targets.max(initial=0))) + 1
+    more = [b"#%d=SURFACE_STYLE_TRANSPARENT(0.);" % new]
+    alone = _alone(graph) if rendered else set()
+
+    def said(found: re.Match[bytes]) -> bytes:
+        return b"%b_WITH_PROPERTIES%b,(#%d))" % (found[1], found[3], new) if int(found[2]) in alone else found[0]
+
+    for styles, targets in _whole(graph).values() if whole else ():
+        listed = b",".join(b"#%d" % style for style in styles)
+        more += [b"#%d=STYLED_ITEM('',(%b),#%d);" % (new + len(more) + at, listed, to) for at, to in enumerate(targets)]
+    if not alone and len(more) == 1:
+        return path
+    content = RENDERED.sub(said, content)
+    end = content.rfind(b"ENDSEC")
+    made = path.with_name("heard.step")
+    made.write_bytes(b"%b%b\n%b" % (content[:end], b"\n".join(more), content[end:]))
+    return made
+
+
+def of_assemblies(graph: Graph) -> int:
+    """How many representations that hold nothing but places have a colour."""
+    shapes = numbers(graph, SHAPES[0])
+    wanted = shapes & {ends[-1] for ends in inside(graph, numbers(graph, b"STYLED_ITEM")).values()}
+    if not wanted:
+        return 0
+    places = numbers(graph, PLACE)
+    held = inside(graph, wanted.difference(_ties(graph)))
+    return sum(places.issuperset(items[:-1]) for items in held.values())  # the last one is the context
+
+
+def _styles_whole(content: bytes) -> bool:
+    if b"STYLED_ITEM" not in content:
+        return False
+    begins = (content.rfind(b"#", 0, found.start()) for found in SHAPE.finditer(content))
+    shapes = {found[1] for begin in begins if begin >= 0 and (found := NUMBER.match(content, begin))}
+    return any(found[1] in shapes for found in STYLED.finditer(content))
+
+
+def _alone(graph: Graph) -> set[int]:
+    """The renderings that no other style of their side of the surface goes with."""
+    sides = inside(graph, numbers(graph, b"SURFACE_SIDE_STYLE")).values()
+    filled = numbers(graph, b"SURFACE_STYLE_FILL_AREA")
+    return numbers(graph, RENDERING).difference(*(side for side in sides if filled & set(side)))
+
+
+def _whole(graph: Graph) -> dict[int, tuple[list[int], list[int]]]:
+    """By the statement: the styles of a representation, and the bodies in it that have none of their own."""
+    styled = {number: ends for number, ends in inside(graph, numbers(graph, b"STYLED_ITEM")).items() if len(ends) > 1}
+    shapes = numbers(graph, *SHAPES)
+    items, ties = inside(graph, shapes), _ties(graph)
+    overridden = inside(graph, numbers(graph, b"OVER_RIDING_STYLED_ITEM")).values()
+    own = {ends[-1] for ends in styled.values()} | {end for ends in overridden for end in ends}
+    bare = numbers(graph, *BODIES, b"MAPPED_ITEM") - own
+
+    def within(shape: int) -> list[int]:
+        return sorted(item for each in {shape, *ties[shape]} for item in items.get(each, ()) if item in bare)
+
+    return {number: (ends[:-1], within(ends[-1])) for number, ends in sorted(styled.items()) if ends[-1] in shapes}
+
+
+def _ties(graph: Graph) -> Inside:
+    """Of each representation, those that are said to be of the same shape."""
+    found: Inside = defaultdict(list)
+    for ends in inside(graph, numbers(graph, TIE)).values():
+        for end in ends:
+            found[end] += ends
+    return found
