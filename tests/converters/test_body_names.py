@@ -10,8 +10,9 @@ from OCP.TDocStd import TDocStd_Document
 from OCP.TopoDS import TopoDS_Shape, TopoDS_Shell
 from OCP.XCAFDoc import XCAFDoc_DocumentTool
 
-from shapr.converters.brep import body_names, document, heal, step
+from shapr.converters.brep import body_names, document, heal, iges, measure, step
 from shapr.converters.brep.bodies import call
+from shapr.converters.progress import silent
 from tests.converters.kit import converter, job
 from tests.converters.shapes import FACE
 
@@ -75,3 +76,9 @@ def test_healing_keeps_them() -> None:
     model = part(box(0), box(10).Reversed())
     assert heal.healed(model)["repaired_parts"] == 1
     assert names(model) == {"Test Ø", "Body2"}
+
+
+def test_iges_keeps_them_where_each_body_is_a_root_of_its_own(tmp_path: Path) -> None:
+    model = part(*(box(2.0 * at) for at in range(iges.TOGETHER + 1)))
+    iges.write(model, tmp_path / "many.iges", "many", OPTIONS)
+    assert measure.measured(iges.read(tmp_path / "many.iges", "many"), silent).labels >= {"Body2", "Sheet", "Part"}

@@ -13,6 +13,7 @@ from tests.converters.kit import SAMPLES
 
 BRACKET, HINGE = ((SAMPLES / name).read_text() for name in ("bracket.step", "assembly.step"))
 STYLED = "#1248 = STYLED_ITEM('color',(#1249),#15);"
+LISTED = "#1247 = MECHANICAL_DESIGN_GEOMETRIC_PRESENTATION_REPRESENTATION('',(\n    #1248),#1241);\n"
 SHAPE = "#3 = SHAPE_DEFINITION_REPRESENTATION(#4,#10);"
 FILLED = "SURFACE_SIDE_STYLE('',(#1252))"
 GREY = (0.6262, 0.7014, 0.7674)
@@ -70,9 +71,9 @@ def shown(path: Path) -> tuple[set[tuple[float, ...]], Measured]:
     ("changes", "solids"),
     [
         ({"a": (FILLED, "SURFACE_SIDE_STYLE('',(#2000));\n#2000=SURFACE_STYLE_RENDERING(.NORMAL_SHADING.,#1255)")}, 1),
-        ({"a": (STYLED, STYLED.replace("#15", "#10"))}, 1),
+        ({"a": (STYLED, STYLED.replace("#15", "#10")), "b": (LISTED, "")}, 1),
         ({"a": (STYLED, STYLED.replace("#15", "#2000")), "b": (SHAPE, TIED)}, 1),
-        ({"a": (STYLED, STYLED.replace("#15", "#2000")), "b": (SHAPE, TWICE)}, 2),
+        ({"a": (STYLED, STYLED.replace("#15", "#2000")), "b": (SHAPE, TWICE), "c": (LISTED, "")}, 2),
     ],
     ids=["rendered", "on the shape", "on what is tied to the shape", "on a shape of copies"],
 )

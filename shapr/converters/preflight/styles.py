@@ -1,5 +1,6 @@
-"""Colours of STEP in words that the kernel does not hear: of a whole representation, which it forgets where that is an
-assembly or is tied to its shape by a relationship, and of a surface that is said only to be rendered so."""
+"""Colours of STEP in words that the kernel does not hear: of a surface that is said only to be rendered so, and of a
+whole representation, which it forgets where that is an assembly, is tied to its shape by a relationship, or is coloured
+before any list of colours."""
 
 import re
 from collections import defaultdict
