@@ -57,6 +57,11 @@ def test_bodies_of_a_part_are_called_like_in_the_file(three: Path) -> None:
     assert names(step.read(three)) == set(CALLED)
 
 
+def test_text_that_looks_like_more_bodies_does_not_shift_them(three: Path) -> None:
+    three.write_text(three.read_text().replace("'Part'", "'#1=MANIFOLD_SOLID_BREP'", 1))
+    assert names(step.read(three)) == set(CALLED)
+
+
 @pytest.mark.parametrize("said", ["", "NONE", "Solid", "Part"])
 def test_words_that_name_nobody_are_no_names(three: Path, said: str) -> None:
     three.write_text(three.read_text().replace("Body2", said))
