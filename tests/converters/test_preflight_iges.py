@@ -1,0 +1,96 @@
+"""What is seen of an IGES file before the kernel is let near it."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.hostile.iges import groups, iges
+from tests.converters.kit import SAMPLES
+from tests.converters.test_preflight import code, looked
+
+
+def test_iges_pointers_must_point_at_what_can_be_held(tmp_path: Path) -> None:
+    for entities in (
+        [(402, 7, "1,1")],
+        [(402, 7, "1,99999")],
+        [(186, 0, "1,1,0")],
+        [(186, 0, "3,1,0"), (510, 1, "1,1,1,1")],
+        [(118, 1, "2,4,0,0")],
+    ):
+        assert code(tmp_path, "iges", iges(entities)) == "corrupt_file"
+    assert code(tmp_path, "iges", groups(30, 2)) == "decompression_bomb"
+    assert code(tmp_path, "iges", iges([(416, 0, "5Hother,4Hname")])) == "external_reference"
+
+
+def test_iges_polylines_are_counted_and_their_coordinates_are_none(tmp_path: Path) -> None:
+    for form, params in ((11, "1,2,0.5,0.,0.,1.,0."), (12, "2,2,0.5,1.E0,0.,1.,0.,0."), (13, "3,1,.5,0.,0.,1.,0.,0.")):
+        assert looked(tmp_path, "iges", iges([(106, form, params)])) == ()
+        assert code(tmp_path, "iges", iges([(106, form, params.replace(",", ",9", 1))])) == "corrupt_file"
+
+
+def test_what_iges_has_beside_its_surfaces_is_named(tmp_path: Path) -> None:
+    plane = (108, 0, "0.,0.,1.,0.,0,0.,0.,0.,0.")
+    point, line, note = (
+        (116, 0, "1.,2.,3.,0"),
+        (110, 0, "0.,0.,0.,1.,0.,0."),
+        (212, 0, "1,4,9.,2.,1,1.57,0.,0,0,0.,0.,0.,4HNOTE"),
+    )
+    notes, points = "Dimensions and notes were passed over.", "Points were passed over: 1."
+    assert looked(tmp_path, "iges", iges([plane, point, note])) == (notes, points)
+    assert looked(tmp_path, "iges", iges([line, point])) == ()
+    sound = (SAMPLES / "bracket.iges").read_text()
+    hidden = sound.replace("000000000D0000001", "001000000D0000001", 1)
+    assert hidden != sound
+    told = "Surfaces and bodies that the file hides were converted like the others: 1."
+    assert looked(tmp_path, "iges", hidden) == (told,)
+
+
+NURBS = "1,1,{0},1,0,0,1,0,0,{1},0.,0.,1.,1.,1.,1.,1.,1.,0.,0.,0.,9.,0.,0.,0.,9.,0.,9.,9.,5.,0.,1.,0.,1."
+
+
+@pytest.mark.parametrize(
+    ("degree", "knots"), [(0, "0.,0.5,1."), (2, "0.,0.,0.5,1.,1."), (1, "1.,1.,0.,0."), (1, "1.,1.,1.,1.")]
+)
+def test_iges_knots_and_degrees_must_make_sense(tmp_path: Path, degree: int, knots: str) -> None:
+    """The kernel crashes on these."""
+    assert looked(tmp_path, "iges", iges([(128, 0, NURBS.format(1, "0.,0.D0,1.,1."))])) == ()
+    assert code(tmp_path, "iges", iges([(128, 0, NURBS.format(degree, knots))])) == "corrupt_file"
+
+
+def test_iges_that_lies_in_other_ways_is_refused(tmp_path: Path) -> None:
+    """The kernel crashes on these too."""
+    surface = (128, 0, NURBS.format(1, "0.,0.,1.,1."))
+    bounded = [(143, 0, "0,3,1,5"), surface]
+    curve = (110, 0, "0.,0.,0.,9.,0.,0.")
+    assert looked(tmp_path, "iges", iges([*bounded, (141, 0, "0,1,3,1,7,1,0"), curve])) == ()
+    assert code(tmp_path, "iges", iges([*bounded, (141, 0, "0,1,3,2000000,7,1,0"), curve])) == "corrupt_file"
+    assert code(tmp_path, "iges", iges([*bounded, (141, 0, "0,1,3,1,5,1,0")])) == "corrupt_file"
+    assert code(tmp_path, "iges", iges([surface, (180, 0, "2000000,-1,-1,1")])) == "corrupt_file"
+    assert code(tmp_path, "iges", iges([surface, (123, 0, "0.,0.,0.")])) == "invalid_geometry"
+    assert looked(tmp_path, "iges", iges([(140, 0, "0.,0.,1.,1.,3"), surface])) == ()
+    assert (
+        code(tmp_path, "iges", iges([(140, 0, "0.,0.,1.,1.,3"), (140, 0, "0.,0.,1.,1.,5"), surface])) == "corrupt_file"
+    )
+    assert looked(tmp_path, "iges", iges([surface, (406, 15, "1,4Hname")])) == ()
+    assert code(tmp_path, "iges", iges([surface, (406, 15, "1,4Hnames")])) == "corrupt_file"
+    assert code(tmp_path, "iges", iges([surface], head="1H,,1H;," + "1," * 2000 + "1;")) == "limit_exceeded"
+
+
+def test_iges_may_choose_its_delimiters(tmp_path: Path) -> None:
+    text = iges([(110, 0, "0.,0.,0.,1.,0.,0."), (402, 7, "1,1")])
+    head, body = text.split("D      1\n", 1)
+    own = head.replace("1H,,1H;,", "1H^^1H~^") + "D      1\n" + body.replace(",", "^").replace(";", "~")
+    assert looked(tmp_path, "iges", own) == ()
+    assert code(tmp_path, "iges", own.replace("402^1^1", "402^1^3")) == "corrupt_file"
+
+
+def test_an_iges_directory_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    sound = (SAMPLES / "bracket.iges").read_text()
+    for said, other in (
+        ("     110      22       0", "     110      23       0"),
+        ("D0000022\n     502", "D0000099\n     502"),
+        ("0000405P0000226", "0099999P0000226"),
+        ("314,62.62", "315,62.62"),
+    ):
+        assert said in sound
+        assert code(tmp_path, "iges", sound.replace(said, other, 1)) == "corrupt_file"
