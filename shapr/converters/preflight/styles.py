@@ -62,7 +62,23 @@ def _styles_whole(content: bytes) -> bool:
         return False
     begins = (content.rfind(b"#", 0, found.start()) for found in SHAPE.finditer(content))
     shapes = {found[1] for begin in begins if begin >= 0 and (found := NUMBER.match(content, begin))}
-    return any(found[1] in shapes for found in STYLED.finditer(content))
+    styled = {found[1] for found in STYLED.finditer(content)}
+    return not shapes.isdisjoint(styled) and _bare(content, styled)
+
+
+def _bare(content: bytes, styled: set[bytes]) -> bool:
+    """Whether there may be a body without a style of its own; some systems say the same of it and of what it is in."""
+    if b"MAPPED_ITEM" in content:
+        return True
+    for kind in BODIES:
+        at = content.find(kind)
+        while at >= 0:
+            begin = content.rfind(b"#", 0, at)
+            found = NUMBER.match(content, begin) if begin >= 0 else None
+            if found is None or found[1] not in styled:
+                return True
+            at = content.find(kind, at + 1)
+    return False
 
 
 def _alone(graph: Graph) -> set[int]:
