@@ -252,13 +252,13 @@ def _parameters(entity: Entity) -> list[bytes]:
     at = last = 0
     while at < len(text):
         string = STRING.match(text, at)
-        end = string.end() + min(integer(string[1]), len(text)) if string else at
+        end = string.end() + integer(string[1]) if string else at
         if last <= end:  # not for every parameter: it may be far away
             last = text.find(b";", end)
             last = len(text) if last < 0 else last
         stop = text.find(b",", end, last)
         stop = last if stop < 0 else stop
-        if string and text[end:stop].strip():
+        if string and (end > len(text) or text[end:stop].strip()):
             raise Refused("corrupt_file", "a text of the IGES file has another length than it says")
         values.append(text[at:stop])
         if text[stop : stop + 1] == b";":
