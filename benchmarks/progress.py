@@ -72,7 +72,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 class Look:
     wall: float
     cpu: float  # of the child
-    percent: int
+    percent: float
 
 
 def made(folder: Path, name: str, size: float) -> Path:
@@ -87,7 +87,7 @@ async def followed(folder: Path, source: Path, output: str, **options: Any) -> l
     begun = time.monotonic()
     seen = [Look(0.0, 0.0, 0)]
 
-    def look(percent: int) -> None:
+    def look(percent: float) -> None:
         cpu = max(seen[-1].cpu, _cpu(folder / PROGRESS))
         seen.append(Look(time.monotonic() - begun, cpu, percent))
 

@@ -41,7 +41,7 @@ def converter() -> Converter:
 
 
 async def convert(
-    folder: Path, source: Path, outputs: str, progress: Callable[[int], None] = lambda _: None, **more: Any
+    folder: Path, source: Path, outputs: str, progress: Callable[[float], None] = lambda _: None, **more: Any
 ) -> dict[str, Written]:
     """The outputs by format."""
     answer = await converter().convert(job(folder, source, outputs, **more), progress)

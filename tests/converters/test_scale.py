@@ -3,11 +3,17 @@
 from pathlib import Path
 
 import pytest
-from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeEdge, BRepBuilderAPI_MakeFace, BRepBuilderAPI_NurbsConvert
-from OCP.BRepPrimAPI import BRepPrimAPI_MakeCylinder, BRepPrimAPI_MakePrism, BRepPrimAPI_MakeRevol
+from OCP.BRepBuilderAPI import (
+    BRepBuilderAPI_MakeEdge,
+    BRepBuilderAPI_MakeFace,
+    BRepBuilderAPI_NurbsConvert,
+    BRepBuilderAPI_Sewing,
+)
+from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCylinder, BRepPrimAPI_MakePrism, BRepPrimAPI_MakeRevol
 from OCP.collections import Array1_gp_Pnt
 from OCP.Geom import Geom_BezierCurve, Geom_OffsetSurface, Geom_SurfaceOfRevolution
 from OCP.gp import gp_Ax1, gp_Dir, gp_Pnt, gp_Vec
+from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS_Edge, TopoDS_Shape
 
 from shapr.converters.brep import document, scale, step
@@ -70,3 +76,14 @@ def test_scales_rise(tmp_path: Path, kept: bool) -> None:
     for shape in (BRepPrimAPI_MakeCylinder(5, 10).Shape(), rational()):
         marks = scale.of_reading(written(tmp_path / "part.step", shape), 1, kept=kept).scale
         assert list(marks) == sorted(marks) and marks[-1] == (1.0, scale.NAMED)
+
+
+def test_the_largest_closed_shell_counts(tmp_path: Path) -> None:
+    faces = list(document.explore(BRepPrimAPI_MakeBox(1, 2, 3).Shape(), TopAbs_ShapeEnum.TopAbs_FACE))
+    sewing = BRepBuilderAPI_Sewing()
+    for face in faces[:5]:
+        sewing.Add(face)
+    sewing.Perform()
+    cylinder = BRepPrimAPI_MakeCylinder(5, 10).Shape()
+    both = written(tmp_path / "both.step", document.compound([cylinder, sewing.SewedShape()]))
+    assert scale.of_reading(both, 1).largest == 3

@@ -5,7 +5,7 @@ part is read within an eighth of the scale, and most of the time goes where face
 """
 
 import re
-from itertools import accumulate
+from itertools import accumulate, compress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,7 +43,7 @@ FACE = 15_000.0  # bytes of memory that a face's entities take
 
 
 class Reading(NamedTuple):
-    """Of a STEP file: how its reading runs, bytes of memory that it takes, the faces of its largest shell."""
+    """Of a STEP file: how its reading runs, bytes of memory that it takes, the faces of its largest closed shell."""
 
     scale: Scale
     memory: float
@@ -55,9 +55,11 @@ def of_reading(path: Path, roots: int, *, kept: bool = False) -> Reading:
     content = path.read_bytes()
     after = ((0.5, PLACED), (1.0, NAMED))
     last = content.rfind(b")") + 1  # beyond it no list ends, and each that begins would be followed to the end
-    faces = [found[0].count(b"#") for found in SHELL.finditer(content, 0, last)]
+    shells = list(SHELL.finditer(content, 0, last))
+    faces = [shell[0].count(b"#") for shell in shells]
+    closed = [content.startswith(b"CLOSED", shell.start() - len(b"CLOSED")) for shell in shells]
     free = sum(map(content.count, FREE))
-    largest = max(faces, default=0)
+    largest = max(compress(faces, closed), default=0)
     part = min(free / max(sum(faces), 1), 1.0)
     memory = SHELLS * sum(faces)
     if b"CLOSED_SHELL" in content:

@@ -86,7 +86,8 @@ def read(
 def _shapes(
     transferred: Callable[..., TDocStd_Document], progress: Indicator, repair: bool, largest: int
 ) -> TDocStd_Document:
-    """With the repairs that there have to be, where the largest shell has so many faces."""
+    """With the repairs that there have to be, where the largest closed shell has so many faces. An open one may well be
+    in pieces, and would be read twice."""
     if not repair:
         return transferred(REPAIRS)
     if largest <= orientation.MANY:
