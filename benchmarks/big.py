@@ -13,14 +13,16 @@ from OCP.BRepBuilderAPI import (
     BRepBuilderAPI_Sewing,
     BRepBuilderAPI_Transform,
 )
-from OCP.BRepPrimAPI import BRepPrimAPI_MakeRevol
+from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeRevol
 from OCP.collections import Array1_double, Array1_int, Array2_gp_Pnt
 from OCP.GC import GC_MakeArcOfCircle
 from OCP.Geom import Geom_BSplineSurface
 from OCP.gp import gp_Ax1, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
 from OCP.IGESControl import IGESControl_Controller, IGESControl_Writer
 from OCP.TopAbs import TopAbs_ShapeEnum
+from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Compound, TopoDS_Shape, TopoDS_Shell
+from OCP.XCAFDoc import XCAFDoc_DocumentTool
 
 from shapr.converters.brep import brep, document, facet, iges, sew, step
 from shapr.converters.mesh import obj, stl
@@ -42,6 +44,20 @@ def solids(path: Path, count: int) -> Path:
         moving.SetTranslation(gp_Vec(x, y, 0))
         builder.Add(whole, BRepBuilderAPI_Transform(one, moving, True).Shape())
     return _written(path, whole)
+
+
+def uses(path: Path, count: int) -> Path:
+    """An assembly that uses one cube so many times, as a STEP file. Some 0.7 kB each."""
+    model = document.new()
+    tool = XCAFDoc_DocumentTool.ShapeTool_s(model.Main())
+    cube, whole = tool.AddShape(BRepPrimAPI_MakeBox(1, 1, 1).Shape(), False), tool.NewShape()
+    for at in range(count):
+        moving = gp_Trsf()
+        moving.SetTranslation(gp_Vec(2 * (at % 50), 2 * (at // 50), 0))
+        tool.AddComponent(whole, cube, TopLoc_Location(moving))
+    tool.UpdateAssemblies()
+    step.write(model, path, path.name, OPTIONS)
+    return path
 
 
 def flat(path: Path, count: int) -> Path:

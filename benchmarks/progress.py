@@ -50,6 +50,7 @@ PAIRS: tuple[tuple[str, str, Options], ...] = (
     ("cone.obj", "step", {}),
     ("parts.obj", "step", {}),
     ("parts.stl", "step", {}),
+    ("uses.step", "step", {"step_schema": "AP203"}),
 )
 MAKERS: dict[str, Callable[[Path, float], object]] = {
     "solids": lambda path, size: big.solids(path, int(150 * size)),
@@ -63,6 +64,7 @@ MAKERS: dict[str, Callable[[Path, float], object]] = {
     "small": lambda path, size: big.triangles(path, min(int(8_000 * size), 45_000)),
     "polygon": lambda path, size: extreme.polygon(path, int(30_000 * size)),
     "cone": lambda path, size: extreme.cone(path, min(int(8_000 * size), 45_000)),
+    "uses": lambda path, size: big.uses(path, int(750 * size)),
     "parts": lambda path, size: extreme.parts(path, min(int(2_000 * size), 12_000)),
 }
 TICKS = os.sysconf("SC_CLK_TCK")

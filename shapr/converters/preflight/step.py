@@ -30,6 +30,7 @@ OCCURRENCE = re.compile(rb"NEXT_ASSEMBLY_USAGE_OCCURRENCE\b")
 MAPPED = re.compile(rb"MAPPED_ITEM\b")
 MAP = re.compile(rb"REPRESENTATION_MAP\b")
 COMPOSITE = re.compile(rb"COMPOSITE_CURVE|BOUNDARY_CURVE\b")  # and its segments
+COMPOSITES = b"COMPOSITE_CURVE", b"BOUNDARY_CURVE"  # each looked for by itself takes a tenth of that
 REPRESENTATION = re.compile(rb"\b(?!DEFINITIONAL_|SHAPE_DEFINITION_)\w*REPRESENTATION\b")
 ELSEWHERE = b";REFERENCE;#"  # a section of the third edition that is not empty
 
@@ -263,7 +264,8 @@ def _instances(graph: Graph) -> None:
     of curves."""
     # Relating and related product come first, also in a complex instance, whose parts are in the alphabet's order.
     check_instances((record[1], record[2]) for record in _records(graph, OCCURRENCE) if len(record) > 2)
-    check_instances((record[0], target) for record in _records(graph, COMPOSITE) for target in record[1:])
+    if any(word in graph.text for word in COMPOSITES):
+        check_instances((record[0], target) for record in _records(graph, COMPOSITE) for target in record[1:])
     mapped = {record[0]: record[1:] for record in _records(graph, MAPPED)}
     if mapped:
         maps = [(item, target) for item, targets in mapped.items() for target in targets[:1]]
