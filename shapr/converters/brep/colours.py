@@ -34,12 +34,12 @@ def _first(label: TDF_Label, kinds: tuple[XCAFDoc_ColorType, ...]) -> Colour | N
     for kind in kinds:
         if XCAFDoc_ColorTool.GetColor_s(label, kind, found):
             rgb = found.GetRGB()
-            return _srgb(rgb.Red(), rgb.Green(), rgb.Blue(), found.Alpha())
+            return srgb(rgb.Red(), rgb.Green(), rgb.Blue(), found.Alpha())
     return None
 
 
 @lru_cache(maxsize=1024)  # thousands of faces have a few colours
-def _srgb(*linear: float) -> Colour:
+def srgb(*linear: float) -> Colour:
     red, green, blue, alpha = curved(linear).tolist()
     return round(red, 4), round(green, 4), round(blue, 4), round(alpha, 4)
 

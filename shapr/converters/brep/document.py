@@ -58,8 +58,9 @@ def units(document: TDocStd_Document) -> str | None:
 
 
 def say_unread(document: TDocStd_Document, sentence: str) -> None:
-    """Note what the reader of the file had to pass over."""
-    TDataStd_Comment.Set_s(document.Main().FindChild(UNREAD), TCollection_ExtendedString(sentence))
+    """Note what else the reader of the file had to pass over."""
+    told = "\n".join((*unread(document), sentence))
+    TDataStd_Comment.Set_s(document.Main().FindChild(UNREAD), TCollection_ExtendedString(told))
 
 
 def unread(document: TDocStd_Document) -> tuple[str, ...]:
@@ -67,7 +68,7 @@ def unread(document: TDocStd_Document) -> tuple[str, ...]:
     if not label.IsAttribute(TDataStd_Comment.GetID_s()):
         return ()
     label.FindAttribute(TDataStd_Comment.GetID_s(), comment)
-    return (str(comment.Get().ToExtString()),)
+    return tuple(str(comment.Get().ToExtString()).split("\n"))
 
 
 def kernel_gave_up(failure: Exception) -> bool:

@@ -22,9 +22,9 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
-from shapr.converters.brep import document, resized, scale, seams, tree
+from shapr.converters.brep import document, iges_looks, resized, scale, seams, tree
 from shapr.converters.brep.bodies import Body, Look, held, looks, unmirrored
-from shapr.converters.brep.iges_names import names, text
+from shapr.converters.brep.iges_said import text
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.sew import sewn
 from shapr.converters.brep.step import UNITS, ascii_stem
@@ -67,13 +67,15 @@ def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: boo
     if resize:
         reader.WS().InitTransferReader(0)  # forgets what it made
         made = _transferred(reader, path, progress, transferred, repair=False)
-    called = names(reader, document.roots(made))
+    said, nameless = iges_looks.looks(reader, path, document.roots(made))
     head = reader.IGESModel().GlobalSection()
     units, precision = UNIT_FLAGS.get(head.UnitFlag()), head.Resolution() * head.UnitValue() if resize else None
     del reader, keep, head  # seconds for a big file: so before the next step begins, which shows
-    if resize or document.count(document.shape(made), TopAbs_ShapeEnum.TopAbs_FACE):
-        made = solid(made, PurePath(source_name).stem, progress, called, precision)
+    if resize or not document.faceless(made) or iges_looks.more(made, said):
+        made = solid(made, PurePath(source_name).stem, progress, said, precision)
     document.say_units(made, units)
+    if nameless:
+        document.say_unread(made, f"Names of faces were passed over: {nameless}.")
     return made
 
 
@@ -102,13 +104,13 @@ def solid(
     model: TDocStd_Document,
     stem: str,
     progress: Indicator = SILENT,
-    called: Mapping[int, str] = MappingProxyType({}),
+    said: Mapping[int, Look] = MappingProxyType({}),
     precision: float | None = None,
 ) -> TDocStd_Document:
     """The same bodies with their faces sewn: first within each group of the file; what a group leaves open, with what
-    the others do. `called`: names of faces that the document does not know. `precision`, in millimetres: of a file that
+    the others do. `said`: looks that the document may not know. `precision`, in millimetres: of a file that
     was read without repair, since it places things scaled."""
-    parts = _parts(model, called, precision, progress)
+    parts = _parts(model, said, precision, progress)
     whole = document.compound(shape for _, shape, _ in parts)
     left = document.count(whole, TopAbs_ShapeEnum.TopAbs_FACE)
     low, high = document.box(whole)
@@ -147,35 +149,17 @@ def solid(
 
 
 def _parts(
-    model: TDocStd_Document, called: Mapping[int, str], precision: float | None, progress: Indicator
+    model: TDocStd_Document, said: Mapping[int, Look], precision: float | None, progress: Indicator
 ) -> list[tuple[str, TopoDS_Shape, dict[int, Look]]]:
     """The roots: what each is called, its shape, and the looks of its faces."""
     made, roots = [], document.roots(model)
     for root in roots:
         shape = XCAFDoc_ShapeTool.GetShape_s(root)
-        found = _filled(shape, _called(looks(model, root), called))
+        found = iges_looks.over(looks(model, root), said)
         if precision is not None:
             shape, found = resized.repaired(shape, found, precision, progress.step(REPAIRING / len(roots)))
         made.append((document.name(root), *unmirrored(shape, found)))
     return made
-
-
-def _called(found: dict[int, Look], names: Mapping[int, str]) -> dict[int, Look]:
-    return {key: look if look.name else replace(look, name=names.get(key, "")) for key, look in found.items()}
-
-
-def _filled(shape: TopoDS_Shape, found: dict[int, Look]) -> dict[int, Look]:
-    """The kernel's reader does not say the colour of a face with a place of its own, as a surface of revolution has:
-    it is that of the others in its group, where those have only one."""
-    for group in _groups(shape):
-        known = {found[hash(face)].colour for face in group if hash(face) in found} - {None}
-        if len(known) == 1:
-            (colour,) = known
-            for face in group:
-                look = found.get(hash(face), Look())
-                if look.colour is None and not face.Location().IsIdentity():
-                    found[hash(face)] = replace(look, colour=colour)
-    return found
 
 
 def _mirrored(face: TopoDS_Shape) -> bool:

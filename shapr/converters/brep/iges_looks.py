@@ -1,0 +1,127 @@
+"""Names, colours and layers that an IGES file gives to what it holds: the kernel's reader says them only of roots and,
+of what is neither placed nor in a subfigure, where a colour is said."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial, reduce
+from operator import itemgetter
+from pathlib import Path
+
+from OCP.IGESCAFControl import IGESCAFControl_Reader
+from OCP.IGESData import IGESData_IGESEntity, IGESData_IGESModel
+from OCP.IGESToBRep import IGESToBRep_CurveAndSurface
+from OCP.TDF import TDF_Label
+from OCP.TDocStd import TDocStd_Document
+from OCP.TopAbs import TopAbs_ShapeEnum
+from OCP.TopLoc import TopLoc_Location
+from OCP.TopoDS import TopoDS_Shape
+from OCP.XCAFDoc import XCAFDoc_ShapeTool
+
+from shapr.converters.brep import document
+from shapr.converters.brep.bodies import Look, call
+from shapr.converters.brep.bodies import looks as known_looks
+from shapr.converters.brep.iges_said import look, property_name
+from shapr.converters.preflight.iges_curves import integer
+
+HOLDERS = (402, 408, 308, 184, 430, 180, 186, 514)  # from the outside in
+FACES = frozenset({143, 144, 510})
+# A surface is a face where nothing bounds it, and a curve a shape where it bounds nothing.
+ALONE = frozenset({100, 102, 104, 106, 108, 110, 112, 114, 118, 120, 122, 126, 128, 130, 140, 190, 192, 194, 196, 198})
+KINDS = FACES | ALONE | frozenset(HOLDERS)
+PART = (b"01", b"03")  # of a status: what depends physically on something else
+FACE, EDGE = TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_EDGE
+
+
+@dataclass
+class Told:
+    """What entities say, each with how far inside it is, by the shapes that they became."""
+
+    exact: dict[int, list[tuple[int, Look]]] = field(default_factory=lambda: defaultdict(list))
+    anywhere: dict[int, list[tuple[int, Look]]] = field(default_factory=lambda: defaultdict(list))
+    named: dict[int, str] = field(default_factory=dict)  # faces
+
+    def add(self, entity: IGESData_IGESEntity, shape: TopoDS_Shape) -> None:
+        said, kind = look(entity), entity.TypeNumber()
+        depth = HOLDERS.index(kind) if kind in HOLDERS else len(HOLDERS)
+        if said != Look():
+            self.exact[hash(shape)].append((depth, said))
+            self.anywhere[hash(shape.Located(TopLoc_Location()))].append((depth, said))
+        if kind not in HOLDERS and shape.ShapeType() == FACE and (name := property_name(entity)):
+            self.named[hash(shape)] = name
+
+    def of(self, shape: TopoDS_Shape) -> list[Look]:
+        """Of this shape, as it is placed in what holds it; what the outer ones say first."""
+        found = self.exact.get(hash(shape))
+        if not found:
+            found = self.anywhere.get(hash(shape.Located(TopLoc_Location())), [])
+            found = found if len(found) == 1 else []  # several that are placed differently
+        return [said for _, said in sorted(found, key=itemgetter(0))]
+
+
+def looks(reader: IGESCAFControl_Reader, path: Path, roots: list[TDF_Label]) -> tuple[dict[int, Look], int]:
+    """The look nearest to each face and free edge inside of the roots, by its `hash`; the roots are called here. And
+    how many faces that are in something have a name, for which there is no place."""
+    told, found = _told(reader, path), dict[int, Look]()
+    named = set(told.named)
+    for root in roots:
+        shape = XCAFDoc_ShapeTool.GetShape_s(root)
+        named.discard(hash(shape))
+        outer, *inner = told.of(shape) or [Look()]
+        if outer.name:  # the kernel's stops short of what is no UTF-8
+            call(root, outer.name)
+        if told.exact:
+            _below(shape, reduce(_over, inner, replace(outer, name="")), told, found)
+    return found, len(named)
+
+
+def more(model: TDocStd_Document, said: Mapping[int, Look]) -> bool:
+    """Whether something is said that a document does not know."""
+    return any(over(known, said) != known for known in map(partial(known_looks, model), document.roots(model)))
+
+
+def over(known: dict[int, Look], said: Mapping[int, Look]) -> dict[int, Look]:
+    """What is known of pieces, with what is said of them besides."""
+    return {key: _over(each, said.get(key, Look())) for key, each in known.items()}
+
+
+def _below(shape: TopoDS_Shape, outer: Look, told: Told, found: dict[int, Look]) -> None:
+    """The smaller one has the last word. No recursion: groups may be nested some hundred deep."""
+    waiting = [(shape, outer, outer.name)]
+    while waiting:
+        whole, said, name = waiting.pop()  # the name of what it is in: a face's own has no place
+        if whole.ShapeType() not in (FACE, EDGE):
+            alone = document.children(whole.Located(TopLoc_Location()))
+            for piece, own in zip(document.children(whole), alone, strict=True):
+                waiting.append((piece, reduce(_over, told.of(own), said), said.name))
+        elif (said := replace(said, name=name)) != Look():
+            found[hash(whole)] = said
+
+
+def _over(outer: Look, own: Look) -> Look:
+    return Look(own.name or outer.name, own.colour or outer.colour, own.layers or outer.layers)
+
+
+def _told(reader: IGESCAFControl_Reader, path: Path) -> Told:
+    made, told = IGESToBRep_CurveAndSurface(), Told()
+    made.SetTransferProcess(reader.WS().TransferReader().TransientProcess())
+    for entity in _entities(reader.IGESModel(), path):
+        shape = made.GetShapeResult(entity)
+        if shape is not None and not shape.IsNull():
+            told.add(entity, shape)
+    return told
+
+
+def _entities(model: IGESData_IGESModel, path: Path) -> Iterator[IGESData_IGESEntity]:
+    """Those of the kinds above, by the directory of the text: to ask each of a million takes the kernel 6 s."""
+    with path.open("rb") as file:
+        directory = [line for line in file if line[72:73] == b"D"][::2]
+    told = len(directory) == model.NbEntities()
+    for at in range(model.NbEntities()):
+        if not told or _counts(directory[at]):
+            yield model.Entity(at + 1)
+
+
+def _counts(line: bytes) -> bool:
+    kind = integer(line[:8])
+    return kind in KINDS and (kind not in ALONE or line[66:68].replace(b" ", b"0") not in PART)
