@@ -111,34 +111,6 @@ def test_what_is_passed_over_is_named(tmp_path: Path, said: str, losses: tuple[s
     assert preflight.check("step", with_(tmp_path / "a.step", said)) == losses
 
 
-@pytest.mark.parametrize(
-    ("operator", "code"),
-    [
-        ("$,$,#3000,$,$", None),
-        ("#3001,#3002,#3000,1.,#3003", None),
-        ("#3001,#3002,#3000,1.,#3004", "unsupported_geometry"),
-        ("#3001,#3002,#3000,2.,#3003", "unsupported_geometry"),
-        ("#3001,$,#3000,-1.,#3003", "unsupported_geometry"),
-        ("#3001,#3000,#3000,1.,#3003", "corrupt_file"),
-        ("#3001,#3002,#3000", "corrupt_file"),
-    ],
-    ids=["as it is", "turned", "mirrored", "scaled", "scaled by less than nothing", "no direction", "cut short"],
-)
-def test_a_part_that_is_placed_mirrored_or_scaled_is_refused(tmp_path: Path, operator: str, code: str | None) -> None:
-    """The kernel would turn it instead, or scale it by the inverse."""
-    directions = ("0.,1.,0.", "-1.,0.,0.", "0.,0.,1.", "0.,0.,-1.")
-    said = "#3000=CARTESIAN_POINT('',(0.,0.,0.));\n" + "".join(
-        f"#{3001 + at}=DIRECTION('',({each}));\n" for at, each in enumerate(directions)
-    )
-    path = with_(tmp_path / "a.step", said, f"#3005=CARTESIAN_TRANSFORMATION_OPERATOR_3D('','',$,{operator});\n")
-    if code is None:
-        assert preflight.check("step", path) == ()
-        return
-    with pytest.raises(Refused) as refused:
-        preflight.check("step", path)
-    assert refused.value.code == code
-
-
 ANCHORS = "ANCHOR;\n<part>=#7;\n<words> = 'ENDSEC; DATA;';\nENDSEC;\nREFERENCE;\nENDSEC;\nDATA;\n#1 ="
 TWO = "ENDSEC;\nDATA('the rest; DATA;',('AUTOMOTIVE_DESIGN'));\n#1000 ="
 

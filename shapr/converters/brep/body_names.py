@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from OCP.Standard import Standard_Transient
 from OCP.STEPCAFControl import STEPCAFControl_Reader
 from OCP.STEPConstruct import STEPConstruct
 from OCP.StepShape import StepShape_ShellBasedSurfaceModel, StepShape_SolidModel
@@ -17,12 +16,12 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
-from shapr.converters.brep import document
+from shapr.converters.brep import document, entities
 from shapr.converters.brep.bodies import Body, Look, call
 from shapr.converters.preflight.hybrid import BODIES
 
 NAMED = re.compile(rb"\b(?:%b)\s*\(\s*'[^']" % b"|".join(BODIES))
-DEFINED = re.compile(rb"#\d+\s*=\s*(%b)?" % b"|".join(BODIES))
+CLASSES = (StepShape_SolidModel, StepShape_ShellBasedSurfaceModel)
 NOBODY = frozenset({"", "none", "solid", "shell"})  # what systems write where there is no name
 FACE = TopAbs_ShapeEnum.TopAbs_FACE
 
@@ -93,19 +92,9 @@ def _names(reader: STEPCAFControl_Reader, content: bytes) -> dict[int, str]:
     """By the `hash` of the solids and shells, where they stand in their part."""
     transferred = reader.ChangeReader().WS().TransferReader().TransientProcess()
     found: dict[int, str] = {}
-    for entity in _entities(reader, content):
+    for entity in entities.of(reader, content, BODIES, CLASSES):
         shape = STEPConstruct.FindShape_s(transferred, entity)
         name = str(TCollection_ExtendedString(entity.Name().String(), True).ToExtString()).strip()
         if shape is not None and not shape.IsNull() and name.lower() not in NOBODY:
             found |= {hash(body.Located(TopLoc_Location())): name for body in _inside(shape)}
     return found
-
-
-def _entities(reader: STEPCAFControl_Reader, content: bytes) -> Iterator[Standard_Transient]:
-    """The bodies among what the reader has read, which is in the order of the text. All of it is looked at where a
-    comment or a string of the text looks like more: of a million entities that takes two seconds."""
-    model = reader.ChangeReader().Model()
-    defined = [found[1] is not None for found in DEFINED.finditer(content)]
-    told = len(defined) == model.NbEntities()
-    entities = (model.Value(at + 1) for at in range(model.NbEntities()) if not told or defined[at])
-    return (each for each in entities if isinstance(each, (StepShape_SolidModel, StepShape_ShellBasedSurfaceModel)))

@@ -19,7 +19,7 @@ from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopExp import TopExp
 
-from shapr.converters.brep import ap203, body_names, document, orientation, planes, scale
+from shapr.converters.brep import ap203, body_names, document, orientation, placed, planes, scale
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.unrepaired import REPAIRS, TURNS, without
 from shapr.converters.preflight.editions import plain
@@ -46,6 +46,7 @@ BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\r?\n?[\x80-\xff])*")  # the kernel b
 READING, TO_ENTITIES = 0.3, 0.55  # shares of the time, measured on 37 MB and 66 MB
 AS_AP203 = 0.7  # of what is left then, where there are many parts
 FIRST, LOOKED = 0.9, 0.5  # of reading shapes, where they may have to be read once more; of what is left then
+RESIZED = 0.8  # likewise, where parts are copied in another size then
 UNREPAIRED = 0.7  # that of reading where nothing is repaired
 SMOOTHNESS, SMOOTH = "read.encoderegularity.angle", 0.01  # radians, as the kernel has it
 ENTITY = 55  # bytes of an entity's line
@@ -69,9 +70,13 @@ def read(
         raise Refused("corrupt_file", "the STEP file breaks the rules of its syntax, or is cut short")
     if reader.NbRootsForTransfer() < 1:
         raise Refused("no_geometry", "the STEP file holds no shape")
+    resized = placed.say(reader, cleaned)
     reading = scale.of_reading(cleaned, reader.NbRootsForTransfer(), kept=meshed and planes.WORKS)
+    share = RESIZED if resized else 1.0
     with _rough() if meshed or measured else nullcontext():
-        made = _shapes(partial(_transferred, reader, reading, progress, meshed), progress, repair, reading.largest)
+        made = _shapes(
+            partial(_transferred, reader, reading, progress, meshed, share), progress, repair, reading.largest
+        )
     if not document.roots(made):
         if cleaned != path:
             raise Refused("external_reference", "the geometry is in other files that the STEP file names")
@@ -80,6 +85,8 @@ def read(
     if failed := _failed(reader):
         document.say_unread(made, f"what lies on {failed} curves or surfaces that could not be read is missing")
     body_names.keep(reader, cleaned, made)
+    if resized:
+        placed.settle(made, progress.step())
     return made
 
 
@@ -101,14 +108,17 @@ def _transferred(
     reading: scale.Reading,
     progress: Indicator,
     meshed: bool,
+    whole: float,
     left_out: Sequence[str],
     share: float = 1.0,
 ) -> TDocStd_Document:
-    """What a reader has read, as shapes; without these repairs."""
+    """What a reader has read, as shapes; without these repairs. `whole`: of what is left of the progress's phase."""
     made = document.new()
     reader.ChangeReader().WS().InitTransferReader(0)  # or it would give the same shapes again
     with planes.kept(reader.ChangeReader(), meshed), without(reader, left_out):
-        transferred = reader.Transfer(made, progress.range(share, reading.scale, reading.memory, scale.BY_POSITION))
+        transferred = reader.Transfer(
+            made, progress.range(share * whole, reading.scale, reading.memory, scale.BY_POSITION)
+        )
     if not transferred:
         raise Refused("corrupt_file", "the STEP file's shapes cannot be read")
     document.check_instances(made)

@@ -1,7 +1,8 @@
-"""STEP files that place parts by operators (CARTESIAN_TRANSFORMATION_OPERATOR_3D, ISO 10303-42): the kernel moves and
-turns by them, but a mirrored part comes out turned, and a scaled one by the inverse."""
+"""STEP files that place parts by operators (CARTESIAN_TRANSFORMATION_OPERATOR_3D, ISO 10303-42): moved, turned, scaled,
+mirrored. `brep/placed.py` tells the kernel what they mean."""
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,30 +10,45 @@ from shapr.converters.preflight.step import Graph
 from shapr.errors import Refused
 
 OPERATOR = b"CARTESIAN_TRANSFORMATION_OPERATOR_3D"
+REPLICA = b"_REPLICA("  # a curve or a surface that is placed by one
 # Name, name and description, of which strings are a quote here; axis 1, axis 2, origin, scale, axis 3.
 SAID = re.compile(rb"\((?:['$],){3}(#\d+|\$),(#\d+|\$),#\d+,([^,]+),(#\d+|\$)\)")
 DIRECTION = re.compile(rb"DIRECTION\(['$],\(([^()]*)\)\)")
 SAME = 1e-9
 
+Axis = Sequence[float] | None
+
 
 def check(graph: Graph) -> None:
-    """`unsupported_geometry` if one does more than to move and to turn."""
-    for at in np.flatnonzero(graph.are(OPERATOR)).tolist() if OPERATOR in graph.text else ():
+    """`corrupt_file` if one does not say what it does, `invalid_geometry` if it leaves nothing of a part."""
+    if OPERATOR not in graph.text:
+        return
+    operators = np.flatnonzero(graph.are(OPERATOR)).tolist()
+    if graph.text.count(OPERATOR) > len(operators):  # then the kernel would not move what they place
+        raise Refused("unsupported_geometry", "the STEP file places a part by an operator of a form that is not read")
+    for at in operators:
         begin = int(graph.words[at]) + len(OPERATOR)
         said = SAID.match(graph.text, begin, graph.ends(at))
         if said is None:
             raise Refused("corrupt_file", "an operator of the STEP file does not say how it places a part")
         x, y, scale, z = said.groups()
-        if scale != b"$" and not abs(_number(scale) - 1) < SAME:
-            raise Refused("unsupported_geometry", "the STEP file places a part scaled")
-        if y != b"$" and np.linalg.det([_axis(graph, x, 0), _axis(graph, y, 1), _axis(graph, z, 2)]) < 0:
-            raise Refused("unsupported_geometry", "the STEP file places a part mirrored")
+        size = 1.0 if scale == b"$" else _number(scale)
+        if not size > 0:
+            raise Refused("invalid_geometry", "the STEP file places a part at a scale that is not above zero")
+        axes = (_axis(graph, x), _axis(graph, y), _axis(graph, z))
+        if REPLICA in graph.text and (mirrors(*axes) or abs(size - 1) > SAME):
+            raise Refused("unsupported_geometry", "the STEP file has curves or surfaces that are scaled or mirrored")
 
 
-def _axis(graph: Graph, pointer: bytes, number: int) -> list[float]:
-    """Where none is given, the axis of that number."""
+def mirrors(x: Axis, y: Axis, z: Axis) -> bool:
+    """Whether an operator of these axes does. One without the second axis only turns, as every reader has it."""
+    given = [number if axis is None else axis for axis, number in zip((x, y, z), np.eye(3).tolist(), strict=True)]
+    return y is not None and bool(np.linalg.det(np.array(given)) < 0)
+
+
+def _axis(graph: Graph, pointer: bytes) -> Axis:
     if pointer == b"$":
-        return [float(at == number) for at in range(3)]
+        return None
     found = np.flatnonzero(graph.defined == int(pointer[1:]))
     said = DIRECTION.match(graph.text, int(graph.words[found[0]])) if len(found) else None
     values = list(map(_number, said[1].split(b","))) if said else []
