@@ -16,7 +16,7 @@ from OCP.TopoDS import TopoDS_Shape
 from OCP.TopTools import TopTools_FormatVersion
 
 from shapr.conversion import UNIT_MM
-from shapr.converters.brep import document
+from shapr.converters.brep import document, listed
 from shapr.converters.brep.bodies import unmirrored
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.preflight.graph import check_instances
@@ -48,8 +48,12 @@ def read(path: Path, source_name: str, options: dict[str, Any], progress: Indica
         raise Refused("corrupt_file", "the BREP file breaks the rules of its syntax, or is cut short")
     if shape.ShapeType() == TopAbs_ShapeEnum.TopAbs_COMPOUND:
         check_instances(_held(shape))
+    shape, again = listed.once(shape)
     shape, _ = unmirrored(document.scaled(shape, UNIT_MM[options.get("source_units", "mm")]), {})
-    return document.holding(shape, source_name)
+    model = document.holding(shape, source_name)
+    if again:
+        document.say_unread(model, again)
+    return model
 
 
 def _held(whole: TopoDS_Shape) -> Iterator[tuple[int, int]]:
