@@ -67,15 +67,15 @@ def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: boo
     if resize:
         reader.WS().InitTransferReader(0)  # forgets what it made
         made = _transferred(reader, path, progress, transferred, repair=False)
-    said, nameless = iges_looks.looks(reader, path, document.roots(made))
+    said, losses = iges_looks.looks(reader, path, document.roots(made))
     head = reader.IGESModel().GlobalSection()
     units, precision = UNIT_FLAGS.get(head.UnitFlag()), head.Resolution() * head.UnitValue() if resize else None
     del reader, keep, head  # seconds for a big file: so before the next step begins, which shows
     if resize or not document.faceless(made) or iges_looks.more(made, said):
         made = solid(made, PurePath(source_name).stem, progress, said, precision)
     document.say_units(made, units)
-    if nameless:
-        document.say_unread(made, f"Names of faces were passed over: {nameless}.")
+    for loss in losses:
+        document.say_unread(made, loss)
     return made
 
 

@@ -18,17 +18,14 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
-from shapr.converters.brep import document
+from shapr.converters.brep import document, iges_lost
 from shapr.converters.brep.bodies import Look, call
 from shapr.converters.brep.bodies import looks as known_looks
 from shapr.converters.brep.iges_said import look, property_name
 from shapr.converters.preflight.iges_curves import integer
 
-HOLDERS = (402, 408, 308, 184, 430, 180, 186, 514)  # from the outside in
-FACES = frozenset({143, 144, 510})
-# A surface is a face where nothing bounds it, and a curve a shape where it bounds nothing.
-ALONE = frozenset({100, 102, 104, 106, 108, 110, 112, 114, 118, 120, 122, 126, 128, 130, 140, 190, 192, 194, 196, 198})
-KINDS = FACES | ALONE | frozenset(HOLDERS)
+KINDS = iges_lost.KINDS
+HOLDERS = (*iges_lost.HOLDERS, 184, 430, 180, 186, 514)  # from the outside in
 PART = (b"01", b"03")  # of a status: what depends physically on something else
 FACE, EDGE = TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_EDGE
 
@@ -39,7 +36,8 @@ class Told:
 
     exact: dict[int, list[tuple[int, Look]]] = field(default_factory=lambda: defaultdict(list))
     anywhere: dict[int, list[tuple[int, Look]]] = field(default_factory=lambda: defaultdict(list))
-    named: dict[int, str] = field(default_factory=dict)  # faces
+    named: set[int] = field(default_factory=set)  # faces
+    nothing: list[IGESData_IGESEntity] = field(default_factory=list)  # what became none
 
     def add(self, entity: IGESData_IGESEntity, shape: TopoDS_Shape) -> None:
         said, kind = look(entity), entity.TypeNumber()
@@ -47,8 +45,8 @@ class Told:
         if said != Look():
             self.exact[hash(shape)].append((depth, said))
             self.anywhere[hash(shape.Located(TopLoc_Location()))].append((depth, said))
-        if kind not in HOLDERS and shape.ShapeType() == FACE and (name := property_name(entity)):
-            self.named[hash(shape)] = name
+        if kind not in HOLDERS and shape.ShapeType() == FACE and property_name(entity):
+            self.named.add(hash(shape))
 
     def of(self, shape: TopoDS_Shape) -> list[Look]:
         """Of this shape, as it is placed in what holds it; what the outer ones say first."""
@@ -59,9 +57,9 @@ class Told:
         return [said for _, said in sorted(found, key=itemgetter(0))]
 
 
-def looks(reader: IGESCAFControl_Reader, path: Path, roots: list[TDF_Label]) -> tuple[dict[int, Look], int]:
+def looks(reader: IGESCAFControl_Reader, path: Path, roots: list[TDF_Label]) -> tuple[dict[int, Look], tuple[str, ...]]:
     """The look nearest to each face and free edge inside of the roots, by its `hash`; the roots are called here. And
-    how many faces that are in something have a name, for which there is no place."""
+    what was lost, in sentences: names of faces within something, which have no place, and what could not be read."""
     told, found = _told(reader, path), dict[int, Look]()
     named = set(told.named)
     for root in roots:
@@ -72,7 +70,8 @@ def looks(reader: IGESCAFControl_Reader, path: Path, roots: list[TDF_Label]) -> 
             call(root, outer.name)
         if told.exact:
             _below(shape, reduce(_over, inner, replace(outer, name="")), told, found)
-    return found, len(named)
+    names = (f"Names of faces were passed over: {len(named)}.",) if named else ()
+    return found, (*names, *iges_lost.sentences(reader, told.nothing))
 
 
 def more(model: TDocStd_Document, said: Mapping[int, Look]) -> bool:
@@ -107,7 +106,9 @@ def _told(reader: IGESCAFControl_Reader, path: Path) -> Told:
     made.SetTransferProcess(reader.WS().TransferReader().TransientProcess())
     for entity in _entities(reader.IGESModel(), path):
         shape = made.GetShapeResult(entity)
-        if shape is not None and not shape.IsNull():
+        if shape is None or shape.IsNull():
+            told.nothing.append(entity)
+        else:
             told.add(entity, shape)
     return told
 
@@ -124,4 +125,4 @@ def _entities(model: IGESData_IGESModel, path: Path) -> Iterator[IGESData_IGESEn
 
 def _counts(line: bytes) -> bool:
     kind = integer(line[:8])
-    return kind in KINDS and (kind not in ALONE or line[66:68].replace(b" ", b"0") not in PART)
+    return kind in KINDS and (kind not in iges_lost.ALONE or line[66:68].replace(b" ", b"0") not in PART)

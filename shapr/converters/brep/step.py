@@ -2,6 +2,7 @@
 
 import mmap
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -13,13 +14,15 @@ from OCP.collections import IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher, Seq
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.Interface import Interface_Static
 from OCP.STEPCAFControl import STEPCAFControl_Reader, STEPCAFControl_Writer
+from OCP.STEPConstruct import STEPConstruct
 from OCP.STEPControl import STEPControl_StepModelType
+from OCP.StepShape import StepShape_FaceSurface, StepShape_Loop
 from OCP.TCollection import TCollection_HAsciiString
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopExp import TopExp
 
-from shapr.converters.brep import ap203, body_names, document, orientation, placed, planes, scale
+from shapr.converters.brep import ap203, body_names, document, orientation, placed, planes, scale, unread
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.unrepaired import REPAIRS, TURNS, without
 from shapr.converters.preflight.editions import plain
@@ -82,8 +85,8 @@ def read(
             raise Refused("external_reference", "the geometry is in other files that the STEP file names")
         raise Refused("no_geometry", "the STEP file holds no shape that can be read")
     document.say_units(made, _units(reader))
-    if failed := _failed(reader):
-        document.say_unread(made, f"what lies on {failed} curves or surfaces that could not be read is missing")
+    for sentence in _unread(reader):
+        document.say_unread(made, sentence)
     body_names.keep(reader, cleaned, made)
     if resized:
         placed.settle(made, progress.step())
@@ -125,15 +128,20 @@ def _transferred(
     return made
 
 
-def _failed(reader: STEPCAFControl_Reader) -> int:
-    """Entities that the kernel could make nothing of. It leaves their faces out, and tells only who asks."""
-    checks = reader.ChangeReader().WS().TransferReader().TransientProcess().CheckList(True)
-    checks.Start()
-    failed = 0
-    while checks.More():
-        failed += checks.Value().HasFailed()
-        checks.Next()
-    return failed
+def _unread(reader: STEPCAFControl_Reader) -> Iterator[str]:
+    """In sentences."""
+    process, model = reader.ChangeReader().WS().TransferReader().TransientProcess(), reader.ChangeReader().Model()
+    numbers = unread.failed(process)
+    lost: Counter[str] = Counter()
+    if numbers:
+        entities = (model.Value(at) for at in range(1, model.NbEntities() + 1))
+        faces = (each for each in entities if isinstance(each, StepShape_FaceSurface))
+        lost["face"] = sum(STEPConstruct.FindShape_s(process, face).IsNull() for face in faces)
+        lost[unread.BOUNDARY] = unread.boundaries(model, numbers, lambda each: isinstance(each, StepShape_Loop))
+    yield from unread.sentences(lost)
+    if numbers and not lost.total():
+        several = f"{len(numbers)} curves or surfaces" if len(numbers) > 1 else "a curve or surface"
+        yield f"what lies on {several} that could not be read is missing"
 
 
 @contextmanager

@@ -1,0 +1,87 @@
+"""Faces, bodies and boundaries that the kernel's readers make nothing of are counted."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCylinder
+from OCP.gp import gp_XYZ
+from OCP.IGESControl import IGESControl_Writer
+from OCP.IGESSolid import IGESSolid_Sphere
+from OCP.TopAbs import TopAbs_ShapeEnum
+from OCP.TopoDS import TopoDS_Shape
+
+from shapr.converters.brep import document, iges, step
+from tests.converters.kit import SAMPLES
+from tests.converters.test_degenerate import replaced
+from tests.converters.test_iges_looks import written
+
+FAR = "could not be read: what %s bounded may reach too far"
+
+
+def box() -> TopoDS_Shape:
+    return BRepPrimAPI_MakeBox(1, 2, 3).Shape()
+
+
+def cylinder() -> TopoDS_Shape:
+    return BRepPrimAPI_MakeCylinder(1, 3).Shape()
+
+
+@pytest.mark.parametrize(
+    ("shape", "solids", "change", "faces", "losses"),
+    [
+        (cylinder, 1, replaced(r"192,9,11,1\.,", "192,9,11,0.,"), 2, ("1 face could not be read",)),
+        (cylinder, 0, replaced(r"108,(.*)0\.,1\.,3\.,", r"108,\g<1>0.,0.,3.,"), 2, ("1 face could not be read",)),
+        (box, 0, replaced(r"108,-?1\.,", "108,0.,", 2), 4, ("2 faces could not be read",)),
+        (
+            cylinder,
+            0,
+            replaced(r"142,0,5,13,23,3;", "142,0,5,0,0,3;  "),
+            3,
+            (f"1 boundary of a face {FAR % 'it'}",),
+        ),
+    ],
+)
+def test_what_iges_loses_is_counted(
+    tmp_path: Path,
+    shape: Callable[[], TopoDS_Shape],
+    solids: int,
+    change: Callable[[str], str],
+    faces: int,
+    losses: tuple[str, ...],
+) -> None:
+    path = tmp_path / "a.igs"
+    assert written(shape(), solids)[0].Write(str(path))
+    path.write_text(change(path.read_text()))
+    model = iges.read(path, "a.igs")
+    assert document.count(document.shape(model), TopAbs_ShapeEnum.TopAbs_FACE) == faces
+    assert document.unread(model) == losses
+
+
+def test_solids_that_are_no_surfaces_are_counted(tmp_path: Path) -> None:
+    writer: IGESControl_Writer = written(box())[0]
+    ball = IGESSolid_Sphere()
+    ball.Init(5, gp_XYZ(0, 0, 0))
+    writer.Model().AddEntity(ball)
+    assert writer.Write(str(tmp_path / "a.igs"))
+    assert document.unread(iges.read(tmp_path / "a.igs", "a.igs")) == ("1 body could not be read",)
+
+
+@pytest.mark.parametrize(
+    ("change", "losses"),
+    [
+        (replaced(r"PLANE\('',#\d+", "PLANE('',#999999", 2), ("2 faces could not be read",)),
+        (replaced(r"(EDGE_CURVE\('',#\d+,#\d+,)#\d+", r"\1$"), (f"2 boundaries of faces {FAR % 'they'}",)),
+    ],
+)
+def test_what_step_loses_is_counted(tmp_path: Path, change: Callable[[str], str], losses: tuple[str, ...]) -> None:
+    path = tmp_path / "a.step"
+    path.write_text(change((SAMPLES / "bracket.step").read_text()))
+    assert document.unread(step.read(path)) == losses
+
+
+@pytest.mark.parametrize("name", ["bracket.iges", "bracket.step"])
+def test_of_a_sound_file_nothing_is(name: str) -> None:
+    path = SAMPLES / name
+    model = iges.read(path, name) if name.endswith("iges") else step.read(path)
+    assert document.unread(model) == ()
