@@ -54,17 +54,17 @@ class ProjectModel(BrepModel):
     def heal(self) -> dict[str, Any]:
         return super().heal() if self.exact else {}
 
-    def mesh(self, most: int) -> Mesh:
-        solids = super().mesh(most).parts if self.solid else ()
+    def mesh(self, most: int, apart: bool = False) -> Mesh:
+        solids = super().mesh(most, apart).parts if self.solid else ()
         return Mesh((*solids, *self.project.meshes))
 
-    def shown(self, most: int) -> Mesh:
+    def shown(self, most: int, apart: bool = False) -> Mesh:
         drawn = wires.tubes(self.document) if self.exact else ()
-        return Mesh((*(self.mesh(most).parts if self.solid or self.project.meshes else ()), *drawn))
+        return Mesh((*(self.mesh(most, apart).parts if self.solid or self.project.meshes else ()), *drawn))
 
     def show(self, path: Path) -> None:
         if self.project.meshes:
-            files.write(self.shown(1 << 31), "glb", path, {}, self.page.reach)
+            files.write(self.shown(1 << 31, apart=True), "glb", path, {}, self.page.reach)
         else:
             super().show(path)
 
@@ -79,7 +79,7 @@ class ProjectModel(BrepModel):
         effective, solids = options, tuple[Part, ...]()
         if self.solid:
             effective = options | self.triangulate(options)
-            solids = tessellate.mesh(self.document, self.indicator).parts
+            solids = tessellate.mesh(self.document, self.indicator, apart=format in files.APART).parts
         files.write(Mesh((*solids, *self.project.meshes)), format, path, options, self.page.reach)
         return packing.packed(path, effective)
 

@@ -18,6 +18,7 @@ NOTABLE = 0.01  # a relative difference of volume that is worth a sentence
 # What a reader misses in a file of ours, in the words of its writer.
 WRITTEN = {NO_MTL: "colours of materials are written with the vertices: OBJ keeps materials in a second file"}
 LINES = "lines are passed over"  # what the reader of GLB says of the curves that its writer kept
+NUMBERED = re.compile(r"(.+) \d+", re.DOTALL)
 DIGITS = 10  # significant ones of a measure
 
 
@@ -50,6 +51,7 @@ def report(source: Opened, outputs: dict[str, tuple[Opened, dict[str, Any]]], he
         "outputs": {
             format: {
                 **facts(output.measured),
+                "names": len(given(output.measured.labels, source.measured.labels)),
                 "faceted": _kind(source) == "mesh" and _kind(output) == "brep",
                 "deltas": deltas(source.measured, output.measured),
                 "losses": lost(source, output, options),
@@ -59,6 +61,12 @@ def report(source: Opened, outputs: dict[str, tuple[Opened, dict[str, Any]]], he
         "losses": list(source.losses),
     }
     return told | ({"healing": healing} if healing is not None else {})
+
+
+def given(labels: frozenset[str], known: frozenset[str]) -> frozenset[str]:
+    """The names of an output without those that only number another one: of instances, of bodies that nobody named."""
+    numbered = (NUMBERED.fullmatch(name) for name in labels - known)
+    return labels - {found[0] for found in numbered if found and found[1] in labels}
 
 
 def facts(measured: Measured) -> dict[str, Any]:

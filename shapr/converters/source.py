@@ -206,29 +206,29 @@ class BrepModel:
 
         return heal.healed(self.document, self.indicator)
 
-    def mesh(self, most: int) -> Mesh:
+    def mesh(self, most: int, apart: bool = False) -> Mesh:
         from shapr.converters.brep import tessellate
 
         if self.triangulated is None:
             self.triangulate({"quality": "standard"})
-        mesh = tessellate.mesh(self.document)
+        mesh = tessellate.mesh(self.document, apart=apart)
         if mesh.triangles > most:
             self.triangulate({"quality": "draft"})
-            mesh = tessellate.mesh(self.document)
+            mesh = tessellate.mesh(self.document, apart=apart)
         return mesh
 
-    def shown(self, most: int) -> Mesh:
+    def shown(self, most: int, apart: bool = False) -> Mesh:
         from shapr.converters.brep import document, wires
 
         drawn = wires.tubes(self.document)
-        solids = () if drawn and document.faceless(self.document) else self.mesh(most).parts
+        solids = () if drawn and document.faceless(self.document) else self.mesh(most, apart).parts
         return Mesh((*solids, *drawn))
 
     def show(self, path: Path) -> None:
         from shapr.converters.brep import document, glb
 
         if document.free_edges(document.shape(self.document)):
-            files.write(self.shown(1 << 31), "glb", path, {}, self.page.reach)
+            files.write(self.shown(1 << 31, apart=True), "glb", path, {}, self.page.reach)
         else:
             glb.write(self.document, path, self.indicator)
 
@@ -242,7 +242,7 @@ class BrepModel:
         if format == "glb":
             glb.write(self.document, path, self.indicator)
         else:
-            mesh = tessellate.mesh(self.document, self.indicator)
+            mesh = tessellate.mesh(self.document, self.indicator, apart=format in files.APART)
             files.write(mesh, format, path, options, self.indicator.step())
         return packing.packed(path, effective)
 

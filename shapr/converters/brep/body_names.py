@@ -50,6 +50,11 @@ def of_faces(part: TDF_Label) -> dict[int, str]:
     return {hash(face): name for name, body in _named(part) for face in document.explore(body, FACE)}
 
 
+def of_bodies(part: TDF_Label) -> dict[int, str]:
+    """By the `hash` of a part's bodies, their names."""
+    return {hash(body): name for name, body in _named(part)}
+
+
 def within(part: TDF_Label) -> frozenset[str]:
     """The names of a part's bodies."""
     return frozenset(name for name, _ in _named(part))

@@ -1,6 +1,6 @@
 """A mesh as a faceted B-Rep: a planar face per triangle, a solid where they close, a void where they close inwards."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -16,7 +16,7 @@ from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
 
-from shapr.converters.brep import document, tessellate
+from shapr.converters.brep import body_names, document, tessellate
 from shapr.converters.brep.bodies import Body, Look, held
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices
@@ -46,6 +46,12 @@ class Surfaces:
     looks: npt.NDArray[np.int64]
 
     @property
+    def holder(self) -> str:
+        """What they are bodies of; empty where they are bodies of nothing, or of several objects."""
+        names = {part.name if part.body else "" for part in self.parts}
+        return names.pop() if len(names) == 1 else ""
+
+    @property
     def closed(self) -> int:
         """Triangles that enclose something."""
         return sum(len(each.members) for each in self.found if each.closed)
@@ -54,15 +60,15 @@ class Surfaces:
 def faceted(mesh: Mesh, limit: int, stem: str, progress: Indicator = SILENT) -> TDocStd_Document:
     """A document with a part for every object of the mesh, named and coloured like it: of one body or of several.
 
-    `limit` is in triangles: each becomes a face of some 2 kB. Each object of the mesh is closed by itself: two that
-    touch stay two. Those that stay open are tried together, as groups of one surface are.
+    `limit` is in triangles: each becomes a face of some 2 kB. Each object or body of the mesh is closed by itself: two
+    that touch stay two. Those that stay open are tried together, as groups of one surface are.
     """
     if mesh.triangles > limit:
         raise Refused("limit_exceeded", f"a mesh of {mesh.triangles} triangles; {limit} can become a B-Rep")
     low = np.min([part.vertices.min(axis=0) for part in mesh.parts if len(part.vertices)], axis=0)
     high = np.max([part.vertices.max(axis=0) for part in mesh.parts if len(part.vertices)], axis=0)
     diagonal = float(np.linalg.norm(high - low))
-    objects = [list(parts) for _, parts in groupby(mesh.parts, key=lambda part: part.name)]
+    objects = [list(parts) for _, parts in groupby(mesh.parts, key=lambda part: (part.name, part.body))]
     reach = progress.step(WELDING)
     whole = []
     for parts, own in apart(objects, reach):
@@ -77,8 +83,24 @@ def faceted(mesh: Mesh, limit: int, stem: str, progress: Indicator = SILENT) -> 
         if together is not None and together.closed > sum(each.closed for each in torn):
             whole = [each for each in whole if each.closed == len(each.triangles)] + [together]
     total = sum(len(each.triangles) for each in whole)
-    bodies = [_built(each, diagonal, progress, BUILDING * len(each.triangles) / total) for each in whole]
-    return held([("", [body]) for body in bodies], stem, progress.step(HOLDING))
+    built = [(each.holder, _built(each, diagonal, progress, BUILDING * len(each.triangles) / total)) for each in whole]
+    bodies = list(_parts(built))
+    model = held([("", [body]) for body in bodies], stem, progress.step(HOLDING))
+    for part, body in zip(document.roots(model), bodies, strict=True):
+        if body.name:
+            body_names.put(model, part, body.looks)
+    return model
+
+
+def _parts(built: list[tuple[str, Body]]) -> Iterator[Body]:
+    """Bodies of one part as one body of that name."""
+    for name, some in groupby(built, key=lambda each: each[0]):
+        bodies = [body for _, body in some]
+        if name and len(bodies) > 1:
+            looks = {key: look for body in bodies for key, look in body.looks.items()}
+            yield Body(document.compound([body.shape for body in bodies]), looks, name)
+        else:
+            yield from bodies
 
 
 def _closed_best(
@@ -119,14 +141,16 @@ def _painted(parts: Sequence[Part]) -> tuple[list[Look], npt.NDArray[np.int64]]:
             own = part.vertex_colours[part.corners].mean(axis=1).round().astype(np.uint8)
         if own is None or not len(own):
             rows.append(np.full(len(part.corners), len(known)))
-            known.append(Look(part.name, part.colour))
+            known.append(Look(part.body or part.name, part.colour))
             continue
         distinct, which = np.unique(own, axis=0, return_inverse=True)
         if len(distinct) > COLOURS:
             coarse = ((own + 25.0) // 51 * 51).astype(np.uint8)
             distinct, which = np.unique(coarse, axis=0, return_inverse=True)
         rows.append(which.ravel() + len(known))
-        known += [Look(part.name, (r / 255, g / 255, b / 255, a / 255)) for r, g, b, a in distinct.tolist()]
+        known += [
+            Look(part.body or part.name, (r / 255, g / 255, b / 255, a / 255)) for r, g, b, a in distinct.tolist()
+        ]
     return known, np.concatenate(rows).astype(np.int64)
 
 

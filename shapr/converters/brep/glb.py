@@ -12,8 +12,10 @@ from OCP.RWGltf import RWGltf_CafWriter
 from OCP.RWMesh import RWMesh_CoordinateSystem, RWMesh_NameFormat
 from OCP.TCollection import TCollection_AsciiString
 from OCP.TDocStd import TDocStd_Document
+from OCP.TopoDS import TopoDS_Shape
+from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
-from shapr.converters.brep import colours, tree
+from shapr.converters.brep import colours, document, glb_bodies, several, tessellate, tree
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.mesh.model import Colour
 from shapr.converters.mesh.srgb import curved, linear
@@ -46,20 +48,25 @@ def _finish(path: Path, leaves: list[tree.Leaf]) -> None:
     """What the kernel leaves open: its materials would be of metal, numbered; instances have a mesh each."""
     raw = path.with_name(f"{path.name}.raw")
     path.rename(raw)
-    with raw.open("rb") as file, path.open("wb") as out:
+    with raw.open("rb") as file:
         file.seek(HEADER.size)
         length, kind = CHUNK.unpack(file.read(CHUNK.size))
         content = json.loads(file.read(length))
         if not content.get("meshes"):
             raise Refused("no_geometry", "no face could be triangulated")
+        start = file.tell()
         _name(content)
-        _recolour(content, leaves)
+        drawn = _drawn(content, leaves)
+        _recolour(content, drawn)
         _share(content)
+        if bodies := several.of(leaf for _, leaf in drawn):
+            glb_bodies.apart(content, raw, start + CHUNK.size, [(node, leaf.key) for node, leaf in drawn], bodies)
         _within_one(content)
-        text = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
-        text += b" " * (-len(text) % 4)
-        rest = raw.stat().st_size - file.tell()
-        out.write(HEADER.pack(b"glTF", 2, HEADER.size + CHUNK.size + len(text) + rest))
+    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 4)
+    with raw.open("rb") as file, path.open("wb") as out:  # again: what of it was read ahead may have changed
+        file.seek(start)
+        out.write(HEADER.pack(b"glTF", 2, HEADER.size + CHUNK.size + len(text) + raw.stat().st_size - start))
         out.write(CHUNK.pack(len(text), kind) + text)
         shutil.copyfileobj(file, out, 1 << 20)
     raw.unlink()
@@ -83,18 +90,28 @@ def _name(content: dict[str, Any]) -> None:
             each["name"] = each.get("name") or f"{called} {at + 1}"
 
 
-def _recolour(content: dict[str, Any], leaves: list[tree.Leaf]) -> None:
-    """An instance with a colour of its own has that one: the kernel gives it the part's."""
+def _drawn(content: dict[str, Any], leaves: list[tree.Leaf]) -> list[tuple[dict[str, Any], tree.Leaf]]:
+    """The nodes that show something, and the instances that they are: one of a part without triangles has no node. None
+    where they cannot be told."""
     nodes, waiting, drawn = content["nodes"], list(reversed(content["scenes"][0]["nodes"])), []
     while waiting:
         node = nodes[waiting.pop()]
         waiting += reversed(node.get("children", ()))
         if "mesh" in node:
             drawn.append(node)
-    if len(drawn) != len(leaves):  # a leaf without triangles has no node
-        return
+    if len(drawn) != len(leaves):
+        leaves = [leaf for leaf in leaves if _shows(XCAFDoc_ShapeTool.GetShape_s(leaf.part))]
+    return list(zip(drawn, leaves, strict=True)) if len(drawn) == len(leaves) else []
+
+
+def _shows(shape: TopoDS_Shape) -> bool:
+    return next(tessellate.pieces(shape), None) is not None or bool(document.free_edges(shape))
+
+
+def _recolour(content: dict[str, Any], drawn: list[tuple[dict[str, Any], tree.Leaf]]) -> None:
+    """An instance with a colour of its own has that one: the kernel gives it the part's."""
     materials = content.setdefault("materials", [])
-    for node, leaf in zip(drawn, leaves, strict=True):
+    for node, leaf in drawn:
         base = colours.of(leaf.part)
         if base is None or leaf.colour is None or leaf.colour == base:
             continue

@@ -2,7 +2,7 @@
 
 import ctypes
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,10 +25,10 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
-from shapr.converters.brep import colours, document, patches, tree
+from shapr.converters.brep import colours, document, patches, several, tree
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.formats import QUALITY
-from shapr.converters.mesh.model import Colour, Mesh, Part, Triangles, Vertices
+from shapr.converters.mesh.model import MAX_PARTS, Colour, Mesh, Part, Triangles, Vertices
 from shapr.converters.progress import PLAIN
 from shapr.errors import Refused
 
@@ -113,43 +113,39 @@ def again(face: TopoDS_Face, given: IMeshTools_Parameters) -> None:
             BRep_Builder().UpdateFace(face, triangulation)
 
 
-def mesh(model: TDocStd_Document, progress: Indicator = SILENT) -> Mesh:
-    """The document's triangles, z up: for every instance a part per colour, placed and named.
+def mesh(model: TDocStd_Document, progress: Indicator = SILENT, apart: bool = False) -> Mesh:
+    """The document's triangles, z up: for every instance a part per colour, placed and named; `apart`, where there are
+    several bodies, for each of them.
 
     A part that occurs a thousand times is looked at once.
     """
     parts: list[Part] = []
-    known: dict[tuple[Any, ...], list[Part]] = {}
-    called = Names()
+    known: dict[tuple[Any, ...], list[tuple[int, Part]]] = {}
+    called = several.Names()
     reach = progress.step(0.5)
     leaves = list(tree.leaves(model))
+    bodies = several.of(leaves) if apart else {}
     for at, leaf in enumerate(leaves):
         reach(at / len(leaves))
         key = leaf.key, leaf.colour
         if key not in known:
-            shape = XCAFDoc_ShapeTool.GetShape_s(leaf.part)
-            known[key] = _parts(shape, colours.faces(leaf.part), leaf.colour)
+            known[key] = _inside(leaf, bodies.get(leaf.key, []))
         where = None if leaf.location.IsIdentity() else leaf.matrix
         name = called.once(leaf.name)
-        parts += [replace(part, name=name, **_placed(part, where)) for part in known[key]]
+        names = several.called(name, bodies[leaf.key]) if leaf.key in bodies else [""]
+        parts += [replace(part, name=name, body=names[at], **_placed(part, where)) for at, part in known[key]]
     if not parts:
         raise Refused("no_geometry", "no face could be triangulated")
+    if bodies and len(parts) > MAX_PARTS:  # of many colours
+        return mesh(model, progress)
     return Mesh(tuple(parts))
 
 
-class Names:
-    """Names that occur once: parts of one name would be one object."""
-
-    def __init__(self) -> None:
-        self._count: dict[str, int] = {}
-
-    def once(self, name: str) -> str:
-        given = name
-        while given in self._count:
-            self._count[name] += 1
-            given = f"{name} {self._count[name]}"
-        self._count[given] = 1
-        return given
+def _inside(leaf: tree.Leaf, bodies: Sequence[several.Inside]) -> list[tuple[int, Part]]:
+    """The triangles of a part, and which of its bodies they are of."""
+    shapes = [body.shape for body in bodies] or [XCAFDoc_ShapeTool.GetShape_s(leaf.part)]
+    own = colours.faces(leaf.part)
+    return [(at, part) for at, shape in enumerate(shapes) for part in _parts(shape, own, leaf.colour)]
 
 
 def _placed(part: Part, matrix: tree.Matrix | None) -> dict[str, Any]:
@@ -175,7 +171,7 @@ class Piece:
 def _parts(shape: TopoDS_Shape, own: dict[int, Colour], base: Colour | None) -> list[Part]:
     """The triangles of a shape by the colours of its faces, in the order in which those first occur."""
     groups: dict[Colour | None, list[Piece]] = {}
-    for face, piece in _pieces(shape):
+    for face, piece in pieces(shape):
         colour = own.get(hash(face), base) if own else base
         groups.setdefault(colour, []).append(piece)
     return [_part(colour, pieces) for colour, pieces in groups.items()]
@@ -191,7 +187,8 @@ def _part(colour: Colour | None, pieces: list[Piece]) -> Part:
     return Part("", vertices, corners, material=colours.text(colour) if colour else "", colour=colour)
 
 
-def _pieces(shape: TopoDS_Shape) -> Iterator[tuple[TopoDS_Face, Piece]]:
+def pieces(shape: TopoDS_Shape) -> Iterator[tuple[TopoDS_Face, Piece]]:
+    """The faces that have triangles, in the order of the shape."""
     location = TopLoc_Location()
     for each in document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE):
         face = TopoDS.Face(each)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from shapr.conversion import UNIT_MM
-from shapr.converters.mesh import gltf, gltf_read, obj, off, ply, ply_write, stl
+from shapr.converters.mesh import gltf, gltf_read, obj, obj_write, off, ply, ply_write, stl
 from shapr.converters.mesh.model import Y_UP, Mesh
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
@@ -34,10 +34,12 @@ READERS: dict[str, Callable[[Path, str, Reach], Mesh]] = {
     "gltf": gltf_read.read_gltf,
     "3mf": _read_3mf,
 }
+# Those that hold the bodies of a part each by itself.
+APART = frozenset({"obj", "glb", "3mf"})
 # Given a mesh in the units and axes of the file (glTF: millimetres, z up), its path and the options.
 WRITERS: dict[str, Callable[[Mesh, Path, dict[str, Any], Reach], None]] = {
     "stl": stl.write,
-    "obj": obj.write,
+    "obj": obj_write.write,
     "ply": ply_write.write,
     "off": off.write,
     "glb": gltf.write,

@@ -10,6 +10,7 @@ from shapr.errors import Refused
 
 HEADER, CHUNK = struct.Struct("<4sII"), struct.Struct("<I4s")
 LARGEST = (1 << 32) - 1  # bytes: the header's length is a 32-bit number
+BODIES = "bodies"  # in the `extras` of a node: how many of its children are bodies or groups of what it is
 
 Json = dict[str, Any]
 

@@ -1,6 +1,10 @@
-"""GLB (glTF 2.0 binary) from a mesh: metres and y-up, a node per object, a primitive per material."""
+"""GLB (glTF 2.0 binary) from a mesh: metres and y-up, a node per object, a primitive per material.
+
+An object of several bodies or groups has a node for each of them under its own.
+"""
 
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters.mesh import glb
-from shapr.converters.mesh.glb import Json
+from shapr.converters.mesh.glb import BODIES, Json
 from shapr.converters.mesh.model import Y_UP, Colours, Mesh, Part
 from shapr.converters.mesh.srgb import linear
 from shapr.converters.progress import Reach
@@ -25,11 +29,11 @@ def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None
 
 
 def objects(parts: Sequence[Part]) -> list[list[Part]]:
-    """Parts that are one object in several materials, together: they follow each other and bear one name."""
+    """Parts that are one object, in several materials or bodies: they follow each other and bear one name."""
     found: list[list[Part]] = []
     looks: set[tuple[Any, ...]] = set()
     for part in parts:
-        look = (part.group, part.material, part.colour)
+        look = (part.body, part.group, part.material, part.colour)
         if not found or found[-1][-1].name != part.name or look in looks:
             found.append([])
             looks = set()
@@ -38,26 +42,35 @@ def objects(parts: Sequence[Part]) -> list[list[Part]]:
     return found
 
 
+def pieces(parts: Sequence[Part]) -> list[tuple[str, list[Part]]]:
+    """The bodies or groups of an object by name; one without a name where it has none."""
+    if not any(part.inner for part in parts):
+        return [("", list(parts))]
+    return [(name, list(some)) for name, some in groupby(parts, key=lambda part: part.inner or part.name)]
+
+
 class Writer:
     def __init__(self) -> None:
         self.binary = glb.Binary()
         self.accessors: list[Json] = []
         self.materials: dict[tuple[str, tuple[float, ...]], int] = {}
+        self.nodes: list[Json] = []
+        self.meshes: list[Json] = []
 
     def write(self, mesh: Mesh, path: Path, reach: Reach) -> None:
-        meshes = []
         whole = objects([part for part in mesh.turned(Y_UP * 0.001).parts if len(part.corners)])
         if not whole:
             raise Refused("no_geometry", "there is no triangle to write")
+        roots = []
         for done, each in enumerate(whole, 1):
-            meshes.append({"name": plain(each[0].name), "primitives": [self._primitive(part) for part in each]})
+            roots.append(self._object(each))
             reach(0.9 * done / len(whole))
         content: Json = {
             "asset": {"version": "2.0", "generator": "Shapr3D Conversion Service"},
             "scene": 0,
-            "scenes": [{"nodes": list(range(len(meshes)))}],
-            "nodes": [{"name": each["name"], "mesh": at} for at, each in enumerate(meshes)],
-            "meshes": meshes,
+            "scenes": [{"nodes": roots}],
+            "nodes": self.nodes,
+            "meshes": self.meshes,
             "materials": [_material(name, colour) for name, colour in self.materials],
             "accessors": self.accessors,
             "bufferViews": self.binary.views,
@@ -67,6 +80,21 @@ class Writer:
             del content["materials"]
         glb.write(path, content, self.binary.chunks)
         reach(1.0)
+
+    def _object(self, parts: Sequence[Part]) -> int:
+        """The number of its node."""
+        name, inside = plain(parts[0].name), pieces(parts)
+        if len(inside) == 1 and not inside[0][0]:
+            return self._drawn(name, parts)
+        return self._node(holder(name, [self._drawn(plain(inner), some) for inner, some in inside]))
+
+    def _drawn(self, name: str, parts: Sequence[Part]) -> int:
+        self.meshes.append({"name": name, "primitives": [self._primitive(part) for part in parts]})
+        return self._node({"name": name, "mesh": len(self.meshes) - 1})
+
+    def _node(self, node: Json) -> int:
+        self.nodes.append(node)
+        return len(self.nodes) - 1
 
     def _primitive(self, part: Part) -> Json:
         vertices, corners, colours = part.vertices, part.corners, part.vertex_colours
@@ -97,6 +125,12 @@ class Writer:
             {"bufferView": view, "componentType": component, "count": len(values), "type": kind, **more}
         )
         return len(self.accessors) - 1
+
+
+def holder(name: str, inside: list[int]) -> Json:
+    """The node of an object whose bodies or groups are the nodes `inside`. That they are, and no parts of an assembly,
+    only its `extras` tell."""
+    return {"name": name, "children": inside, "extras": {BODIES: len(inside)}}
 
 
 def _light(colours: Colours) -> npt.NDArray[np.uint16]:

@@ -146,9 +146,10 @@ class Reader:
                     raise Refused("invalid_geometry", "a coordinate is not a number")
                 corners = piece.corners[:, [0, 2, 1]] if mirrored else piece.corners
                 yield Part(
-                    named,
+                    place.part or named,
                     vertices,
                     corners,
+                    body=named if place.part else "",
                     material=piece.material,
                     colour=piece.colour,
                     vertex_colours=piece.vertex_colours,

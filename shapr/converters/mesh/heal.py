@@ -19,14 +19,14 @@ BOXES = 50_000_000  # comparisons of two surfaces' boxes at most
 
 def healed(mesh: Mesh, reach: Reach = silent) -> tuple[Mesh, dict[str, Any]]:
     """The mesh mended, and how much of what was done. Parts keep their names and colours; parts of one name that
-    follow each other are mended as one object. `no_geometry` if every triangle is degenerate."""
+    follow each other are mended as one object, or body by body. `no_geometry` if every triangle is degenerate."""
     whole = Part.joined(mesh.parts)
     diagonal = float(np.linalg.norm(np.ptp(whole.vertices, axis=0))) if len(whole.vertices) else 0.0
     told = dict.fromkeys(("welded_vertices", "degenerate_triangles", "duplicate_triangles", "turned_triangles"), 0)
     tolerance = 0.0
     parts: list[Part] = []
     seen, total = 0, max(mesh.triangles, 1)
-    for _, some in groupby(mesh.parts, key=lambda part: part.name):
+    for _, some in groupby(mesh.parts, key=lambda part: (part.name, part.body)):
         own = list(some)
         end = seen + sum(len(part.corners) for part in own)
         used = _object(own, diagonal, told, parts, within(reach, seen / total, end / total))

@@ -8,29 +8,25 @@ from shapr.converters.measure import Measured
 from shapr.converters.mesh import colour
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.mesh.topology import cornered, edge_keys, surfaces, volumes, welded
-from shapr.converters.progress import Reach, silent, within
+from shapr.converters.progress import Reach, apart, silent, within
 from shapr.errors import Refused
+
+OBJECTS = 20_000  # that are looked at one by one
 
 
 def measured(mesh: Mesh, reach: Reach = silent) -> Measured:
     """Bodies are surfaces that hang together once equal points are one.
 
-    Where bodies touch along faces, edges have more than two triangles: then every object is looked at by itself, if
-    that closes all of them. The volume is None unless along every edge as many triangles run one way as the other.
+    Where bodies touch along faces, edges have more than two triangles: then every body of an object that has several,
+    or else every object, is looked at by itself, if that closes all of them. The volume is None unless along every edge
+    as many triangles run one way as the other.
     """
     if not mesh.triangles:
         raise Refused("no_geometry", "it holds no triangle")
-    objects = [Part.joined(list(some)) for _, some in groupby(mesh.parts, key=lambda part: part.name)]
     whole = Part.joined(mesh.parts)
     bodies, watertight, balanced = _bodies(whole, within(reach, 0.0, 0.5))
-    if not watertight and 1 < len(objects) < 10_000:
-        apart, seen = [], 0
-        for each in objects:
-            apart.append(_bodies(each, silent))
-            seen += len(each.corners)
-            reach(0.5 + 0.4 * seen / len(whole.corners))
-        if all(each[1] for each in apart):
-            bodies, watertight, balanced = sum(each[0] for each in apart), True, True
+    if not watertight and (found := _apart(mesh, within(reach, 0.5, 0.9))) is not None:
+        bodies, watertight, balanced = found, True, True
     used = whole.vertices[np.unique(whole.corners)] if len(whole.vertices) else whole.vertices
     reach(0.95)
     low, high = used.min(axis=0), used.max(axis=0)
@@ -40,7 +36,7 @@ def measured(mesh: Mesh, reach: Reach = silent) -> Measured:
         volume = float(volumes(whole.vertices, whole.corners, (low + high) / 2).sum())
     if not np.isfinite([*low, *high, area, volume]).all():
         raise Refused("invalid_geometry", "a coordinate is not a number, or too large to measure with")
-    labels = frozenset({part.name for part in mesh.parts} - {""})
+    labels = frozenset({name for part in mesh.parts for name in (part.name, part.inner)} - {""})
     return Measured(
         bodies=bodies,
         solids=None,
@@ -57,6 +53,31 @@ def measured(mesh: Mesh, reach: Reach = silent) -> Measured:
         labels=labels,
         colours=len(set().union(*(_colours(part) for part in mesh.parts))),
     )
+
+
+def _apart(mesh: Mesh, reach: Reach) -> int | None:
+    """How many bodies there are, if each object is closed by itself, or each of those within them."""
+    objects = [list(some) for _, some in groupby(mesh.parts, key=lambda part: part.name)]
+    inside = [list(some) for _, some in groupby(mesh.parts, key=lambda part: (part.name, part.body))]
+    tries = [inside, objects] if len(inside) > len(objects) else [objects]
+    for each, own in apart(tries, reach):
+        found = closed([Part.joined(parts) for parts in each], own) if 1 < len(each) < OBJECTS else None
+        if found is not None:
+            return found
+    return None
+
+
+def closed(objects: list[Part], reach: Reach) -> int | None:
+    """How many bodies there are in objects that are closed by themselves, all of them; else None."""
+    count = seen = 0
+    total = sum(len(each.corners) for each in objects)
+    for each in objects:
+        bodies, watertight, _ = _bodies(each, silent)
+        if not watertight:
+            return None
+        count, seen = count + bodies, seen + len(each.corners)
+        reach(seen / total)
+    return count
 
 
 def _bodies(part: Part, reach: Reach) -> tuple[int, bool, bool]:

@@ -28,8 +28,9 @@ Y_UP = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], dtype=np.float64)
 class Part:
     """Triangles of one name, group and material; `corners` are 0-based rows of `vertices`.
 
-    Parts of the same `name` that follow each other are one object in several materials. Colours are those of the part,
-    or, where the file has them, of each vertex or each triangle.
+    Parts of the same `name` that follow each other are one object in several materials, or of several bodies: `body` is
+    the name of the one it belongs to. Groups are any triangles of an object, and need not close. Colours are those of
+    the part, or, where the file has them, of each vertex or each triangle.
     """
 
     name: str
@@ -40,6 +41,13 @@ class Part:
     colour: Colour | None = None
     vertex_colours: Colours | None = None  # (n, 4)
     face_colours: Colours | None = None  # (m, 4)
+    body: str = ""
+
+    @property
+    def inner(self) -> str:
+        """What it is called within its object; empty where it is all of it."""
+        own = self.body or self.group
+        return "" if own == self.name else own
 
     @classmethod
     def joined(cls, parts: Sequence["Part"]) -> "Part":

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +49,8 @@ class _Content:
     owners: list[Rows] = field(default_factory=list)  # of each face, a number of `groups`
     groups: dict[tuple[str, str, str], int] = field(default_factory=dict)  # object, group, material
     current: tuple[str, str, str] = ("", "", "")
+    by_group: bool = False  # the last thing that was said of these is the group
+    grouped: bool = False  # a face was in an object when its group was said
     libraries: dict[str, None] = field(default_factory=dict)
     passed_over: Counter[str] = field(default_factory=Counter)
 
@@ -79,8 +80,10 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     reach(0.9)
     materials, losses = _materials(content, path.parent)
     parts = []
-    for key, members in _split(content, owners[faces]):
-        made = _part(key, vertices, colours, triangles[members], name)
+    groups = _split(content, owners[faces])
+    holding = _holding(content, [key for key, _ in groups])
+    for key, members in groups:
+        made = _part(key, vertices, colours, triangles[members], name, holding)
         parts.append(replace(made, colour=materials.get(key[2])))
     reach(1.0)
     losses += dict.fromkeys(f"{PASSED_OVER[each]} are passed over" for each in PASSED_OVER if content.passed_over[each])
@@ -124,10 +127,10 @@ def _take(content: _Content, chunk: bytes) -> None:
     rest = ~points & ~faces & (first != ord("v")) & (first != ord("#")) & (first != 10)
     states = _statements(content, chunk, np.flatnonzero(rest), starts, ends)
     numbers = np.flatnonzero(faces)
-    owner = np.array([state for _, state in states])[
-        np.searchsorted([at for at, _ in states], numbers, side="right") - 1
-    ]
-    _faces(content, _lines(data, starts, ends, faces), before[numbers], owner)
+    rows, owners, grouped = np.array(states).T
+    of_face = np.searchsorted(rows, numbers, side="right") - 1
+    content.grouped |= bool(grouped[of_face].any())
+    _faces(content, _lines(data, starts, ends, faces), before[numbers], owners[of_face])
 
 
 def _lines(data: text.Bytes, starts: Rows, ends: Rows, wanted: npt.NDArray[np.bool_]) -> bytes:
@@ -172,9 +175,14 @@ def _faces(content: _Content, lines: bytes, before: Rows, owner: Rows) -> None:
         content.owners.append(owner[whole])
 
 
-def _statements(content: _Content, chunk: bytes, rows: Rows, starts: Rows, ends: Rows) -> list[tuple[int, int]]:
-    """From which line on which group is the current one."""
-    states = [(-1, content.groups.setdefault(content.current, len(content.groups)))]
+def _statements(content: _Content, chunk: bytes, rows: Rows, starts: Rows, ends: Rows) -> list[tuple[int, int, bool]]:
+    """From which line on which group is the current one, and whether that was said of an object."""
+
+    def state(row: int) -> tuple[int, int, bool]:
+        number = content.groups.setdefault(content.current, len(content.groups))
+        return row, number, content.by_group and all(content.current[:2])
+
+    states = [state(-1)]
     for row, start, end in zip(rows.tolist(), starts[rows].tolist(), ends[rows].tolist(), strict=True):
         key, _, said = chunk[start : min(end, start + 8 * LONGEST_NAME)].replace(b"\t", b" ").partition(b" ")
         if key in (b"o", b"g", b"usemtl"):
@@ -188,9 +196,10 @@ def _statements(content: _Content, chunk: bytes, rows: Rows, starts: Rows, ends:
                 case _:
                     material = words
             content.current = object, group, material
+            content.by_group = key == b"g" or (content.by_group and key != b"o")
             if len(content.groups) > MAX_PARTS:
                 raise Refused("limit_exceeded", f"it has more than {MAX_PARTS} groups")
-            states.append((row, content.groups.setdefault(content.current, len(content.groups))))
+            states.append(state(row))
         elif key == b"mtllib":
             if len(content.libraries) < mtl.MOST:
                 content.libraries[text.said(said).strip()] = None
@@ -222,8 +231,20 @@ def _split(content: _Content, owners: Rows) -> list[tuple[tuple[str, str, str], 
     ]
 
 
+def _holding(content: _Content, keys: list[tuple[str, str, str]]) -> bool:
+    """Whether groups hold objects, as we write the bodies of a part, and not objects groups: then each is said after
+    its group."""
+    inside = {(object, group) for object, group, _ in keys if object and group}
+    return not content.grouped and len({group for _, group in inside}) < len(inside)
+
+
 def _part(
-    key: tuple[str, str, str], vertices: Vertices, colours: Colours | None, corners: Triangles, name: str
+    key: tuple[str, str, str],
+    vertices: Vertices,
+    colours: Colours | None,
+    corners: Triangles,
+    name: str,
+    holding: bool,
 ) -> Part:
     """The group's own points only, in the order of the file."""
     object, group, material = key
@@ -241,48 +262,13 @@ def _part(
             own = None
         else:
             own[own[:, 3] == 0] = colour.NEUTRAL
+    body = holding and bool(object and group)
     return Part(
-        object or group or name,
+        group if body else object or group or name,
         vertices[rows],
         local.reshape(-1, 3).astype(np.int32),
-        group=group,
+        body=object if body else "",
+        group="" if body else group,
         material=material,
         vertex_colours=own,
     )
-
-
-def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None:  # noqa: ARG001 - one for all formats
-    """Objects with groups and materials by name. OBJ keeps what a material looks like in a second file, and an output
-    is one file: colours go with the vertices (`v x y z r g b`), which most programs read. Alpha is lost.
-
-    Nine digits give a float32 back exactly.
-    """
-    offset = 1
-    written, total = 0, max(mesh.triangles, 1)
-    named: tuple[str, ...] = ()
-    with path.open("w", encoding="utf-8", newline="\n") as out:
-        for number, part in enumerate(mesh.parts, 1):
-            now = (_word(part.name) or f"part_{number}", _word(part.group), _word(part.material))
-            if now[:1] != named[:1]:
-                out.write(f"o {now[0]}\n")
-            if now[1] != (named or ("", "", ""))[1]:
-                out.write(f"g {now[1]}".rstrip() + "\n")
-            own = within(reach, written / total, (written + len(part.corners)) / total)
-            points, faces = within(own, 0.0, 0.5), within(own, 0.5, 1.0)
-            vertices, corners, colours = colour.by_vertex(part)
-            if colours is None:
-                text.rows(out, "v %.9g %.9g %.9g\n", vertices, points)
-            else:
-                both = np.concatenate([vertices, colours[:, :3] / 255], 1)
-                text.rows(out, "v %.9g %.9g %.9g %.5g %.5g %.5g\n", both, points)
-            if now[2] != (named or ("", "", ""))[2]:
-                out.write(f"usemtl {now[2]}".rstrip() + "\n")
-            text.rows(out, "f %d %d %d\n", corners + offset, faces)
-            offset += len(vertices)
-            written += len(part.corners)
-            named = now
-
-
-def _word(name: str) -> str:
-    """On one line, without the ends that a reader would cut off."""
-    return "".join(c if c.isprintable() else "_" for c in name).strip().rstrip("\\")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters.mesh.accessors import Buffers, extension, field, floats, listed, number, shown
-from shapr.converters.mesh.glb import Json, corrupt
+from shapr.converters.mesh.glb import BODIES, Json, corrupt
 from shapr.converters.mesh.model import LONGEST_NAME
 from shapr.converters.mesh.pose import joints
 from shapr.errors import Refused
@@ -27,13 +27,14 @@ Matrix = npt.NDArray[np.float64]  # 4x4, or 3x4 without its last row
 @dataclass(frozen=True)
 class Placed:
     """A mesh of the document, its node, the name of that, its 3x4 matrix in the scene's metres, and how many nodes are
-    above."""
+    above. `part`: the name of the node above, if this one is a body of it, which then does not count."""
 
     mesh: int
     node: Json
     name: str
     matrix: Matrix
     depth: int
+    part: str = ""
 
 
 def placed(content: Json, buffers: Buffers, worlds: dict[int, Matrix]) -> Iterator[Placed]:
@@ -43,11 +44,11 @@ def placed(content: Json, buffers: Buffers, worlds: dict[int, Matrix]) -> Iterat
     nodes = listed(content, "nodes")
     if len(nodes) > MAX_NODES:
         raise Refused("limit_exceeded", f"it has {len(nodes)} nodes; {MAX_NODES} are allowed")
-    waiting = [(at, UNMOVED, 0) for at in reversed(roots(content, nodes))]
+    waiting = [(at, UNMOVED, 0, "") for at in reversed(roots(content, nodes))]
     seen: set[int] = set()
     count = 0
     while waiting:
-        at, parent, depth = waiting.pop()
+        at, parent, depth, part = waiting.pop()
         if not 0 <= at < len(nodes) or at in seen:
             raise corrupt("a node is not there, or has two parents")
         if depth > MAX_DEPTH:
@@ -63,14 +64,20 @@ def placed(content: Json, buffers: Buffers, worlds: dict[int, Matrix]) -> Iterat
             count += 1 if places is None else len(places)
             if count > MAX_INSTANCES:
                 raise Refused("decompression_bomb", f"it places more than {MAX_INSTANCES} instances")
-            mesh, name = number(node, "mesh"), shown(field(node, "name", str, ""), LONGEST_NAME)
+            mesh, name = number(node, "mesh"), _name(node)
             if places is None:
-                yield Placed(mesh, node, name, matrix[:3], depth)
+                yield Placed(mesh, node, name, matrix[:3], depth, part)
             else:
                 with np.errstate(all="ignore"):
                     moved = matrix @ places
-                yield from (Placed(mesh, node, name, each[:3], depth) for each in moved)
-        waiting += [(child, matrix, depth + 1) for child in reversed(listed(node, "children", int))]
+                yield from (Placed(mesh, node, name, each[:3], depth, part) for each in moved)
+        extras = node.get("extras")  # of any kind
+        part = _name(node) if isinstance(extras, dict) and BODIES in extras else ""
+        waiting += [(child, matrix, depth + (not part), part) for child in reversed(listed(node, "children", int))]
+
+
+def _name(node: Json) -> str:
+    return shown(field(node, "name", str, ""), LONGEST_NAME)
 
 
 def roots(content: Json, nodes: list[Any]) -> list[int]:

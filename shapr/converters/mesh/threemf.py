@@ -18,6 +18,7 @@ from shapr.converters.mesh import threemf_tree
 from shapr.converters.mesh.accessors import shown
 from shapr.converters.mesh.model import LONGEST_NAME, MAX_TRIANGLES, Colour, Colours, Mesh, Part
 from shapr.converters.mesh.threemf_arrays import geometry, kept_locale, properties, told, wrapper
+from shapr.converters.mesh.threemf_parts import Matrix, after, bodies, components, each_of, matrix
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
@@ -30,8 +31,6 @@ OPEN = frozenset({32785, 32798, 32983, 32990})
 REQUIRED = 32914  # a warning: the file requires an extension that the library does not know
 REQUIRES = "the 3MF file requires an extension that is not supported"
 WHITE = (255, 255, 255, 255)
-
-Matrix = npt.NDArray[np.float64]  # 4x3, for row vectors
 
 
 def read(path: Path, name: str, reach: Reach) -> Mesh:
@@ -75,6 +74,7 @@ class Placed:
     mesh: Any
     name: str
     matrix: Matrix
+    body: str = ""
 
 
 class Reader:
@@ -85,12 +85,12 @@ class Reader:
         self.losses: dict[str, None] = {}
 
     def mesh(self, name: str, reach: Reach) -> Mesh:
-        items = list(_each(self.model.GetBuildItems()))
+        items = list(each_of(self.model.GetBuildItems()))
         self._count(items)
         units, millimetres = UNITS[int(self.model.GetUnit())]
         parts: list[Part] = []
         for done, item in enumerate(items, 1):
-            place = _matrix(item.GetObjectTransform()) if item.HasObjectTransform() else np.eye(4, 3)
+            place = matrix(item.GetObjectTransform()) if item.HasObjectTransform() else np.eye(4, 3)
             for placed in self._placed(item.GetObjectResource(), place, item.GetPartNumber()):
                 parts += self._part(placed, name, millimetres)
             reach(0.7 + 0.3 * done / len(items))
@@ -99,7 +99,8 @@ class Reader:
             if other := [loss for loss in self.losses if loss in (LATTICES, IMPLICIT)]:
                 raise Refused("unsupported_geometry", f"the 3MF file builds no triangles: {'; '.join(other)}")
             raise Refused("no_geometry", "the 3MF file builds no triangles")
-        tree = len(parts) > 1 and any(item.GetObjectResource().IsComponentsObject() for item in items)
+        built = [item.GetObjectResource() for item in items]
+        tree = len(parts) > 1 and any(each.IsComponentsObject() and not bodies(each) for each in built)
         return Mesh(tuple(parts), units=units, losses=tuple(self.losses), tree=tree)
 
     def _count(self, items: list[Any]) -> None:
@@ -113,7 +114,7 @@ class Reader:
                 if each.IsMeshObject():
                     known[id] = (1, each.GetTriangleCount())
                 else:
-                    counts = [inside(part.GetObjectResource()) for part in _components(each)]
+                    counts = [inside(part.GetObjectResource()) for part in components(each)]
                     known[id] = (1 + sum(one for one, _ in counts), sum(many for _, many in counts))
             found = known[id]
             if found is None:
@@ -127,7 +128,7 @@ class Reader:
                 "decompression_bomb", f"it expands to {instances} parts; {threemf_tree.MAX_INSTANCES} are allowed"
             )
         if triangles > MAX_TRIANGLES:
-            once = sum(each.GetTriangleCount() for each in _each(self.model.GetMeshObjects()))
+            once = sum(each.GetTriangleCount() for each in each_of(self.model.GetMeshObjects()))
             code = "limit_exceeded" if once > MAX_TRIANGLES else "decompression_bomb"
             raise Refused(code, f"it expands to {triangles} triangles; {MAX_TRIANGLES} are allowed")
 
@@ -139,9 +140,12 @@ class Reader:
         if each.IsMeshObject():
             yield Placed(each, named, place)
         elif each.IsComponentsObject():
-            for part in _components(each):
-                own = _matrix(part.GetTransform()) if part.HasTransform() else np.eye(4, 3)
-                yield from self._placed(part.GetObjectResource(), _after(own, place), named)
+            if inside := bodies(each):
+                yield from (Placed(body, named, place, name) for name, body in inside.items())
+                return
+            for part in components(each):
+                own = matrix(part.GetTransform()) if part.HasTransform() else np.eye(4, 3)
+                yield from self._placed(part.GetObjectResource(), after(own, place), named)
         else:
             self._lose(IMPLICIT)
 
@@ -158,7 +162,7 @@ class Reader:
                 raise Refused("invalid_geometry", "a coordinate is not a number")
             mirrored = np.linalg.det(placed.matrix[:3]) < 0
         corners = shape.corners[:, [0, 2, 1]] if mirrored else shape.corners
-        yield replace(shape, name=placed.name or name, vertices=vertices, corners=corners)
+        yield replace(shape, name=placed.name or name, body=placed.body, vertices=vertices, corners=corners)
 
     def _shape(self, mesh: Any) -> Part | None:
         """In its own units and place; None without triangles."""
@@ -259,29 +263,6 @@ def _by_vertex(part: Part, colours: npt.NDArray[np.uint8]) -> Part:
         return replace(part, vertex_colours=of_vertex)
     corners = np.arange(len(flat), dtype=np.int32).reshape(-1, 3)
     return replace(part, vertices=part.vertices[flat], corners=corners, vertex_colours=colours.reshape(-1, 4).copy())
-
-
-def _each(iterator: Any) -> Iterator[Any]:
-    """The items of one of lib3mf's iterators."""
-    while iterator.MoveNext():
-        found = iterator.GetCurrent()
-        yield found
-
-
-def _components(each: Any) -> list[Any]:
-    if not each.IsComponentsObject():
-        return []
-    return [each.GetComponent(at) for at in range(each.GetComponentCount())]
-
-
-def _matrix(transform: Any) -> Matrix:
-    return np.array([list(row) for row in transform.Fields], np.float64)
-
-
-def _after(own: Matrix, place: Matrix) -> Matrix:
-    """First `own`, then `place`."""
-    with np.errstate(all="ignore"):
-        return np.concatenate([own[:3] @ place[:3], own[3:] @ place[:3] + place[3:]])
 
 
 def _fractions(colour: Iterable[int]) -> Colour:

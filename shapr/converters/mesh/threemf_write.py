@@ -1,4 +1,5 @@
-"""3MF written by lib3mf: an object per part, with its name and its colours, in the units asked for.
+"""3MF written by lib3mf: an object per part, with its name and its colours, in the units asked for. A part of several
+bodies is an object of components, one for each.
 
 The library gives everything a random UUID unless told one, and no date: counted UUIDs make the bytes repeat.
 """
@@ -15,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.conversion import UNIT_MM
-from shapr.converters.mesh.gltf import objects, plain
+from shapr.converters.mesh.gltf import objects, pieces, plain
+from shapr.converters.mesh.measure import closed
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.mesh.threemf_arrays import PROPERTIES, kept_locale, set_geometry, set_properties, told, wrapper
 from shapr.converters.mesh.topology import welded
-from shapr.converters.progress import Reach
+from shapr.converters.progress import Reach, silent
 from shapr.errors import Refused
 
 UNITS = {"mm": "MilliMeter", "cm": "CentiMeter", "m": "Meter", "in": "Inch", "ft": "Foot"}
@@ -27,6 +29,8 @@ LARGEST = 1e9  # the library writes no coordinate beyond it
 MAX_OBJECTS = 5000  # the library adds each in a time that grows with their number: 60,000 would take half an hour
 DIGITS = 8  # of the largest coordinate that are written: what a float32 holds
 WHITE = (1.0, 1.0, 1.0, 1.0)
+
+Named = tuple[str, list[Part]]
 
 
 def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None:
@@ -41,19 +45,40 @@ def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None
         raise Refused("invalid_geometry", f"a coordinate is too large for 3MF: {LARGEST:g} {units} is its end here")
     writer = _Writer(units)
     whole = _few(objects(parts))
-    for done, each in enumerate(whole, 1):
-        writer.add(each)
-        reach(0.5 * done / len(whole))
+    done, total = 0, sum(map(len, whole))
+    for inside in whole:
+        made = []
+        for name, each in inside:
+            made.append(writer.mesh(name, each))
+            done += 1
+            reach(0.5 * done / total)
+        writer.build(inside[0][1][0].name, [each for each in made if each is not None])
     expected = 14 * sum(len(part.corners) for part in parts)  # bytes
     with kept_locale():
         writer.save(path, largest, lambda: reach(0.5 + 0.49 * min(path.stat().st_size / expected, 1.0)))
     reach(1.0)
 
 
-def _few(whole: list[list[Part]]) -> list[list[Part]]:
-    """As many objects as the library takes in seconds: neighbours share one, under the first one's name."""
+def _few(whole: list[list[Part]]) -> list[list[Named]]:
+    """As many objects as the library takes in seconds, each as its bodies: beyond it those are not told apart, then
+    neighbours share one object, under the first one's name."""
+    inside = [_bodies(parts) for parts in whole]
+    if sum(len(each) + (len(each) > 1) for each in inside) <= MAX_OBJECTS:
+        return inside
     each = -(-len(whole) // MAX_OBJECTS)
-    return [list(itertools.chain(*whole[at : at + each])) for at in range(0, len(whole), each)]
+    shared = (list(itertools.chain(*whole[at : at + each])) for at in range(0, len(whole), each))
+    return [[(parts[0].name, parts)] for parts in shared]
+
+
+def _bodies(parts: list[Part]) -> list[Named]:
+    """The bodies of an object by name, or its groups where they close: the format wants objects closed."""
+    inside = pieces(parts)
+    whole = [(parts[0].name, parts)]
+    if len(inside) < 2 and not inside[0][0]:
+        return whole
+    if not all(part.body for part in parts) and closed([Part.joined(some) for _, some in inside], silent) is None:
+        return whole
+    return inside
 
 
 class _Writer:
@@ -65,20 +90,34 @@ class _Writer:
         self.materials: Any = None
         self.known: dict[tuple[str, tuple[int, ...]], int] = {}
 
-    def add(self, parts: Sequence[Part]) -> None:
-        """One object of several materials."""
+    def mesh(self, name: str, parts: Sequence[Part]) -> Any | None:
+        """One object of several materials; None if no triangle of it has an area."""
         whole = Part.joined(parts)
         vertices, corners = welded(whole.vertices.astype(np.float32).astype(np.float64), whole.corners)
         a, b, c = corners.T
         solid = (a != b) & (b != c) & (c != a)  # the format has no triangle with two equal corners
         if not solid.any():
-            return
+            return None
         each = self.model.AddMeshObject()
-        each.SetName(plain(parts[0].name))
+        each.SetName(plain(name))
         each.SetUUID(next(self.uuids))
         set_geometry(each, vertices, corners[solid])
         self._colour(each, parts, solid)
-        self.model.AddBuildItem(each, wrapper().GetIdentityTransform()).SetUUID(next(self.uuids))
+        return each
+
+    def build(self, name: str, inside: list[Any]) -> None:
+        """Objects as one: by a build item, or as its components. One body of several has its own name too."""
+        if not inside:
+            return
+        here = wrapper().GetIdentityTransform()
+        whole = inside[0]
+        if len(inside) > 1 or whole.GetName() != plain(name):
+            whole = self.model.AddComponentsObject()
+            whole.SetName(plain(name))
+            whole.SetUUID(next(self.uuids))
+            for each in inside:
+                whole.AddComponent(each, here).SetUUID(next(self.uuids))
+        self.model.AddBuildItem(whole, here).SetUUID(next(self.uuids))
 
     def save(self, path: Path, largest: float, hear: Callable[[], None]) -> None:
         if not self.model.GetMeshObjects().Count():
