@@ -22,7 +22,7 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
-from shapr.converters.brep import document, iges_looks, resized, scale, seams, tree
+from shapr.converters.brep import document, ellipses, iges_looks, resized, scale, seams, tree
 from shapr.converters.brep.bodies import Body, Look, held, looks, unmirrored
 from shapr.converters.brep.iges_said import text
 from shapr.converters.brep.indicator import SILENT, Indicator
@@ -198,11 +198,12 @@ def _groups(shape: TopoDS_Shape) -> Iterator[list[TopoDS_Shape]]:
 
 def _apart(model: TDocStd_Document, stem: str) -> TDocStd_Document:
     """A model of many solids with each as a root of its own. IGES has no tree to lose, and the kernel's time grows with
-    the square of what one root holds: 1,296 solids took 33 s. Also one of which faces have to be cut, and an assembly:
+    the square of what one root holds: 1,296 solids took 33 s. Also one of which faces have to change, and an assembly:
     readers call what is in a group after the group, if anything."""
     whole = document.shape(model)
     few = document.count(whole, TopAbs_ShapeEnum.TopAbs_SOLID) <= TOGETHER
-    if few and not seams.loose(whole) and not any(map(document.components, document.roots(model))):
+    fit = not seams.loose(whole) and not ellipses.swept(whole)
+    if few and fit and not any(map(document.components, document.roots(model))):
         return model
     bodies: list[Body] = []
     for leaf in tree.leaves(model):
@@ -217,7 +218,7 @@ def _apart(model: TDocStd_Document, stem: str) -> TDocStd_Document:
         loose = next(document.outside(placed, TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_SOLID), None)
         divisible = loose is None and not document.free_edges(placed)
         parts = solids if divisible else [placed]
-        made = [Body(seams.cut(each, there), there) for each in parts]
+        made = [Body(ellipses.unswept(seams.cut(each, there), there), there) for each in parts]
         bodies += [replace(body, name=body.called or leaf.name) for body in made]
     return held([("", bodies)], stem)
 
@@ -249,7 +250,7 @@ def write(
     writer.SetColorMode(True)
     writer.SetNameMode(True)
     apart = _apart(model, PurePath(source_name).stem)
-    with document.renamed(apart, plain):
+    with document.renamed(apart, plain), ellipses.as_splines(document.shape(apart)):
         transferred = writer.Transfer(apart, progress.range(0.6))
     if not transferred:
         raise Refused("unsupported_geometry", "the kernel cannot write this model as IGES")
