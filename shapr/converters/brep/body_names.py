@@ -9,6 +9,7 @@ from OCP.Standard import Standard_Transient
 from OCP.STEPCAFControl import STEPCAFControl_Reader
 from OCP.STEPConstruct import STEPConstruct
 from OCP.StepShape import StepShape_ShellBasedSurfaceModel, StepShape_SolidModel
+from OCP.StepVisual import StepVisual_TessellatedShell, StepVisual_TessellatedSolid
 from OCP.TCollection import TCollection_ExtendedString
 from OCP.TDF import TDF_Label
 from OCP.TDocStd import TDocStd_Document
@@ -20,9 +21,15 @@ from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 from shapr.converters.brep import document
 from shapr.converters.brep.bodies import Body, Look, call
 from shapr.converters.preflight.hybrid import BODIES
+from shapr.converters.preflight.tessellated import HOLDERS
 
-NAMED = re.compile(rb"\b(?:%b)\s*\(\s*'[^']" % b"|".join(BODIES))
-DEFINED = re.compile(rb"#\d+\s*=\s*(%b)?" % b"|".join(BODIES))
+KINDS = b"|".join((*BODIES, *HOLDERS))
+NAMED = re.compile(rb"\b(?:%b)\s*\(\s*'[^']" % KINDS)
+DEFINED = re.compile(rb"#\d+\s*=\s*(%b)?" % KINDS)
+ENTITIES = (
+    *(StepShape_SolidModel, StepShape_ShellBasedSurfaceModel),
+    *(StepVisual_TessellatedSolid, StepVisual_TessellatedShell),
+)
 NOBODY = frozenset({"", "none", "solid", "shell"})  # what systems write where there is no name
 FACE = TopAbs_ShapeEnum.TopAbs_FACE
 
@@ -108,4 +115,4 @@ def _entities(reader: STEPCAFControl_Reader, content: bytes) -> Iterator[Standar
     defined = [found[1] is not None for found in DEFINED.finditer(content)]
     told = len(defined) == model.NbEntities()
     entities = (model.Value(at + 1) for at in range(model.NbEntities()) if not told or defined[at])
-    return (each for each in entities if isinstance(each, (StepShape_SolidModel, StepShape_ShellBasedSurfaceModel)))
+    return (each for each in entities if isinstance(each, ENTITIES))
