@@ -14,11 +14,10 @@ from typing import Any, TypeVar
 
 from shapr.conversion import Error
 from shapr.converters import archive, detect, preflight, preview, report
-from shapr.converters.formats import FORMATS
 from shapr.converters.phases import Phases
 from shapr.converters.progress import Page
 from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer, Job, Spent, Written
-from shapr.converters.source import File, Model, read
+from shapr.converters.source import File, MeshModel, Model, read
 from shapr.errors import Refused
 
 T = TypeVar("T")
@@ -147,7 +146,7 @@ class Making:
         self.phases.begin(f"read {at}")
         options, title = written.options, written.format.upper()
         unit, up_axis = options.get("units", "mm"), options.get("up_axis", "z")
-        faceted = FORMATS[self.file.format].kind == "mesh"
+        faceted = isinstance(self.model, MeshModel)
         file = File(path, written.format, self.job.source_name, unit, up_axis, faceted=faceted, measured=True)
         try:
             model = read(file, self.page, self.job.limits.mesh_to_brep)

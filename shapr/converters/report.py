@@ -157,7 +157,8 @@ def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator
 
 
 def _kind(file: Opened) -> str:
-    return FORMATS[file.format].kind
+    """STEP is a mesh too, if all of it is tessellated."""
+    return "mesh" if file.measured.faces is None else "brep"
 
 
 def _rounded(value: Any) -> Any:

@@ -11,6 +11,7 @@ from shapr.converters.formats import FORMATS
 from shapr.converters.measure import Measured
 from shapr.converters.mesh import files, packing
 from shapr.converters.mesh.model import Y_UP, Mesh, check
+from shapr.converters.preflight.tessellated import mentioned
 from shapr.converters.progress import Page
 from shapr.errors import Refused
 
@@ -77,6 +78,10 @@ def read(file: File, page: Page, limit: int) -> Model:
         from shapr.converters.project import ProjectModel
 
         return ProjectModel(file, page)
+    if file.format == "step" and not file.measured and mentioned(file.path):
+        from shapr.converters import tessellated
+
+        return tessellated.read(file, page, limit)
     if FORMATS[file.format].kind == "brep":
         return BrepModel(file, page)
     mesh = files.read(file.format, file.path, UNNAMED, page.reach)

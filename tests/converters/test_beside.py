@@ -10,7 +10,6 @@ from OCP.TopAbs import TopAbs_ShapeEnum
 from shapr.converters import preflight
 from shapr.converters.brep import document, step
 from shapr.converters.preflight.references import LOSS
-from shapr.errors import Refused
 from tests.converters.kit import SAMPLES, convert, converter, job
 
 BRACKET = (SAMPLES / "bracket.step").read_text()
@@ -74,10 +73,11 @@ def test_a_part_with_something_beside_its_shape_is_one_body(
     assert solids(path) == 1
 
 
-async def test_a_tessellated_body_that_is_no_exact_one_is_not_left_out_in_silence(tmp_path: Path) -> None:
+async def test_a_tessellated_body_that_is_no_exact_one_is_kept_too(tmp_path: Path) -> None:
     path = with_(tmp_path / "a.step", TRIANGLE % ("$", "$"), SAME)
-    with pytest.raises(Refused, match="unsupported_geometry"):
-        await convert(tmp_path, path, "stl")
+    answer = await converter().convert(job(tmp_path, path, "stl"), lambda _: None)
+    assert answer.report["source"]["bodies"] == 2
+    assert answer.report["outputs"]["stl"]["bodies"] == 2
 
 
 async def test_pmi_is_named_and_keeps_no_output_from_being_written(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from OCP.STEPCAFControl import STEPCAFControl_Reader
 from OCP.STEPConstruct import STEPConstruct
 from OCP.StepShape import StepShape_ShellBasedSurfaceModel, StepShape_SolidModel
+from OCP.StepVisual import StepVisual_TessellatedShell, StepVisual_TessellatedSolid
 from OCP.TCollection import TCollection_ExtendedString
 from OCP.TDF import TDF_Label
 from OCP.TDocStd import TDocStd_Document
@@ -19,9 +20,14 @@ from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 from shapr.converters.brep import document, entities
 from shapr.converters.brep.bodies import Body, Look, call
 from shapr.converters.preflight.hybrid import BODIES
+from shapr.converters.preflight.tessellated import HOLDERS
 
-NAMED = re.compile(rb"\b(?:%b)\s*\(\s*'[^']" % b"|".join(BODIES))
-CLASSES = (StepShape_SolidModel, StepShape_ShellBasedSurfaceModel)
+TYPES = (*BODIES, *HOLDERS)
+NAMED = re.compile(rb"\b(?:%b)\s*\(\s*'[^']" % b"|".join(TYPES))
+CLASSES = (
+    *(StepShape_SolidModel, StepShape_ShellBasedSurfaceModel),
+    *(StepVisual_TessellatedSolid, StepVisual_TessellatedShell),
+)
 NOBODY = frozenset({"", "none", "solid", "shell"})  # what systems write where there is no name
 FACE = TopAbs_ShapeEnum.TopAbs_FACE
 
@@ -97,7 +103,7 @@ def _names(reader: STEPCAFControl_Reader, content: bytes) -> dict[int, str]:
     """By the `hash` of the solids and shells, where they stand in their part."""
     transferred = reader.ChangeReader().WS().TransferReader().TransientProcess()
     found: dict[int, str] = {}
-    for entity in entities.of(reader, content, BODIES, CLASSES):
+    for entity in entities.of(reader, content, TYPES, CLASSES):
         shape = STEPConstruct.FindShape_s(transferred, entity)
         name = str(TCollection_ExtendedString(entity.Name().String(), True).ToExtString()).strip()
         if shape is not None and not shape.IsNull() and name.lower() not in NOBODY:
