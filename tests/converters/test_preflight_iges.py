@@ -95,3 +95,18 @@ def test_an_iges_directory_that_contradicts_itself_is_refused(tmp_path: Path) ->
     ):
         assert said in sound
         assert code(tmp_path, "iges", sound.replace(said, other, 1)) == "corrupt_file"
+
+
+def in_two_lines(first: str, second: str) -> str:
+    lines = iges([(110, 0, " " * 50 + "0.,0.,0.,1.,0.,2.")]).splitlines()
+    at = next(at for at, line in enumerate(lines) if line[72] == "P")
+    lines[at : at + 2] = first + lines[at][64:], f"{second:64}" + lines[at + 1][64:]
+    return "\n".join([*lines, ""])
+
+
+def test_iges_numbers_that_go_on_in_the_next_line_are_refused(tmp_path: Path) -> None:
+    """The kernel drops the rest of them: what is counted here would not be what it reads."""
+    first = "110,0.,0.,0.,1.,0.,".ljust(63) + "1"
+    assert code(tmp_path, "iges", in_two_lines(first, "2.;")) == "corrupt_file"
+    assert looked(tmp_path, "iges", in_two_lines(first, ".;".rjust(9))) == ()
+    assert looked(tmp_path, "iges", in_two_lines("110,0.,0.,0.,1.,0.,2.;".ljust(64, "1"), "2 is said of it")) == ()
