@@ -200,7 +200,7 @@ def _edges(entities: list[Entity], reach: Reach) -> Iterator[tuple[int, int]]:
         if entity.matrix > 0:
             yield at, _target(entities, entity, entity.matrix, frozenset({124}))
         if 100 <= entity.kind < 200:
-            iges_curves.check(entity.kind, entity.text)
+            iges_curves.check(entity.kind, entity.form, entity.text)
         elif entity.kind == 406:
             _parameters(entity)
         elif any(integer(found[1]) > len(entity.text) for found in LONG.finditer(entity.text)):
