@@ -13,6 +13,11 @@ GLOBAL = (
 )
 
 
+LINES = re.compile(
+    r".{1,63}[,;]|.{1,64}", re.DOTALL
+)  # of parameters: only what is longer than a line goes on in the next
+
+
 def section(letter: str, text: str, width: int = 72) -> list[str]:
     pieces = [text[at : at + width] for at in range(0, len(text), width)] or [""]
     return [f"{piece:72}{letter}{n:7}" for n, piece in enumerate(pieces, 1)]
@@ -22,7 +27,7 @@ def iges(entities: list[tuple[int, int, str]], terminate: str | None = None, hea
     """A file of (type, form, parameters); a parameter that is an entity is its directory line: 1, 3, 5..."""
     directory, parameters = [], []
     for at, (kind, form, text) in enumerate(entities):
-        pieces = [f"{kind},{text};"[n : n + 64] for n in range(0, len(f"{kind},{text};"), 64)]
+        pieces = LINES.findall(f"{kind},{text};")
         begin = len(parameters) + 1
         entry = 2 * at + 1
         for piece in pieces:

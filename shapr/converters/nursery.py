@@ -69,10 +69,11 @@ def load() -> None:
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(name)
     importlib.import_module("shapr.converters.job")
-    from OCP.IGESCAFControl import IGESCAFControl_Reader, IGESCAFControl_Writer
+    from OCP.IGESCAFControl import IGESCAFControl_Writer
+    from OCP.IGESControl import IGESControl_Reader
     from OCP.STEPCAFControl import STEPCAFControl_Reader, STEPCAFControl_Writer
 
-    for table in (STEPCAFControl_Reader, STEPCAFControl_Writer, IGESCAFControl_Reader, IGESCAFControl_Writer):
+    for table in (STEPCAFControl_Reader, STEPCAFControl_Writer, IGESControl_Reader, IGESCAFControl_Writer):
         table()
     importlib.import_module("shapr.converters.brep.rehearsal").rehearse()
     runtime_paths()

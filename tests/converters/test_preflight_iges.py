@@ -95,3 +95,25 @@ def test_an_iges_directory_that_contradicts_itself_is_refused(tmp_path: Path) ->
     ):
         assert said in sound
         assert code(tmp_path, "iges", sound.replace(said, other, 1)) == "corrupt_file"
+
+
+def in_two_lines(first: str, second: str) -> str:
+    lines = iges([(110, 0, " " * 50 + "0.,0.,0.,1.,0.,2.")]).splitlines()
+    at = next(at for at, line in enumerate(lines) if line[72] == "P")
+    lines[at : at + 2] = first + lines[at][64:], f"{second:64}" + lines[at + 1][64:]
+    return "\n".join([*lines, ""])
+
+
+def test_iges_numbers_that_go_on_in_the_next_line_are_refused(tmp_path: Path) -> None:
+    """The kernel drops the rest of them: what is counted here would not be what it reads."""
+    first = "110,0.,0.,0.,1.,0.,".ljust(63) + "1"
+    assert code(tmp_path, "iges", in_two_lines(first, "2.;")) == "corrupt_file"
+    assert looked(tmp_path, "iges", in_two_lines(first, ".;".rjust(9))) == ()
+    assert looked(tmp_path, "iges", in_two_lines("110,0.,0.,0.,1.,0.,2.;".ljust(64, "1"), "2 is said of it")) == ()
+
+
+@pytest.mark.parametrize(("form", "a", "c"), [(2, 1, 30), (2, 1, 0), (3, 1, 30), (3, 1, -1)])
+def test_an_iges_conic_must_be_of_the_form_that_it_says(tmp_path: Path, form: int, a: float, c: float) -> None:
+    numbers = f"{a}.,0.,{c}.,0.,0.,-1.,0.,1.,0.,2.,1.732"
+    assert code(tmp_path, "iges", iges([(104, form, numbers)])) == "corrupt_file"
+    assert looked(tmp_path, "iges", iges([(104, 2 if c < 0 else 1 if c else 3, numbers)])) == ()

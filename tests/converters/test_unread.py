@@ -11,7 +11,10 @@ from OCP.IGESSolid import IGESSolid_Sphere
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS_Shape
 
+from benchmarks.hostile.iges import RULED
+from benchmarks.hostile.iges import iges as text
 from shapr.converters.brep import document, iges, step
+from tests.converters import kit
 from tests.converters.kit import SAMPLES
 from tests.converters.test_degenerate import replaced
 from tests.converters.test_iges_looks import written
@@ -85,3 +88,21 @@ def test_of_a_sound_file_nothing_is(name: str) -> None:
     path = SAMPLES / name
     model = iges.read(path, name) if name.endswith("iges") else step.read(path)
     assert document.unread(model) == ()
+
+
+@pytest.mark.parametrize(
+    "surface",
+    [
+        [(110, 0, "0.,0.,0.,0.,0.,0."), (122, 0, "7,0.,0.,1.")],
+        [(110, 0, "0.,0.,0.,1.,0.,0."), (122, 0, "7,0.,0.,0.")],
+        [(110, 0, "0.,0.,0.,0.,0.,0."), (118, 1, "1,7,0,0")],
+    ],
+)
+async def test_an_iges_surface_of_no_length_costs_only_itself(
+    tmp_path: Path, surface: list[tuple[int, int, str]]
+) -> None:
+    (tmp_path / "a.igs").write_text(text([*RULED, *surface]))
+    (tmp_path / "scratch").mkdir()
+    answer = await kit.converter().convert(kit.job(tmp_path / "scratch", tmp_path / "a.igs", "step"), lambda _: None)
+    assert answer.report["source"]["faces"] == 1
+    assert answer.report["losses"] == ["1 face could not be read"]

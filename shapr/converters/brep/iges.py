@@ -12,7 +12,8 @@ from typing import Any
 from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
 from OCP.gp import gp_Trsf
 from OCP.IFSelect import IFSelect_ReturnStatus
-from OCP.IGESCAFControl import IGESCAFControl_Reader, IGESCAFControl_Writer
+from OCP.IGESCAFControl import IGESCAFControl_Writer
+from OCP.IGESControl import IGESControl_Reader
 from OCP.IGESData import IGESData_IGESModel
 from OCP.Interface import Interface_Static
 from OCP.TCollection import TCollection_HAsciiString
@@ -20,7 +21,7 @@ from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
-from OCP.XCAFDoc import XCAFDoc_ShapeTool
+from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
 from shapr.converters.brep import document, ellipses, iges_looks, resized, scale, seams, tree
 from shapr.converters.brep.bodies import Body, Look, held, looks, unmirrored
@@ -54,9 +55,7 @@ def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: boo
     path = unpadded(path)
     if not TERMINATE.search(tail(path, ENDING)):
         raise Refused("corrupt_file", "the IGES file is cut short: it has no terminate section")
-    reader = IGESCAFControl_Reader()
-    for keep in (reader.SetColorMode, reader.SetNameMode, reader.SetLayerMode):
-        keep(True)
+    reader = IGESControl_Reader()  # its kin for documents crashes on entities that became nothing; see `iges_looks.py`
     read, transferred = SOLIDS if holds_solids(path) else SURFACES
     progress.reading(read, path)
     if reader.ReadFile(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
@@ -70,7 +69,7 @@ def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: boo
     said, losses = iges_looks.looks(reader, path, document.roots(made))
     head = reader.IGESModel().GlobalSection()
     units, precision = UNIT_FLAGS.get(head.UnitFlag()), head.Resolution() * head.UnitValue() if resize else None
-    del reader, keep, head  # seconds for a big file: so before the next step begins, which shows
+    del reader, head  # seconds for a big file: so before the next step begins, which shows
     if resize or not document.faceless(made) or iges_looks.more(made, said):
         made = solid(made, PurePath(source_name).stem, progress, said, precision)
     document.say_units(made, units)
@@ -88,14 +87,18 @@ def _say_unit(model: IGESData_IGESModel) -> None:
 
 
 def _transferred(
-    reader: IGESCAFControl_Reader, path: Path, progress: Indicator, share: float, repair: bool
+    reader: IGESControl_Reader, path: Path, progress: Indicator, share: float, repair: bool
 ) -> TDocStd_Document:
     made = document.new()
     with without(reader, () if repair else REPAIRS):
         alone = scale.IGES_ALONE if reader.NbRootsForTransfer() == 1 else PLAIN
         taken = scale.IGES_MEMORY * path.stat().st_size
-        done = reader.Transfer(made, progress.range(share, alone, taken, scale.BY_POSITION))
-    if not done or not document.roots(made):
+        reader.ClearShapes()
+        reader.TransferRoots(progress.range(share, alone, taken, scale.BY_POSITION))
+    tool = XCAFDoc_DocumentTool.ShapeTool_s(made.Main())
+    for at in range(1, reader.NbShapes() + 1):
+        tool.AddShape(reader.Shape(at), False)
+    if not document.roots(made):
         raise Refused("no_geometry", "the IGES file holds no shape that can be read")
     return made
 

@@ -8,7 +8,7 @@ from functools import partial, reduce
 from operator import itemgetter
 from pathlib import Path
 
-from OCP.IGESCAFControl import IGESCAFControl_Reader
+from OCP.IGESControl import IGESControl_Reader
 from OCP.IGESData import IGESData_IGESEntity, IGESData_IGESModel
 from OCP.IGESToBRep import IGESToBRep_CurveAndSurface
 from OCP.TDF import TDF_Label
@@ -57,7 +57,7 @@ class Told:
         return [said for _, said in sorted(found, key=itemgetter(0))]
 
 
-def looks(reader: IGESCAFControl_Reader, path: Path, roots: list[TDF_Label]) -> tuple[dict[int, Look], tuple[str, ...]]:
+def looks(reader: IGESControl_Reader, path: Path, roots: list[TDF_Label]) -> tuple[dict[int, Look], tuple[str, ...]]:
     """The look nearest to each face and free edge inside of the roots, by its `hash`; the roots are called here. And
     what was lost, in sentences: names of faces within something, which have no place, and what could not be read."""
     told, found = _told(reader, path), dict[int, Look]()
@@ -101,7 +101,7 @@ def _over(outer: Look, own: Look) -> Look:
     return Look(own.name or outer.name, own.colour or outer.colour, own.layers or outer.layers)
 
 
-def _told(reader: IGESCAFControl_Reader, path: Path) -> Told:
+def _told(reader: IGESControl_Reader, path: Path) -> Told:
     made, told = IGESToBRep_CurveAndSurface(), Told()
     made.SetTransferProcess(reader.WS().TransferReader().TransientProcess())
     for entity in _entities(reader.IGESModel(), path):

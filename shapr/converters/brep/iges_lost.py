@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from OCP.IGESBasic import IGESBasic_Group, IGESBasic_SubfigureDef
-from OCP.IGESCAFControl import IGESCAFControl_Reader
+from OCP.IGESControl import IGESControl_Reader
 from OCP.IGESData import IGESData_IGESEntity
 
 from shapr.converters.brep import unread
@@ -19,7 +19,7 @@ HOLDERS = (402, 408, 308)
 KINDS = FACES | ALONE | BODIES | {*HOLDERS, 514}
 
 
-def sentences(reader: IGESCAFControl_Reader, nothing: list[IGESData_IGESEntity]) -> Iterator[str]:
+def sentences(reader: IGESControl_Reader, nothing: list[IGESData_IGESEntity]) -> Iterator[str]:
     """`nothing`: entities of these kinds that became no shape."""
     model = reader.IGESModel()
     lost: Counter[str] = Counter()
@@ -37,7 +37,7 @@ def sentences(reader: IGESCAFControl_Reader, nothing: list[IGESData_IGESEntity])
     return unread.sentences(lost)
 
 
-def _top(reader: IGESCAFControl_Reader) -> set[int]:
+def _top(reader: IGESControl_Reader) -> set[int]:
     """Where in the directory the entities are that no others are made of, but groups."""
     model = reader.IGESModel()
     entities = [reader.RootForTransfer(at) for at in range(1, reader.NbRootsForTransfer() + 1)]

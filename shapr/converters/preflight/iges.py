@@ -1,7 +1,7 @@
 """IGES 5.3, fixed ASCII: sections, counts and pointers. The kernel trusts all of them."""
 
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from shapr.converters.preflight import iges_curves, iges_units
 from shapr.converters.preflight.graph import check_instances, heights
 from shapr.converters.preflight.iges_curves import integer, lie
 from shapr.converters.preflight.iges_end import unpadded
-from shapr.converters.preflight.iges_units import STRING
+from shapr.converters.preflight.iges_units import NEXT, STRING
 from shapr.converters.progress import Reach, along, silent, within
 from shapr.errors import Refused
 
@@ -78,6 +78,7 @@ RULES: dict[int, Rule] = {
 OPTIONAL = {(142, 2), (142, 1), (142, 3), (144, 3), (402, 0)}  # 0 stands for none
 LONGEST = 3600  # characters of the global section; thousands of parameters in it crash the kernel
 EDGES = frozenset({502, 504})
+NUMERIC = frozenset(b"0123456789.+-EeDd")
 
 
 def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
@@ -143,13 +144,17 @@ def _entities(sections: dict[int, list[bytes]], usual: bytes, reach: Reach) -> l
     lines, entities = sections[ord("D")], []
     texts: dict[int, list[bytes]] = defaultdict(list)
     begins: dict[int, int] = {}
+    broken: dict[int, list[int]] = defaultdict(list)
     parameters = sections[ord("P")]
     for number, line in enumerate(along(parameters, len(parameters), within(reach, 0.0, 0.4)), 1):
         owner = integer(line[64:72])
         if owner % 2 == 0 or not 0 < owner < len(lines):
             raise Refused("corrupt_file", "parameters of the IGES file belong to no entity")
+        if begins.setdefault(owner, number) != number and line[0] in NUMERIC and texts[owner][-1][-1] in NUMERIC:
+            broken[owner].append(64 * len(texts[owner]))
         texts[owner].append(line[:64])
-        begins.setdefault(owner, number)
+    if any(_within_number(b"".join(texts[owner]).translate(usual), places) for owner, places in broken.items()):
+        raise Refused("corrupt_file", "a number of the IGES file goes on in the next line")  # the kernel's ends there
     for at in along(range(0, len(lines), 2), len(lines) // 2, within(reach, 0.4, 1.0)):
         first, second = lines[at], lines[at + 1]
         kind, number = integer(first[:8]), at + 1
@@ -165,6 +170,23 @@ def _entities(sections: dict[int, list[bytes]], usual: bytes, reach: Reach) -> l
     return entities
 
 
+def _within_number(text: bytes, places: list[int]) -> bool:
+    """Whether one of these is, and not in a string, nor in a comment behind the last parameter."""
+    waiting, begin = deque(places), 0
+    while waiting:
+        string = STRING.match(text, begin)
+        number = string.end() if string else begin
+        found = NEXT.search(text, min(number + integer(string[1]), len(text)) if string else begin)
+        end = found.start() if found else len(text)
+        while waiting and waiting[0] < end:
+            if begin < waiting.popleft() < (number if string else end):
+                return True
+        if found is None or found[0] == b";":
+            return False
+        begin = end + 1
+    return False
+
+
 def _usual(head: bytes) -> bytes:
     """The translation of a file's own delimiters, which it may choose, to the usual ones."""
     found = DELIMITERS.match(head)
@@ -178,7 +200,7 @@ def _edges(entities: list[Entity], reach: Reach) -> Iterator[tuple[int, int]]:
         if entity.matrix > 0:
             yield at, _target(entities, entity, entity.matrix, frozenset({124}))
         if 100 <= entity.kind < 200:
-            iges_curves.check(entity.kind, entity.text)
+            iges_curves.check(entity.kind, entity.form, entity.text)
         elif entity.kind == 406:
             _parameters(entity)
         elif any(integer(found[1]) > len(entity.text) for found in LONG.finditer(entity.text)):

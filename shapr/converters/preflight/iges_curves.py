@@ -6,10 +6,13 @@ from shapr.errors import Refused
 
 WORD = re.compile(rb"[A-CF-Za-cf-z]")  # in numbers only E and D have a meaning
 SAME = 1e-9
+HYPERBOLA, PARABOLA = 2, 3
+FLAT = 1e-6  # of a parabola, whose numbers may be rounded
+NARROW = 1e-12  # of a hyperbola: one axis against the other, squared
 BEYOND = re.compile(rb"[EeDd]\+?[1-9]\d\d+")
 
 
-def check(kind: int, text: bytes) -> None:
+def check(kind: int, form: int, text: bytes) -> None:
     """`text` is the parameters of an entity, its type first."""
     text = text.partition(b";")[0]
     if WORD.search(text):
@@ -21,8 +24,18 @@ def check(kind: int, text: bytes) -> None:
         raise lie(kind)
     if kind == 123 and not any(map(_value, fields[:3])):
         raise Refused("invalid_geometry", "a direction of the IGES file is none")
+    if kind == 104:
+        _conic(form, text)
     if kind in (106, 112, 114, 126, 128):
         _counts(kind, text, fields)
+
+
+def _conic(form: int, text: bytes) -> None:
+    """A hyperbola (2) and a parabola (3) have to be one: the kernel goes round in others for ever."""
+    a, b, c, *_ = (*map(_value, text.split(b",", 4)[1:4]), 0.0, 0.0, 0.0)
+    kind = (a * c - b * b / 4) / (max(abs(a), abs(b), abs(c)) ** 2 or 1.0)  # above 0 for an ellipse
+    if (form == HYPERBOLA and kind > -NARROW) or (form == PARABOLA and abs(kind) > FLAT):
+        raise Refused("corrupt_file", "a conic of the IGES file is of another form than it says")
 
 
 def _counts(kind: int, text: bytes, fields: list[bytes]) -> None:
