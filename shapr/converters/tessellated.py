@@ -50,7 +50,7 @@ class TessellatedModel(MixedModel):
         self.page.taking(ASIDE, TAKING * file.path.stat().st_size)
         aside = put_aside(file.path)
         self.page.phase(begin + ASIDE * (end - begin), begin + READ * (end - begin))
-        read = step.read(aside.path, self.indicator, meshed=file.meshed)
+        read = step.read(aside.path, self.indicator, meshed=file.meshed, alone=True)
         self.page.phase(begin + READ * (end - begin), end)
         tree.inherit(read)
         found, shown = proxies.parts(read, aside, self.page.reach)

@@ -20,8 +20,7 @@ from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
 from shapr.converters.brep import document
 from shapr.converters.brep.bodies import Body, Look, call
-from shapr.converters.preflight.hybrid import BODIES
-from shapr.converters.preflight.tessellated import HOLDERS
+from shapr.converters.preflight.hybrid import BODIES, HOLDERS
 
 KINDS = b"|".join((*BODIES, *HOLDERS))
 NAMED = re.compile(rb"\b(?:%b)\s*\(\s*'[^']" % KINDS)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from shapr.converters.preflight.hybrid import Inside, inside
+from shapr.converters.preflight.hybrid import Inside, inside, saying
 from shapr.converters.preflight.step import Graph
 from shapr.errors import Refused
 
@@ -126,15 +126,6 @@ class Sets:
         if not len(found):
             raise _damaged()
         return self.graph.text, int(self.graph.words[found[0]]), self.graph.ends(int(found[0]))
-
-
-def saying(graph: Graph, word: bytes) -> set[int]:
-    """The definitions with a word in them, complex ones too."""
-    places, at = [], graph.text.find(word)
-    while at >= 0:
-        places.append(at)
-        at = graph.text.find(word, at + 1)
-    return {int(graph.defined[each]) for each in graph.holders(places)} if places else set()
 
 
 def _damaged() -> Refused:
