@@ -6,7 +6,7 @@ colours and units (`brep/proxies.py`). The lists are read by us, and only those 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from shapr.converters.preflight.sets import MOST, Matrix, Sets
 from shapr.converters.preflight.step import HEAD, MAX_ID, Graph, graph_of
 from shapr.errors import Refused
 
+KINDS = (b"TESSELLATED_", b"TRIANGULATED_", b"COMPLEX_")  # as definitions of them begin
 CURVED = b"CUBIC_BEZIER_TRIANGULATED_FACE"
 DEFINITION = re.compile(rb"#(\d+)\s*=\s*(\w*)\s*\(")
 NAME = re.compile(rb"\s*('[^']*'(?:'[^']*')*)")
@@ -28,6 +29,8 @@ LISTED = re.compile(rb"(\s*(?:'[^']*'(?:'[^']*')*|\$)\s*,\s*)\([^()']*\)")
 # The first point says whose it is, the second coordinate how long the file's unit is.
 PROXY = b"COORDINATES_LIST('',3,((%d.,1.,0.),(0.,0.,1.),(0.,0.,0.)));"
 NOTHING = b"COORDINATES_LIST('',1,((0.,0.,0.)));"
+
+Definition = tuple[re.Match[bytes], int]
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,9 @@ def mentioned(path: Path) -> bool:
 
 
 def check(graph: Graph) -> None:
-    """`corrupt_file` for shells and solids of nothing, which are not put aside."""
-    if _begins(graph, HOLDERS[0]) and numbers(graph, *HOLDERS) and not numbers(graph, COORDINATES):
+    """`corrupt_file` for faces, shells and solids of nothing, which are not put aside."""
+    kinds = (*HOLDERS, *TRIANGLES, *COMPLEX)
+    if any(_begins(graph, kind) for kind in KINDS) and numbers(graph, *kinds) and not numbers(graph, COORDINATES):
         raise Refused("corrupt_file", "a tessellated shape of the STEP file has no coordinates")
 
 
@@ -78,13 +82,17 @@ def put_aside(path: Path) -> Aside:
     new = int(max(graph.defined.max(initial=0), graph.targets.max(initial=0))) + 1
     if new + 2 * len(items) > MAX_ID:
         raise Refused("limit_exceeded", f"an entity of the STEP file has a number near {MAX_ID}")
-    points = {item: new + 2 * at for at, item in enumerate(sorted(items))}
-    instead = {item: b"TRIANGULATED_FACE(%%b,#%d,3,(),$,(),((1,2,3)));" % points[item] for item in items}
-    instead |= {holder: b"%b(%%b,(%b),$);" % (kind, _listed(held[holder])) for holder, kind in holders.items()}
-    instead |= {number: b"TESSELLATED_SHELL(%%b,(%b),$);" % _listed(own) for number, own in sets.own.items()}
+    definitions = list(_definitions(content))
+    there = items.intersection(int(found[1]) for found, _ in definitions)  # one without an end takes the next with it
+    points = {item: new + 2 * at for at, item in enumerate(sorted(there))}
+    instead = {item: b"TRIANGULATED_FACE(%%b,#%d,3,(),$,(),((1,2,3)));" % points[item] for item in there}
+    instead |= {each: b"%b(%%b,(%b),$);" % (kind, _listed(held[each], there)) for each, kind in holders.items()}
+    instead |= {each: b"TESSELLATED_SHELL(%%b,(%b),$);" % _listed(own, there) for each, own in sets.own.items()}
     instead |= dict.fromkeys(_only_of(graph, items), NOTHING)
+    lost = items - there
+    opened = {number: [each for each in within if each not in lost] for number, within in sets.opened.items()}
     aside = path.with_name("aside.step")
-    aside.write_bytes(_rewritten(content, instead, sets.opened, points))
+    aside.write_bytes(_rewritten(content, definitions, instead, opened, points))
     return replace(made, path=aside)
 
 
@@ -127,8 +135,8 @@ def _doubles(graph: Graph, items: set[int], held: Inside) -> frozenset[int]:
     return frozenset(item for number in presenting for item in held.get(number, [number]))
 
 
-def _listed(wanted: Iterable[int]) -> bytes:
-    return b",".join(b"#%d" % each for each in wanted)
+def _listed(wanted: Iterable[int], there: set[int]) -> bytes:
+    return b",".join(b"#%d" % each for each in wanted if each in there)
 
 
 def _only_of(graph: Graph, items: set[int]) -> set[int]:
@@ -139,7 +147,9 @@ def _only_of(graph: Graph, items: set[int]) -> set[int]:
     return lists.difference(others[np.isin(others, list(lists))].tolist())
 
 
-def _rewritten(content: bytes, instead: dict[int, bytes], opened: Inside, points: dict[int, int]) -> bytes:
+def _rewritten(
+    content: bytes, definitions: list[Definition], instead: dict[int, bytes], opened: Inside, points: dict[int, int]
+) -> bytes:
     """With other definitions `instead` of some, `%b` being the name that they have, and the `points` of each item; and
     representations with what they hold `opened`, items in a shell each that is called like them."""
     more: list[bytes] = []
@@ -153,12 +163,14 @@ def _rewritten(content: bytes, instead: dict[int, bytes], opened: Inside, points
         return instead[number] % name if b"%b" in instead[number] else instead[number]
 
     kept, at = bytearray(), 0
-    for found, stop in _definitions(content, instead.keys() | opened.keys()):
+    for found, stop in definitions:
         number = int(found[1])
         if number in instead:
             name = (NAME.match if found[2] else NAMED.search)(content, found.end(), stop)
             kept += content[at : found.start()] + b"#%d=" % number + said(number, name[1] if name else b"''")
-        elif listed := LISTED.match(content, found.end(), stop):
+        elif number not in opened or (listed := LISTED.match(content, found.end(), stop)) is None:
+            continue
+        else:
             held = b",".join(b"#%d" % (points[each] + 1 if each in points else each) for each in opened[number])
             kept += b"%b(%b)%b" % (content[at : listed.end(1)], held, content[listed.end() : stop])
         at = stop
@@ -166,14 +178,14 @@ def _rewritten(content: bytes, instead: dict[int, bytes], opened: Inside, points
     return b"%b%b\n%b\n%b" % (bytes(kept), content[at:end], b"\n".join(more), content[end:])
 
 
-def _definitions(content: bytes, wanted: Set[int]) -> Iterator[tuple[re.Match[bytes], int]]:
-    """Of these numbers, each up to what stands between its parentheses, and where it ends."""
+def _definitions(content: bytes) -> Iterator[Definition]:
+    """Each up to what stands between its parentheses, and where it ends."""
     array = np.frombuffer(content, np.uint8)
     quotes, ends = np.flatnonzero(array == ord("'")), np.flatnonzero(array == ord(";"))
     ends = ends[np.searchsorted(quotes, ends) % 2 == 0]  # not within a string
     at = 0
     for found in DEFINITION.finditer(content):
-        if int(found[1]) in wanted and found.start() >= at and not np.searchsorted(quotes, found.start()) % 2:
+        if found.start() >= at and not np.searchsorted(quotes, found.start()) % 2:
             after = int(np.searchsorted(ends, found.end()))
             if after < len(ends):
                 at = int(ends[after]) + 1
