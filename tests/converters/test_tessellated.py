@@ -183,6 +183,21 @@ async def test_exact_bodies_and_tessellated_ones_are_both_kept(tmp_path: Path) -
     assert any(node.startswith("block") for node in scene.graph.nodes_geometry)
 
 
+def test_what_lies_where_an_exact_body_of_the_part_does_is_its_presentation(tmp_path: Path) -> None:
+    """Some systems do not say so."""
+    bracket = (SAMPLES / "bracket.step").read_text()
+    corners = [(x, y, z) for z in (0, 50) for y in (0, 40) for x in (0, 60)]
+    again = cube(2000).replace(made.coordinates(2000), made.coordinates(2000, corners))
+    again += f"#2010=TESSELLATED_SOLID('',({numbers(2001)}),$);\n"
+    again += "#2011=TESSELLATED_SHAPE_REPRESENTATION('',(#2010),#1241);\n"
+    again += "#2012=SHAPE_REPRESENTATION_RELATIONSHIP('','',#10,#2011);\n"
+    path = tmp_path / "a.step"
+    path.write_text(bracket.replace("ENDSEC;\nEND-ISO", again + "ENDSEC;\nEND-ISO"))
+    model = opened(path)
+    assert (model.measured().bodies, model.meshes) == (1, ())
+    assert model.losses == ("Tessellated bodies that lie where an exact one of their part does were passed over: 1.",)
+
+
 async def test_a_tessellated_part_of_an_assembly_is_taken_out_of_its_b_rep(tmp_path: Path) -> None:
     """With the assembly that holds nothing else."""
     _, _, data = (SAMPLES / "bracket.step").read_text().partition("DATA;")

@@ -4,6 +4,7 @@ triangle, each for a list. They are gathered as parts of a mesh, and taken out o
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,15 @@ from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
 from shapr.converters.brep import body_names, colours, document, tree
+from shapr.converters.brep.measure import Extent, extent
 from shapr.converters.brep.tessellate import Names
 from shapr.converters.mesh.model import MAX_TRIANGLES, Colour, Part, Triangles, Vertices
-from shapr.converters.preflight.facets import Facets, Rows, gathered
+from shapr.converters.preflight.facets import Facets, Rows, used
 from shapr.converters.preflight.tessellated import Aside
 from shapr.converters.progress import Reach, along
 from shapr.errors import Refused
 
+NEAR = 0.01  # of the diagonal: how far a triangulation may be from the box of what it presents
 FACE, SHELL, SOLID = TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_SHELL, TopAbs_ShapeEnum.TopAbs_SOLID
 
 
@@ -40,15 +43,25 @@ class Proxy:
 
 @dataclass(frozen=True)
 class Body:
-    """A solid or a shell of a part, or its faces that belong to none."""
+    """A solid or a shell of a part, or its faces that belong to none. `beside`: the boxes of the part's exact ones."""
 
     name: str
     solid: bool
     proxies: list[Proxy]
+    beside: list[Extent]
 
 
-def parts(model: TDocStd_Document, aside: Aside, reach: Reach) -> tuple[list[Part], set[int]]:
-    """Of every use of a part, its bodies in millimetres, with names and colours; and the items that they show."""
+@dataclass(frozen=True)
+class Gathered:
+    """Of every use of a part, its bodies in millimetres, with names and colours; the items that they show; and how many
+    bodies were left out, as they lie where an exact one of their part does."""
+
+    parts: list[Part]
+    shown: set[int]
+    again: int
+
+
+def gathered(model: TDocStd_Document, aside: Aside, reach: Reach) -> Gathered:
     left_out = aside.doubles if exact(model) else frozenset[int]()
     leaves = list(tree.leaves(model))
     bodies: dict[tuple[tuple[int, ...], Colour | None], list[Body]] = {}
@@ -60,11 +73,12 @@ def parts(model: TDocStd_Document, aside: Aside, reach: Reach) -> tuple[list[Par
     uses = Counter((leaf.key, leaf.colour) for leaf in leaves)
     _check_size(sum(uses[key] * _triangles(some, lists) for key, some in bodies.items()))
     making = _Making(aside, lists)
-    made = {key: [making.parts(body) for body in some] for key, some in bodies.items()}
+    made = {key: [(body, making.parts(body)) for body in some] for key, some in bodies.items()}
+    kept = {key: [parts for body, parts in some if not _lies_in(parts, body.beside)] for key, some in made.items()}
     called, result = Names(), list[Part]()
     for leaf in along(leaves, len(leaves), lambda at: reach(0.7 + 0.3 * at)):
-        result += _used(made[leaf.key, leaf.colour], leaf, called)
-    return result, shown
+        result += _used(kept[leaf.key, leaf.colour], leaf, called)
+    return Gathered(result, shown, sum(len(made[key]) - len(kept[key]) for key in made))
 
 
 def take_out(model: TDocStd_Document) -> None:
@@ -125,14 +139,25 @@ def _bodies(part: TDF_Label, base: Colour | None, left_out: frozenset[int]) -> l
     groups = [list(document.explore(each, FACE)) for each in wholes]
     groups.append(list(document.outside(shape, FACE, SHELL)))
     found = []
+    beside = [extent(each, exact=True) for each in _pieces(shape)] if any(map(_is_bare, chain(*groups))) else []
     for at, faces in enumerate(groups):
         bare = [TopoDS.Face(face) for face in faces if _is_bare(face)]
         proxies = [each for face in bare if (each := _proxy(face, own.get(hash(face), base))) is not None]
         proxies = [each for each in proxies if each.item not in left_out]
         if proxies:
             solid = at < len(wholes) and wholes[at].ShapeType() == SOLID
-            found.append(Body(names.get(hash(bare[0]), ""), solid, proxies))
+            found.append(Body(names.get(hash(bare[0]), ""), solid, proxies, beside))
     return found
+
+
+def _lies_in(parts: list[Part], boxes: list[Extent]) -> bool:
+    """Whether they fill one of these boxes."""
+    if not boxes:
+        return False
+    points = np.concatenate([part.vertices for part in parts])
+    own = np.concatenate([points.max(axis=0), -points.min(axis=0)])
+    near = NEAR * float(np.linalg.norm(own[:3] + own[3:]))
+    return any(bool((np.abs(own - box) <= near).all()) for box in boxes)
 
 
 def _proxy(face: TopoDS_Face, colour: Colour | None) -> Proxy | None:
@@ -170,7 +195,7 @@ class _Making:
         for proxies in _alike(body.proxies, self.lists, self.aside).values():
             first, facets = proxies[0], [self.lists[proxy.item] for proxy in proxies]
             turned = [self._turned(each, proxy) for each, proxy in zip(facets, proxies, strict=True)]
-            vertices, corners = gathered(self.aside.lists.points(facets[0].coordinates), np.concatenate(turned))
+            vertices, corners = used(self.aside.lists.points(facets[0].coordinates), np.concatenate(turned))
             pieces[first.colour].append((self._placed(vertices, first), corners))
         made = [_part(body.name, colour, some) for colour, some in pieces.items()]
         open_sides = not self.side and all(
