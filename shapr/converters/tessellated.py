@@ -65,7 +65,7 @@ class TessellatedModel(MixedModel):
 
 def _passed_over(aside: Aside, found: proxies.Gathered) -> Iterator[str]:
     if found.again:
-        yield f"Tessellated bodies that lie where an exact one of their part does were passed over: {found.again}."
+        yield f"Tessellated bodies that lie where an exact one does were passed over: {found.again}."
     if unseen := len(aside.items - found.shown - aside.doubles) + aside.again:
         yield f"Tessellated faces that no part shows, or that are to stand in two places, were passed over: {unseen}."
     if aside.curved:

@@ -183,7 +183,7 @@ async def test_exact_bodies_and_tessellated_ones_are_both_kept(tmp_path: Path) -
     assert any(node.startswith("block") for node in scene.graph.nodes_geometry)
 
 
-def test_what_lies_where_an_exact_body_of_the_part_does_is_its_presentation(tmp_path: Path) -> None:
+def test_what_lies_where_an_exact_body_does_is_its_presentation(tmp_path: Path) -> None:
     """Some systems do not say so."""
     bracket = (SAMPLES / "bracket.step").read_text()
     corners = [(x, y, z) for z in (0, 50) for y in (0, 40) for x in (0, 60)]
@@ -195,7 +195,7 @@ def test_what_lies_where_an_exact_body_of_the_part_does_is_its_presentation(tmp_
     path.write_text(bracket.replace("ENDSEC;\nEND-ISO", again + "ENDSEC;\nEND-ISO"))
     model = opened(path)
     assert (model.measured().bodies, model.meshes) == (1, ())
-    assert model.losses == ("Tessellated bodies that lie where an exact one of their part does were passed over: 1.",)
+    assert model.losses == ("Tessellated bodies that lie where an exact one does were passed over: 1.",)
 
 
 async def test_a_tessellated_part_of_an_assembly_is_taken_out_of_its_b_rep(tmp_path: Path) -> None:

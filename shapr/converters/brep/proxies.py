@@ -4,7 +4,6 @@ triangle, each for a list. They are gathered as parts of a mesh, and taken out o
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -43,18 +42,17 @@ class Proxy:
 
 @dataclass(frozen=True)
 class Body:
-    """A solid or a shell of a part, or its faces that belong to none. `beside`: the boxes of the part's exact ones."""
+    """A solid or a shell of a part, or its faces that belong to none."""
 
     name: str
     solid: bool
     proxies: list[Proxy]
-    beside: list[Extent]
 
 
 @dataclass(frozen=True)
 class Gathered:
     """Of every use of a part, its bodies in millimetres, with names and colours; the items that they show; and how many
-    bodies were left out, as they lie where an exact one of their part does."""
+    bodies were left out, as they lie where an exact one does."""
 
     parts: list[Part]
     shown: set[int]
@@ -73,12 +71,17 @@ def gathered(model: TDocStd_Document, aside: Aside, reach: Reach) -> Gathered:
     uses = Counter((leaf.key, leaf.colour) for leaf in leaves)
     _check_size(sum(uses[key] * _triangles(some, lists) for key, some in bodies.items()))
     making = _Making(aside, lists)
-    made = {key: [(body, making.parts(body)) for body in some] for key, some in bodies.items()}
-    kept = {key: [parts for body, parts in some if not _lies_in(parts, body.beside)] for key, some in made.items()}
-    called, result = Names(), list[Part]()
+    made = {key: [making.parts(body) for body in some] for key, some in bodies.items()}
+    there = Boxes(leaves) if shown and exact(model) else None
+    called, result, again = Names(), list[Part](), 0
     for leaf in along(leaves, len(leaves), lambda at: reach(0.7 + 0.3 * at)):
-        result += _used(kept[leaf.key, leaf.colour], leaf, called)
-    return Gathered(result, shown, sum(len(made[key]) - len(kept[key]) for key in made))
+        for body in _used(made[leaf.key, leaf.colour], leaf):
+            if there and there.hold(body):
+                again += 1
+                continue
+            name = called.once(body[0].name)
+            result += [replace(part, name=name) for part in body]
+    return Gathered(result, shown, again)
 
 
 def take_out(model: TDocStd_Document) -> None:
@@ -139,25 +142,36 @@ def _bodies(part: TDF_Label, base: Colour | None, left_out: frozenset[int]) -> l
     groups = [list(document.explore(each, FACE)) for each in wholes]
     groups.append(list(document.outside(shape, FACE, SHELL)))
     found = []
-    beside = [extent(each, exact=True) for each in _pieces(shape)] if any(map(_is_bare, chain(*groups))) else []
     for at, faces in enumerate(groups):
         bare = [TopoDS.Face(face) for face in faces if _is_bare(face)]
         proxies = [each for face in bare if (each := _proxy(face, own.get(hash(face), base))) is not None]
         proxies = [each for each in proxies if each.item not in left_out]
         if proxies:
             solid = at < len(wholes) and wholes[at].ShapeType() == SOLID
-            found.append(Body(names.get(hash(bare[0]), ""), solid, proxies, beside))
+            found.append(Body(names.get(hash(bare[0]), ""), solid, proxies))
     return found
 
 
-def _lies_in(parts: list[Part], boxes: list[Extent]) -> bool:
-    """Whether they fill one of these boxes."""
-    if not boxes:
+class Boxes:
+    """Those of the exact bodies, where they are used."""
+
+    def __init__(self, leaves: list[tree.Leaf]) -> None:
+        shapes = ((XCAFDoc_ShapeTool.GetShape_s(leaf.part), leaf.location) for leaf in leaves)
+        self.bodies = [piece.Moved(location) for shape, location in shapes for piece in _pieces(shape)]
+        self.rough = np.array([extent(body) for body in self.bodies]).reshape(-1, 6)  # too large, and quick
+        self.exact: dict[int, Extent] = {}
+
+    def hold(self, body: list[Part]) -> bool:
+        """Whether it fills one of them."""
+        points = np.concatenate([part.vertices for part in body])
+        own = np.concatenate([points.max(axis=0), -points.min(axis=0)])
+        near = NEAR * float(np.linalg.norm(own[:3] + own[3:]))
+        for at in np.flatnonzero((own <= self.rough + near).all(axis=1)).tolist():
+            if at not in self.exact:
+                self.exact[at] = extent(self.bodies[at], exact=True)
+            if (np.abs(own - self.exact[at]) <= near).all():
+                return True
         return False
-    points = np.concatenate([part.vertices for part in parts])
-    own = np.concatenate([points.max(axis=0), -points.min(axis=0)])
-    near = NEAR * float(np.linalg.norm(own[:3] + own[3:]))
-    return any(bool((np.abs(own - box) <= near).all()) for box in boxes)
 
 
 def _proxy(face: TopoDS_Face, colour: Colour | None) -> Proxy | None:
@@ -231,13 +245,12 @@ def _part(name: str, colour: Colour | None, pieces: list[tuple[Vertices, Triangl
     return Part(name, whole.vertices, whole.corners, "", colours.text(colour) if colour else "", colour)
 
 
-def _used(made: list[list[Part]], leaf: tree.Leaf, called: Names) -> Iterator[Part]:
-    """The bodies of a leaf, where it stands, each called so that it is an object of its own."""
+def _used(made: list[list[Part]], leaf: tree.Leaf) -> Iterator[list[Part]]:
+    """The bodies of a leaf, where it stands."""
     where = None if leaf.location.IsIdentity() else leaf.matrix
     for body in made:
-        name = called.once(body[0].name or leaf.name)
-        for part in body:
-            yield replace(part, name=name, vertices=_moved(part.vertices, where))
+        name = body[0].name or leaf.name
+        yield [replace(part, name=name, vertices=_moved(part.vertices, where)) for part in body]
 
 
 def _moved(vertices: Vertices, matrix: tree.Matrix | None) -> Vertices:
