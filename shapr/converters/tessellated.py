@@ -50,21 +50,23 @@ class TessellatedModel(MixedModel):
         self.page.taking(ASIDE, TAKING * file.path.stat().st_size)
         aside = put_aside(file.path)
         self.page.phase(begin + ASIDE * (end - begin), begin + READ * (end - begin))
-        read = step.read(aside.path, self.indicator, meshed=file.meshed)
+        read = step.read(aside.path, self.indicator, meshed=file.meshed, alone=True)
         self.page.phase(begin + READ * (end - begin), end)
         tree.inherit(read)
-        found, shown = proxies.parts(read, aside, self.page.reach)
-        self.bodies = found
-        self.losses = (*document.unread(read), *_passed_over(aside, shown))
-        if not found or proxies.exact(read):
+        found = proxies.gathered(read, aside, self.page.reach)
+        self.bodies = found.parts
+        self.losses = (*document.unread(read), *_passed_over(aside, found))
+        if not found.parts or proxies.exact(read):
             proxies.take_out(read)
             document.check(read)
-        self.meshes = tuple(dict.fromkeys(part.name for part in found))
+        self.meshes = tuple(dict.fromkeys(part.name for part in found.parts))
         return read
 
 
-def _passed_over(aside: Aside, shown: set[int]) -> Iterator[str]:
-    if unseen := len(aside.items - shown - aside.doubles) + aside.again:
+def _passed_over(aside: Aside, found: proxies.Gathered) -> Iterator[str]:
+    if found.again:
+        yield f"Tessellated bodies that lie where an exact one does were passed over: {found.again}."
+    if unseen := len(aside.items - found.shown - aside.doubles) + aside.again:
         yield f"Tessellated faces that no part shows, or that are to stand in two places, were passed over: {unseen}."
     if aside.curved:
         yield f"Tessellated faces that are curved (Bezier triangles) were passed over: {aside.curved}."

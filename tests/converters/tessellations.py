@@ -100,15 +100,22 @@ def part(first: int, name: str, items: str, kind: str = "TESSELLATED_SHAPE_REPRE
 """
 
 
-def used(first: int, whole: int, of: int, origin: tuple[float, float, float], x: tuple[float, float, float]) -> str:
-    """A use of a part in another, placed there."""
+def used(
+    first: int,
+    whole: int,
+    of: int,
+    origin: tuple[float, float, float],
+    x: tuple[float, float, float],
+    shape: int | None = None,
+) -> str:
+    """A use of a part in another, placed there. `shape` is the part's, if it is not the number after it."""
     return f"""#{first}=NEXT_ASSEMBLY_USAGE_OCCURRENCE('NAUO{first}','','',#{whole},#{of},$);
 #{first + 1}=PRODUCT_DEFINITION_SHAPE('','',#{first});
 #{first + 2}=CARTESIAN_POINT('',({",".join(str(float(each)) for each in origin)}));
 #{first + 3}=DIRECTION('',({",".join(str(float(each)) for each in x)}));
 #{first + 4}=AXIS2_PLACEMENT_3D('',#{first + 2},#9,#{first + 3});
 #{first + 5}=ITEM_DEFINED_TRANSFORMATION('','',#11,#{first + 4});
-#{first + 6}=(REPRESENTATION_RELATIONSHIP('','',#{of + 1},#{
+#{first + 6}=(REPRESENTATION_RELATIONSHIP('','',#{shape or of + 1},#{
         whole + 1
     })REPRESENTATION_RELATIONSHIP_WITH_TRANSFORMATION(#{first + 5})SHAPE_REPRESENTATION_RELATIONSHIP());
 #{first + 7}=CONTEXT_DEPENDENT_SHAPE_REPRESENTATION(#{first + 6},#{first + 1});
@@ -130,10 +137,10 @@ def coloured(first: int, of: int, colour: str, over: int | None = None) -> str:
 """
 
 
-def opened(path: Path) -> Model:
+def opened(path: Path, limit: int = 50_000) -> Model:
     reading = Reading(path.with_name("page"))
     try:
-        return source.read(source.File(path, "step", path.name), Page(path.with_name("page")), 50_000)
+        return source.read(source.File(path, "step", path.name), Page(path.with_name("page")), limit)
     finally:
         reading.close()
 

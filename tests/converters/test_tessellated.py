@@ -1,5 +1,6 @@
 """STEP whose shapes are triangles (AP242): the same ones in every mesh, and a faceted B-Rep of them."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import trimesh
 
 from shapr.converters.mesh.model import Mesh
 from shapr.converters.source import MeshModel
+from shapr.errors import Refused
 from tests.converters import tessellations as made
 from tests.converters.kit import SAMPLES, converter, job
 from tests.converters.tessellations import KINDS, coloured, cube, file, numbers, opened, part, used, written
@@ -179,3 +181,53 @@ async def test_exact_bodies_and_tessellated_ones_are_both_kept(tmp_path: Path) -
     assert read.volume == pytest.approx(exact + 1000, rel=1e-3)
     scene = trimesh.load(next(each.path for each in answer.written if each.format == "glb"))
     assert any(node.startswith("block") for node in scene.graph.nodes_geometry)
+
+
+def test_what_lies_where_an_exact_body_does_is_its_presentation(tmp_path: Path) -> None:
+    """Some systems do not say so."""
+    bracket = (SAMPLES / "bracket.step").read_text()
+    corners = [(x, y, z) for z in (0, 50) for y in (0, 40) for x in (0, 60)]
+    again = cube(2000).replace(made.coordinates(2000), made.coordinates(2000, corners))
+    again += f"#2010=TESSELLATED_SOLID('',({numbers(2001)}),$);\n"
+    again += "#2011=TESSELLATED_SHAPE_REPRESENTATION('',(#2010),#1241);\n"
+    again += "#2012=SHAPE_REPRESENTATION_RELATIONSHIP('','',#10,#2011);\n"
+    path = tmp_path / "a.step"
+    path.write_text(bracket.replace("ENDSEC;\nEND-ISO", again + "ENDSEC;\nEND-ISO"))
+    model = opened(path)
+    assert (model.measured().bodies, model.meshes) == (1, ())
+    assert model.losses == ("Tessellated bodies that lie where an exact one does were passed over: 1.",)
+
+
+async def test_a_tessellated_part_of_an_assembly_is_taken_out_of_its_b_rep(tmp_path: Path) -> None:
+    """With the assembly that holds nothing else."""
+    _, _, data = (SAMPLES / "bracket.step").read_text().partition("DATA;")
+    bracket = re.sub(r"#(\d+)", lambda found: f"#{int(found[1]) + 10_000}", data.partition("ENDSEC;")[0])
+    parts = [part(20, "block", "#110,#11")]
+    parts += [part(first, name, "#11", "SHAPE_REPRESENTATION") for first, name in ((40, "group"), (80, "whole"))]
+    uses = used(60, 40, 20, (200, 0, 0), (1, 0, 0)), used(90, 80, 40, (0, 0, 50), (1, 0, 0))
+    exact = used(500, 80, 10_005, (0, 0, 0), (1, 0, 0), shape=10_010)
+    path = file(tmp_path / "a.step", bracket, SOLID, *parts, *uses, exact)
+    answer = await converter().convert(job(tmp_path, path, "stl,step,iges,brep", preview=True), lambda _: None)
+    told = answer.report
+    assert [each.error for each in answer.written] == [None] * 4
+    assert (answer.thumbnail is not None, answer.preview is not None, told["losses"]) == (True, True, [])
+    assert told["source"]["bodies"] == 2
+    assert trimesh.load_mesh(answer.written[0].path).bounds[1].tolist() == [210, 40, 60]
+    for format in ("step", "iges", "brep"):
+        output = told["outputs"][format]
+        assert (output["solids"], output["faceted"]) == (1, False)
+        assert f"bodies that are meshes cannot be stored in {format.upper()}: block" in output["losses"]
+        assert output["bounding_box"]["max"][0] == 60
+    text = next(each.path for each in answer.written if each.format == "step").read_text()
+    assert [name in text for name in ("'Bracket'", "'whole'", "'group'", "'block'")] == [True, True, False, False]
+
+
+def test_a_colour_of_the_whole_representation_is_that_of_its_bodies(tmp_path: Path) -> None:
+    path = file(tmp_path / "a.step", SOLID, part(20, "cube", "#110,#11"), coloured(200, 21, "1.,0.,0."))
+    assert [part.colour for part in mesh_of(path).parts] == [RED]
+
+
+def test_a_mesh_beyond_the_limit_becomes_no_b_rep(tmp_path: Path) -> None:
+    path = file(tmp_path / "a.step", SOLID, part(20, "cube", "#110"))
+    with pytest.raises(Refused, match="limit_exceeded"):
+        opened(path, limit=11).write("step", tmp_path / "b.step", {"units": "mm", "step_schema": "AP214"})

@@ -53,6 +53,7 @@ SHELL = "#110=TESSELLATED_SHELL('',(%s),$);\n"
         "no triangles": ("no_geometry", (POINTS, FACE.replace("((1,2,3))", "()"))),
         "cycle": ("corrupt_file", (POINTS, FACE, SHELL % "#110,#101")),
         "set of itself": ("corrupt_file", (POINTS, FACE, "#110=TESSELLATED_GEOMETRIC_SET('',(#110,#101));\n")),
+        "no lists": ("corrupt_file", (POINTS.replace("TES_", "TE_"), FACE)),
         "curved": ("no_geometry", (POINTS, FACE.replace("TRIANG", "CUBIC_BEZIER_TRIANG"))),
     }.items(),
     ids=lambda each: each[0],
@@ -64,6 +65,13 @@ def test_lies_are_refused(tmp_path: Path, lie: tuple[str, tuple[str, tuple[str, 
         preflight.check("step", path)
         opened(path)
     assert refused.value.code == code
+
+
+def test_an_item_without_an_end_takes_the_next_one_with_it(tmp_path: Path) -> None:
+    """The kernel crashed on the shell that held both."""
+    face = FACE.replace("#101", "#102")
+    path = file(tmp_path / "a.step", POINTS, FACE.replace(";", ""), face, SHELL % "#101,#102", part(20, "a", "#110"))
+    assert opened(path).measured().triangles == 1
 
 
 @pytest.mark.parametrize(

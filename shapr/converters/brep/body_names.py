@@ -19,8 +19,7 @@ from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
 from shapr.converters.brep import document, entities
 from shapr.converters.brep.bodies import Body, Look, call
-from shapr.converters.preflight.hybrid import BODIES
-from shapr.converters.preflight.tessellated import HOLDERS
+from shapr.converters.preflight.hybrid import BODIES, HOLDERS
 
 TYPES = (*BODIES, *HOLDERS)
 NAMED = re.compile(rb"\b(?:%b)\s*\(\s*'[^']" % b"|".join(TYPES))

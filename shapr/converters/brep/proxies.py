@@ -16,13 +16,15 @@ from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
 from shapr.converters.brep import body_names, colours, document, tree
+from shapr.converters.brep.measure import Extent, extent
 from shapr.converters.brep.several import Names
 from shapr.converters.mesh.model import MAX_TRIANGLES, Colour, Part, Triangles, Vertices
-from shapr.converters.preflight.facets import Facets, Rows, gathered
+from shapr.converters.preflight.facets import Facets, Rows, used
 from shapr.converters.preflight.tessellated import Aside
 from shapr.converters.progress import Reach, along
 from shapr.errors import Refused
 
+NEAR = 0.01  # of the diagonal: how far a triangulation may be from the box of what it presents
 FACE, SHELL, SOLID = TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_SHELL, TopAbs_ShapeEnum.TopAbs_SOLID
 
 
@@ -47,8 +49,17 @@ class Body:
     proxies: list[Proxy]
 
 
-def parts(model: TDocStd_Document, aside: Aside, reach: Reach) -> tuple[list[Part], set[int]]:
-    """Of every use of a part, its bodies in millimetres, with names and colours; and the items that they show."""
+@dataclass(frozen=True)
+class Gathered:
+    """Of every use of a part, its bodies in millimetres, with names and colours; the items that they show; and how many
+    bodies were left out, as they lie where an exact one does."""
+
+    parts: list[Part]
+    shown: set[int]
+    again: int
+
+
+def gathered(model: TDocStd_Document, aside: Aside, reach: Reach) -> Gathered:
     left_out = aside.doubles if exact(model) else frozenset[int]()
     leaves = list(tree.leaves(model))
     bodies: dict[tuple[tuple[int, ...], Colour | None], list[Body]] = {}
@@ -61,10 +72,16 @@ def parts(model: TDocStd_Document, aside: Aside, reach: Reach) -> tuple[list[Par
     _check_size(sum(uses[key] * _triangles(some, lists) for key, some in bodies.items()))
     making = _Making(aside, lists)
     made = {key: [making.parts(body) for body in some] for key, some in bodies.items()}
-    called, result = Names(), list[Part]()
+    there = Boxes(leaves) if shown and exact(model) else None
+    called, result, again = Names(), list[Part](), 0
     for leaf in along(leaves, len(leaves), lambda at: reach(0.7 + 0.3 * at)):
-        result += _used(made[leaf.key, leaf.colour], leaf, called)
-    return result, shown
+        for body in _used(made[leaf.key, leaf.colour], leaf):
+            if there and there.hold(body):
+                again += 1
+                continue
+            name = called.once(body[0].name)
+            result += [replace(part, name=name) for part in body]
+    return Gathered(result, shown, again)
 
 
 def take_out(model: TDocStd_Document) -> None:
@@ -135,6 +152,28 @@ def _bodies(part: TDF_Label, base: Colour | None, left_out: frozenset[int]) -> l
     return found
 
 
+class Boxes:
+    """Those of the exact bodies, where they are used."""
+
+    def __init__(self, leaves: list[tree.Leaf]) -> None:
+        shapes = ((XCAFDoc_ShapeTool.GetShape_s(leaf.part), leaf.location) for leaf in leaves)
+        self.bodies = [piece.Moved(location) for shape, location in shapes for piece in _pieces(shape)]
+        self.rough = np.array([extent(body) for body in self.bodies]).reshape(-1, 6)  # too large, and quick
+        self.exact: dict[int, Extent] = {}
+
+    def hold(self, body: list[Part]) -> bool:
+        """Whether it fills one of them."""
+        points = np.concatenate([part.vertices for part in body])
+        own = np.concatenate([points.max(axis=0), -points.min(axis=0)])
+        near = NEAR * float(np.linalg.norm(own[:3] + own[3:]))
+        for at in np.flatnonzero((own <= self.rough + near).all(axis=1)).tolist():
+            if at not in self.exact:
+                self.exact[at] = extent(self.bodies[at], exact=True)
+            if (np.abs(own - self.exact[at]) <= near).all():
+                return True
+        return False
+
+
 def _proxy(face: TopoDS_Face, colour: Colour | None) -> Proxy | None:
     where = TopLoc_Location()
     triangulation = BRep_Tool.Triangulation_s(face, where)
@@ -170,7 +209,7 @@ class _Making:
         for proxies in _alike(body.proxies, self.lists, self.aside).values():
             first, facets = proxies[0], [self.lists[proxy.item] for proxy in proxies]
             turned = [self._turned(each, proxy) for each, proxy in zip(facets, proxies, strict=True)]
-            vertices, corners = gathered(self.aside.lists.points(facets[0].coordinates), np.concatenate(turned))
+            vertices, corners = used(self.aside.lists.points(facets[0].coordinates), np.concatenate(turned))
             pieces[first.colour].append((self._placed(vertices, first), corners))
         made = [_part(body.name, colour, some) for colour, some in pieces.items()]
         open_sides = not self.side and all(
@@ -206,13 +245,12 @@ def _part(name: str, colour: Colour | None, pieces: list[tuple[Vertices, Triangl
     return Part(name, whole.vertices, whole.corners, "", colours.text(colour) if colour else "", colour)
 
 
-def _used(made: list[list[Part]], leaf: tree.Leaf, called: Names) -> Iterator[Part]:
-    """The bodies of a leaf, where it stands, each called so that it is an object of its own."""
+def _used(made: list[list[Part]], leaf: tree.Leaf) -> Iterator[list[Part]]:
+    """The bodies of a leaf, where it stands."""
     where = None if leaf.location.IsIdentity() else leaf.matrix
     for body in made:
-        name = called.once(body[0].name or leaf.name)
-        for part in body:
-            yield replace(part, name=name, vertices=_moved(part.vertices, where))
+        name = body[0].name or leaf.name
+        yield [replace(part, name=name, vertices=_moved(part.vertices, where)) for part in body]
 
 
 def _moved(vertices: Vertices, matrix: tree.Matrix | None) -> Vertices:

@@ -56,11 +56,16 @@ ENTITY = 55  # bytes of an entity's line
 
 
 def read(
-    path: Path, progress: Indicator = SILENT, repair: bool = True, meshed: bool = False, measured: bool = False
+    path: Path,
+    progress: Indicator = SILENT,
+    repair: bool = True,
+    meshed: bool = False,
+    measured: bool = False,
+    alone: bool = False,
 ) -> TDocStd_Document:
     """A document in millimetres, whatever the file's units. Without repair: shapes just as the file has them. `meshed`:
-    nothing but triangles will be made of it; `measured`: not even these."""
-    path = heard(exact_alone(plain(path)))
+    nothing but triangles will be made of it; `measured`: not even these. `alone`: no shape is said again."""
+    path = heard(path if alone else exact_alone(plain(path)))
     cleaned = without_references(path)
     reader = STEPCAFControl_Reader()
     for keep in (reader.SetColorMode, reader.SetNameMode, reader.SetLayerMode, reader.SetMatMode, reader.SetPropsMode):

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from shapr.converters.mesh import primitive
 from shapr.converters.mesh.model import Triangles, Vertices
-from shapr.converters.mesh.primitive import used
 from shapr.converters.mesh.text import numbers
 from shapr.converters.preflight.step import Graph
 from shapr.errors import Refused
@@ -208,9 +208,9 @@ def _side(corners: Vertices, rows: Rows, normals: Vertices, count: int) -> int:
         return int(np.nan_to_num(np.sign((np.cross(b - a, c - a) * said).sum())))
 
 
-def gathered(points: Vertices, triangles: Rows) -> tuple[Vertices, Triangles]:
+def used(points: Vertices, triangles: Rows) -> tuple[Vertices, Triangles]:
     """The points that these use, and the triangles over them."""
-    rows, corners = used(triangles, len(points))
+    rows, corners = primitive.used(triangles, len(points))
     return points if rows is None else points[rows], corners
 
 

@@ -17,6 +17,7 @@ TESSELLATED = (  # what becomes a body; a set of annotations does not
     *(b"TRIANGULATED_SURFACE_SET", b"COMPLEX_TRIANGULATED_SURFACE_SET", b"CUBIC_BEZIER_TRIANGULATED_FACE"),
 )
 BODIES = (b"MANIFOLD_SOLID_BREP", b"BREP_WITH_VOIDS", b"FACETED_BREP", b"SHELL_BASED_SURFACE_MODEL")
+HOLDERS = (b"TESSELLATED_SOLID", b"TESSELLATED_SHELL")
 EXACT = (*BODIES, b"CLOSED_SHELL", b"OPEN_SHELL", b"ADVANCED_FACE", b"FACE_SURFACE")
 TIES = (b"SHAPE_REPRESENTATION_RELATIONSHIP", b"SHAPE_DEFINITION_REPRESENTATION")
 DRAWING = b"MECHANICAL_DESIGN_AND_DRAUGHTING_RELATIONSHIP"  # ties notes to the shape they are of
@@ -54,6 +55,15 @@ def inside(graph: Graph, wanted: Iterable[int]) -> Inside:
     for owner, target in zip(owners[chosen].tolist(), graph.targets[chosen].tolist(), strict=True):
         found[owner].append(target)
     return found
+
+
+def saying(graph: Graph, word: bytes) -> set[int]:
+    """The definitions with a word in them, complex ones too."""
+    places, at = [], graph.text.find(word)
+    while at >= 0:
+        places.append(at)
+        at = graph.text.find(word, at + 1)
+    return {int(graph.defined[each]) for each in graph.holders(places)} if places else set()
 
 
 def _doubles(graph: Graph) -> set[int]:

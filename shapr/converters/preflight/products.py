@@ -3,7 +3,7 @@ of an assembly that does not say where."""
 
 from collections import defaultdict
 
-from shapr.converters.preflight.hybrid import Inside, inside, numbers
+from shapr.converters.preflight.hybrid import Inside, inside, numbers, saying
 from shapr.converters.preflight.step import Graph
 
 USE = b"NEXT_ASSEMBLY_USAGE_OCCURRENCE"
@@ -31,7 +31,7 @@ def unplaced(graph: Graph) -> int:
     if not uses:
         return 0
     named = inside(graph, numbers(graph, SHAPE_OF))
-    placed = {end for ends in inside(graph, _saying(graph, PLACED)).values() for end in ends}
+    placed = {end for ends in inside(graph, saying(graph, PLACED)).values() for end in ends}
     there = {use for shape in placed for use in named.get(shape, ())}
     missing = {use: ends for use, ends in uses.items() if use not in there}
     shapes = _shapes(graph) if missing else {}
@@ -59,12 +59,3 @@ def _products(graph: Graph, definitions: set[int]) -> dict[int, int]:
     versions = {number: ends[0] for number, ends in inside(graph, definitions).items()}
     products = inside(graph, versions.values())
     return {number: products[version][0] for number, version in versions.items() if products.get(version)}
-
-
-def _saying(graph: Graph, word: bytes) -> set[int]:
-    """The definitions with a word in them, complex ones too."""
-    places, at = [], graph.text.find(word)
-    while at >= 0:
-        places.append(at)
-        at = graph.text.find(word, at + 1)
-    return {int(graph.defined[each]) for each in graph.holders(places)} if places else set()

@@ -4,11 +4,12 @@ placed anew: opened, for the kernel knows none. Those that draw notes are left a
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from shapr.converters.preflight.hybrid import Inside, inside
+from shapr.converters.preflight.hybrid import Inside, inside, saying
 from shapr.converters.preflight.step import Graph
 from shapr.errors import Refused
 
@@ -64,8 +65,8 @@ class Sets:
 
     def _within(self, held: list[int], moved: Matrix, seen: set[int]) -> Iterator[int]:
         for each in held:
-            self.steps += 1
-            if self.steps > MOST:
+            self.steps += 1 + len(self.holders.get(each, ()))
+            if self.steps > MOST + len(self.graph.targets):
                 raise Refused("limit_exceeded", f"sets of tessellated shapes are in each other more than {MOST} times")
             if each in self.own:
                 if each in seen:
@@ -85,6 +86,8 @@ class Sets:
 
     def _put(self, items: list[int], place: Matrix) -> bool:
         """Whether these can stand there: what stands elsewhere already cannot."""
+        if not self.own:  # all stand where they are made
+            return True
         if any(not np.array_equal(self.places.setdefault(each, place), place) for each in items):
             self.again += 1
             return False
@@ -122,19 +125,15 @@ class Sets:
         return values
 
     def _text(self, number: int) -> tuple[bytes, int, int]:
-        found = np.flatnonzero(self.graph.defined == number)
-        if not len(found):
+        at = int(np.searchsorted(self.graph.defined, number, sorter=self._order))
+        found = int(self._order[min(at, len(self._order) - 1)])
+        if self.graph.defined[found] != number:
             raise _damaged()
-        return self.graph.text, int(self.graph.words[found[0]]), self.graph.ends(int(found[0]))
+        return self.graph.text, int(self.graph.words[found]), self.graph.ends(found)
 
-
-def saying(graph: Graph, word: bytes) -> set[int]:
-    """The definitions with a word in them, complex ones too."""
-    places, at = [], graph.text.find(word)
-    while at >= 0:
-        places.append(at)
-        at = graph.text.find(word, at + 1)
-    return {int(graph.defined[each]) for each in graph.holders(places)} if places else set()
+    @cached_property
+    def _order(self) -> npt.NDArray[np.int64]:
+        return np.argsort(self.graph.defined, kind="stable")
 
 
 def _damaged() -> Refused:

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from shapr.converters.preflight.hybrid import BODIES, Inside, inside, numbers
+from shapr.converters.preflight.hybrid import BODIES, HOLDERS, Inside, inside, numbers
 from shapr.converters.preflight.step import Graph, graph_of
 
 RENDERING = b"SURFACE_STYLE_RENDERING"
@@ -14,7 +14,8 @@ RENDERED = re.compile(rb"(#(\d+)\s*=\s*SURFACE_STYLE_RENDERING)(\s*\([^()']*)\)"
 STYLED = re.compile(rb"STYLED_ITEM\s*\(\s*'[^']*'\s*,\s*\([^()]*\)\s*,\s*#(\d+)")
 SHAPE, NUMBER = re.compile(rb"SHAPE_REPRESENTATION\s*\("), re.compile(rb"#(\d+)\s*=")
 SHAPES = tuple(
-    kind + b"SHAPE_REPRESENTATION" for kind in (b"", b"ADVANCED_BREP_", b"FACETED_BREP_", b"MANIFOLD_SURFACE_")
+    kind + b"SHAPE_REPRESENTATION"
+    for kind in (b"", b"ADVANCED_BREP_", b"FACETED_BREP_", b"MANIFOLD_SURFACE_", b"TESSELLATED_")
 )
 PLACE = b"AXIS2_PLACEMENT_3D"
 TIE = b"SHAPE_REPRESENTATION_RELATIONSHIP"
@@ -70,7 +71,7 @@ def _bare(content: bytes, styled: set[bytes]) -> bool:
     """Whether there may be a body without a style of its own; some systems say the same of it and of what it is in."""
     if b"MAPPED_ITEM" in content:
         return True
-    for kind in BODIES:
+    for kind in (*BODIES, *HOLDERS):
         at = content.find(kind)
         while at >= 0:
             begin = content.rfind(b"#", 0, at)
@@ -95,7 +96,7 @@ def _whole(graph: Graph) -> dict[int, tuple[list[int], list[int]]]:
     items, ties = inside(graph, shapes), _ties(graph)
     overridden = inside(graph, numbers(graph, b"OVER_RIDING_STYLED_ITEM")).values()
     own = {ends[-1] for ends in styled.values()} | {end for ends in overridden for end in ends}
-    bare = numbers(graph, *BODIES, b"MAPPED_ITEM") - own
+    bare = numbers(graph, *BODIES, *HOLDERS, b"MAPPED_ITEM") - own
 
     def within(shape: int) -> list[int]:
         return sorted(item for each in {shape, *ties[shape]} for item in items.get(each, ()) if item in bare)

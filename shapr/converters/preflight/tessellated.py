@@ -5,26 +5,23 @@ So it gets the same file with one triangle for each list, which says whose it is
 colours and units (`brep/proxies.py`). The lists are read by us, and only those that a part shows (`facets.py`).
 """
 
-import mmap
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from shapr.converters.preflight.editions import plain
 from shapr.converters.preflight.facets import COMPLEX, COORDINATES, TRIANGLES, Lists
-from shapr.converters.preflight.hybrid import EXACT, Inside, exact_alone, inside, numbers
+from shapr.converters.preflight.hybrid import EXACT, HOLDERS, Inside, exact_alone, inside, numbers
 from shapr.converters.preflight.references import ASIDE
-from shapr.converters.preflight.sets import Matrix, Sets
-from shapr.converters.preflight.step import MAX_ID, Graph, graph_of
+from shapr.converters.preflight.sets import MOST, Matrix, Sets
+from shapr.converters.preflight.step import HEAD, MAX_ID, Graph, graph_of
 from shapr.errors import Refused
 
-MENTION = b"LATED_"  # in both of the words below, which are looked for where this is found
-MENTIONS = (b"TRIANGULATED_", b"TESSELLATED_S")
+KINDS = (b"TESSELLATED_", b"TRIANGULATED_", b"COMPLEX_")  # as definitions of them begin
 CURVED = b"CUBIC_BEZIER_TRIANGULATED_FACE"
-HOLDERS = (b"TESSELLATED_SOLID", b"TESSELLATED_SHELL")
 DEFINITION = re.compile(rb"#(\d+)\s*=\s*(\w*)\s*\(")
 NAME = re.compile(rb"\s*('[^']*'(?:'[^']*')*)")
 NAMED = re.compile(rb"\bREPRESENTATION_ITEM\s*\(\s*('[^']*'(?:'[^']*')*)")
@@ -32,6 +29,8 @@ LISTED = re.compile(rb"(\s*(?:'[^']*'(?:'[^']*')*|\$)\s*,\s*)\([^()']*\)")
 # The first point says whose it is, the second coordinate how long the file's unit is.
 PROXY = b"COORDINATES_LIST('',3,((%d.,1.,0.),(0.,0.,1.),(0.,0.,0.)));"
 NOTHING = b"COORDINATES_LIST('',1,((0.,0.,0.)));"
+
+Definition = tuple[re.Match[bytes], int]
 
 
 @dataclass(frozen=True)
@@ -51,42 +50,55 @@ class Aside:
 
 def mentioned(path: Path) -> bool:
     """Whether there may be tessellated shapes in it."""
-    if not path.stat().st_size:
-        return False
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(MENTION) >= 0 and any(content.find(word) >= 0 for word in MENTIONS)
+    return COORDINATES in path.read_bytes()
+
+
+def check(graph: Graph) -> None:
+    """`corrupt_file` for faces, shells and solids of nothing, which are not put aside."""
+    kinds = (*HOLDERS, *TRIANGLES, *COMPLEX)
+    if any(_begins(graph, kind) for kind in KINDS) and numbers(graph, *kinds) and not numbers(graph, COORDINATES):
+        raise Refused("corrupt_file", "a tessellated shape of the STEP file has no coordinates")
 
 
 def put_aside(path: Path) -> Aside:
-    content = _uncommented(exact_alone(plain(path)).read_bytes())
+    path = exact_alone(plain(path))
+    content = _uncommented(path.read_bytes())
     graph = graph_of(content)
     items = numbers(graph, *TRIANGLES, *COMPLEX)
     holders = {number: kind for kind in HOLDERS for number in numbers(graph, kind)}
-    links = inside(graph, items | set(holders))
-    held = {holder: _within(holder, links, items, set(holders)) for holder in holders}
+    held = _held(graph, items, set(holders))
     sets = Sets(graph, items, held)
-    exact = numbers(graph, *EXACT)
-    presenting = [number for number, ends in links.items() if not exact.isdisjoint(ends)]
-    doubles = {item for number in presenting for item in held.get(number, [number])}
+    made = Aside(
+        path,
+        Lists(graph),
+        sets.places,
+        _doubles(graph, items, held),
+        frozenset(items - sets.drawn),
+        sets.again,
+        len(numbers(graph, CURVED)),
+    )
+    if not made.items and not holders:
+        return made  # notes
     new = int(max(graph.defined.max(initial=0), graph.targets.max(initial=0))) + 1
     if new + 2 * len(items) > MAX_ID:
         raise Refused("limit_exceeded", f"an entity of the STEP file has a number near {MAX_ID}")
-    points = {item: new + 2 * at for at, item in enumerate(sorted(items))}  # and the number after it for a shell
-    instead = {item: b"TRIANGULATED_FACE(%%b,#%d,3,(),$,(),((1,2,3)));" % points[item] for item in items}
-    for holder, kind in holders.items():
-        instead[holder] = b"%b(%%b,(%b),$);" % (kind, _listed(held[holder]))
-    for number, own in sets.own.items():
-        instead[number] = b"TESSELLATED_SHELL(%%b,(%b),$);" % _listed(own)
+    definitions = list(_definitions(content))
+    there = items.intersection(int(found[1]) for found, _ in definitions)  # one without an end takes the next with it
+    points = {item: new + 2 * at for at, item in enumerate(sorted(there))}
+    instead = {item: b"TRIANGULATED_FACE(%%b,#%d,3,(),$,(),((1,2,3)));" % points[item] for item in there}
+    instead |= {each: b"%b(%%b,(%b),$);" % (kind, _listed(held[each], there)) for each, kind in holders.items()}
+    instead |= {each: b"TESSELLATED_SHELL(%%b,(%b),$);" % _listed(own, there) for each, own in sets.own.items()}
     instead |= dict.fromkeys(_only_of(graph, items), NOTHING)
-    opened = {
-        number: [points[each] + 1 if each in items else each for each in within]
-        for number, within in sets.opened.items()
-    }
-    alone = {item: at + 1 for item, at in points.items()}
-    made = path.with_name("aside.step")
-    made.write_bytes(_rewritten(content, instead, opened, alone))
-    curved = len(numbers(graph, CURVED))
-    return Aside(made, Lists(graph), sets.places, frozenset(doubles), frozenset(items - sets.drawn), sets.again, curved)
+    lost = items - there
+    opened = {number: [each for each in within if each not in lost] for number, within in sets.opened.items()}
+    aside = path.with_name("aside.step")
+    aside.write_bytes(_rewritten(content, definitions, instead, opened, points))
+    return replace(made, path=aside)
+
+
+def _begins(graph: Graph, kind: bytes) -> bool:
+    """Whether a definition may be of it: a search of the text for the whole word would take longer."""
+    return bool((graph.heads == np.uint64(int.from_bytes(kind[:HEAD], "little"))).any())
 
 
 def _uncommented(content: bytes) -> bytes:
@@ -96,22 +108,35 @@ def _uncommented(content: bytes) -> bytes:
     return ASIDE.sub(lambda aside: aside[0] if aside[0].startswith(b"'") else b" ", content)
 
 
-def _within(holder: int, links: Inside, items: set[int], holders: set[int]) -> list[int]:
-    """The items of a holder, and of those in it."""
-    found: dict[int, None] = {}  # in order
-    waiting, seen = list(links.get(holder, ())), {holder}
-    while waiting:
-        each = waiting.pop(0)
-        if each in items:
-            found[each] = None
-        elif each in holders and each not in seen:
-            seen.add(each)
-            waiting += links.get(each, ())
-    return list(found)
+def _held(graph: Graph, items: set[int], holders: set[int]) -> Inside:
+    """Of each holder, its items and those of holders in it."""
+    links, found, count = inside(graph, holders), dict[int, list[int]](), 0
+    for holder in holders:
+        own: dict[int, None] = {}  # in order
+        waiting, seen = links.get(holder, [])[::-1], {holder}
+        while waiting:
+            each = waiting.pop()
+            if each in items:
+                own[each] = None
+            elif each in holders and each not in seen:
+                seen.add(each)
+                waiting += links.get(each, [])[::-1]
+        found[holder], count = list(own), count + len(own) + len(seen)
+        if count > len(graph.targets) + MOST:
+            raise Refused("limit_exceeded", f"tessellated shapes hold others of {MOST} faces and more")
+    return found
 
 
-def _listed(wanted: Iterable[int]) -> bytes:
-    return b",".join(b"#%d" % each for each in wanted)
+def _doubles(graph: Graph, items: set[int], held: Inside) -> frozenset[int]:
+    """The items that say which exact shape they present, or whose holder does."""
+    exact = numbers(graph, *EXACT)
+    links = inside(graph, items | held.keys()) if exact else {}
+    presenting = [number for number, ends in links.items() if not exact.isdisjoint(ends)]
+    return frozenset(item for number in presenting for item in held.get(number, [number]))
+
+
+def _listed(wanted: Iterable[int], there: set[int]) -> bytes:
+    return b",".join(b"#%d" % each for each in wanted if each in there)
 
 
 def _only_of(graph: Graph, items: set[int]) -> set[int]:
@@ -122,35 +147,46 @@ def _only_of(graph: Graph, items: set[int]) -> set[int]:
     return lists.difference(others[np.isin(others, list(lists))].tolist())
 
 
-def _rewritten(content: bytes, instead: dict[int, bytes], opened: dict[int, list[int]], alone: dict[int, int]) -> bytes:
-    """With other definitions `instead` of some, `%b` being the name that they have; representations with what they hold
-    `opened`; and for every item its points, and a shell of it `alone`, which is called like it."""
-    array = np.frombuffer(content, np.uint8)
-    quotes, ends = np.flatnonzero(array == ord("'")), np.flatnonzero(array == ord(";"))
-    ends = ends[np.searchsorted(quotes, ends) % 2 == 0]  # not within a string
-    kept, at, more = bytearray(), 0, list[bytes]()
-    for found in DEFINITION.finditer(content):
-        number, after = int(found[1]), int(np.searchsorted(ends, found.end()))
-        if number not in instead and number not in opened:
-            continue
-        if found.start() < at or np.searchsorted(quotes, found.start()) % 2 or after == len(ends):
-            continue
-        stop = int(ends[after]) + 1
-        kept += content[at : found.start()] + b"#%d=" % number
+def _rewritten(
+    content: bytes, definitions: list[Definition], instead: dict[int, bytes], opened: Inside, points: dict[int, int]
+) -> bytes:
+    """With other definitions `instead` of some, `%b` being the name that they have, and the `points` of each item; and
+    representations with what they hold `opened`, items in a shell each that is called like them."""
+    more: list[bytes] = []
+    loose = {each for held in opened.values() for each in held if each in points}
+
+    def said(number: int, name: bytes) -> bytes:
+        if number in points:
+            more.append(b"#%d=%b" % (points[number], PROXY % number))
+        if number in loose:
+            more.append(b"#%d=TESSELLATED_SHELL(%b,(#%d),$);" % (points[number] + 1, name, number))
+        return instead[number] % name if b"%b" in instead[number] else instead[number]
+
+    kept, at = bytearray(), 0
+    for found, stop in definitions:
+        number = int(found[1])
         if number in instead:
-            name = (NAME if found[2] else NAMED).search(content, found.end(), stop)
-            said = instead[number]
-            called = name[1] if name else b"''"
-            kept += said % called if b"%b" in said else said
-            if number in alone:
-                more.append(b"#%d=%b" % (alone[number] - 1, PROXY % number))
-                more.append(b"#%d=TESSELLATED_SHELL(%b,(#%d),$);" % (alone[number], called, number))
+            name = (NAME.match if found[2] else NAMED.search)(content, found.end(), stop)
+            kept += content[at : found.start()] + b"#%d=" % number + said(number, name[1] if name else b"''")
+        elif number not in opened or (listed := LISTED.match(content, found.end(), stop)) is None:
+            continue
         else:
-            listed = LISTED.match(content, found.end(), stop)
-            if listed is None:
-                raise Refused("corrupt_file", "a tessellated representation of the STEP file has no list of items")
-            held = b",".join(b"#%d" % each for each in opened[number])
-            kept += b"%b(%b(%b)%b" % (found[2], listed[1], held, content[listed.end() : stop])
+            held = b",".join(b"#%d" % (points[each] + 1 if each in points else each) for each in opened[number])
+            kept += b"%b(%b)%b" % (content[at : listed.end(1)], held, content[listed.end() : stop])
         at = stop
     end = max(content.rfind(b"ENDSEC"), at)
     return b"%b%b\n%b\n%b" % (bytes(kept), content[at:end], b"\n".join(more), content[end:])
+
+
+def _definitions(content: bytes) -> Iterator[Definition]:
+    """Each up to what stands between its parentheses, and where it ends."""
+    array = np.frombuffer(content, np.uint8)
+    quotes, ends = np.flatnonzero(array == ord("'")), np.flatnonzero(array == ord(";"))
+    ends = ends[np.searchsorted(quotes, ends) % 2 == 0]  # not within a string
+    at = 0
+    for found in DEFINITION.finditer(content):
+        if found.start() >= at and not np.searchsorted(quotes, found.start()) % 2:
+            after = int(np.searchsorted(ends, found.end()))
+            if after < len(ends):
+                at = int(ends[after]) + 1
+                yield found, at

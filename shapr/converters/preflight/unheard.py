@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from shapr.converters.preflight import products, styles
-from shapr.converters.preflight.hybrid import BODIES, inside, numbers
+from shapr.converters.preflight.hybrid import BODIES, HOLDERS, inside, numbers
 from shapr.converters.preflight.step import Graph
 
 PMI = (b"DRAUGHTING_CALLOUT", b"ANNOTATION_", b"_TOLERANCE(", b"DIMENSIONAL_SIZE", b"DIMENSIONAL_LOCATION", b"=DATUM(")
@@ -32,7 +32,7 @@ def passed_over(graph: Graph) -> Iterator[str]:
 
 def _uses(graph: Graph) -> int:
     """The kernel hears of a colour for a representation in its context, not of one for a body there."""
-    bodies = numbers(graph, *BODIES)
+    bodies = numbers(graph, *BODIES, *HOLDERS)
     return sum(not bodies.isdisjoint(ends) for ends in inside(graph, numbers(graph, OF_ONE_USE)).values())
 
 
@@ -44,4 +44,4 @@ def _hidden(graph: Graph) -> int:
         hidden |= set(on_layer)
     for ends in inside(graph, hidden - layers).values():
         hidden |= set(ends)
-    return len(hidden & numbers(graph, *BODIES, b"MAPPED_ITEM"))
+    return len(hidden & numbers(graph, *BODIES, *HOLDERS, b"MAPPED_ITEM"))
