@@ -22,7 +22,7 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
-from shapr.converters.brep import document, resized, scale, seams, tree
+from shapr.converters.brep import document, iges_own, resized, scale, seams, tree
 from shapr.converters.brep.bodies import Body, Look, held, looks, unmirrored
 from shapr.converters.brep.iges_names import names, text
 from shapr.converters.brep.indicator import SILENT, Indicator
@@ -63,16 +63,17 @@ def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: boo
         raise Refused("corrupt_file", "the IGES file breaks the rules of its syntax, or is cut short")
     _say_unit(reader.IGESModel())
     made = _transferred(reader, path, progress, transferred, repair)
-    resize = repair and resized.holds(made)
+    own = iges_own.Own(reader, path)
+    resize = repair and (resized.holds(made) or own.resized)
     if resize:
         reader.WS().InitTransferReader(0)  # forgets what it made
         made = _transferred(reader, path, progress, transferred, repair=False)
-    called = names(reader, document.roots(made))
+    called, moved = names(reader, document.roots(made)), own.moved(reader, document.roots(made))
     head = reader.IGESModel().GlobalSection()
     units, precision = UNIT_FLAGS.get(head.UnitFlag()), head.Resolution() * head.UnitValue() if resize else None
-    del reader, keep, head  # seconds for a big file: so before the next step begins, which shows
+    del reader, keep, head, own  # seconds for a big file: so before the next step begins, which shows
     if resize or document.count(document.shape(made), TopAbs_ShapeEnum.TopAbs_FACE):
-        made = solid(made, PurePath(source_name).stem, progress, called, precision)
+        made = solid(made, PurePath(source_name).stem, progress, called, precision, moved)
     document.say_units(made, units)
     return made
 
@@ -104,11 +105,12 @@ def solid(
     progress: Indicator = SILENT,
     called: Mapping[int, str] = MappingProxyType({}),
     precision: float | None = None,
+    moved: Mapping[tuple[int, ...], TopoDS_Shape] = MappingProxyType({}),
 ) -> TDocStd_Document:
     """The same bodies with their faces sewn: first within each group of the file; what a group leaves open, with what
     the others do. `called`: names of faces that the document does not know. `precision`, in millimetres: of a file that
-    was read without repair, since it places things scaled."""
-    parts = _parts(model, called, precision, progress)
+    was read without repair, since it places things scaled. `moved`: roots that are elsewhere, by their entries."""
+    parts = _parts(model, called, precision, moved, progress)
     whole = document.compound(shape for _, shape, _ in parts)
     left = document.count(whole, TopAbs_ShapeEnum.TopAbs_FACE)
     low, high = document.box(whole)
@@ -147,13 +149,19 @@ def solid(
 
 
 def _parts(
-    model: TDocStd_Document, called: Mapping[int, str], precision: float | None, progress: Indicator
+    model: TDocStd_Document,
+    called: Mapping[int, str],
+    precision: float | None,
+    moved: Mapping[tuple[int, ...], TopoDS_Shape],
+    progress: Indicator,
 ) -> list[tuple[str, TopoDS_Shape, dict[int, Look]]]:
     """The roots: what each is called, its shape, and the looks of its faces."""
     made, roots = [], document.roots(model)
     for root in roots:
         shape = XCAFDoc_ShapeTool.GetShape_s(root)
         found = _filled(shape, _called(looks(model, root), called))
+        if (now := moved.get(document.entry(root))) is not None:
+            shape, found = now, iges_own.known(shape, now, found)
         if precision is not None:
             shape, found = resized.repaired(shape, found, precision, progress.step(REPAIRING / len(roots)))
         made.append((document.name(root), *unmirrored(shape, found)))

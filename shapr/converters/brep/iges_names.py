@@ -28,7 +28,7 @@ def names(reader: IGESCAFControl_Reader, roots: list[TDF_Label]) -> dict[int, st
         entity, shape = reader.RootForTransfer(at), XCAFDoc_ShapeTool.GetShape_s(root)
         if name := _name(entity):  # the kernel's stops short of what is no UTF-8
             call(root, name)
-        for inner, part in _inside(entity, shape):
+        for inner, part in inside(entity, shape):
             _below(inner, part, found, 1)
     return found
 
@@ -39,11 +39,11 @@ def _below(entity: IGESData_IGESEntity, shape: TopoDS_Shape, found: dict[int, st
         return
     if name := _name(entity):
         found |= dict.fromkeys(map(hash, document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE)), name)
-    for inner, part in _inside(entity, shape):
+    for inner, part in inside(entity, shape):
         _below(inner, part, found, depth + 1)
 
 
-def _inside(entity: IGESData_IGESEntity, shape: TopoDS_Shape) -> Iterator[tuple[IGESData_IGESEntity, TopoDS_Shape]]:
+def inside(entity: IGESData_IGESEntity, shape: TopoDS_Shape) -> Iterator[tuple[IGESData_IGESEntity, TopoDS_Shape]]:
     """What an entity holds, each with the shape it became; nothing where they cannot be told apart."""
     if isinstance(entity, IGESBasic_Group):
         held = [entity.Entity(at) for at in range(1, entity.NbEntities() + 1)]
