@@ -93,3 +93,17 @@ def test_scaled_faces_keep_their_colours_and_layers(tmp_path: Path) -> None:
     assert sorted(colours.faces(leaf.part).values()) == [GREEN, GREEN, RED]
     assert bodies.layers(read, leaf.part) == ("7",)
     assert measure.measured(read, silent).volume == pytest.approx(CONE * 8, rel=3e-5)
+
+
+@pytest.mark.parametrize("solids", [0, 1])
+@pytest.mark.parametrize("scale", [-1, -3])
+def test_an_instance_of_less_than_no_size_is_mirrored_and_not_inside_out(
+    tmp_path: Path, solids: int, scale: int
+) -> None:
+    writer, entities = cone(solids)
+    writer.Model().AddWithRefs(instance(figure(entities[0], "CONE"), 5, scale))
+    assert writer.Write(str(tmp_path / "a.igs"))
+    found = measure.measured(iges.read(tmp_path / "a.igs", "a.igs"), silent)
+    assert found.volume == pytest.approx(CONE * abs(scale) ** 3, rel=3e-5)
+    assert found.low == pytest.approx((5 + 2 * scale, 2 * scale, 3 * scale), abs=2e-3)
+    assert found.high == pytest.approx((5 - 2 * scale, -2 * scale, 0), abs=2e-3)
