@@ -85,9 +85,7 @@ def test_units_with_names_are_known_or_told(
     assert found.units == units
 
 
-@pytest.mark.parametrize(
-    ("scale", "told"), [(b"", None), (b"1D0", None), (b"2.", "2."), (b"-1.", "-1."), (b"x", "x")]
-)
+@pytest.mark.parametrize(("scale", "told"), [(b"", None), (b"1D0", None), (b"2.", "2."), (b"-1.", "-1."), (b"x", "x")])
 def test_a_scale_of_the_model_moves_nothing_and_is_told(tmp_path: Path, scale: bytes, told: str | None) -> None:
     path = in_units(tmp_path, b"2,2HMM", scale)
     sentence = f"The file's scale of the model, {told}, was passed over: its numbers were taken as they are."

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters import archive
-from shapr.converters.mesh import threemf_tree
+from shapr.converters.mesh import threemf_text, threemf_tree
 from shapr.converters.mesh.accessors import shown
 from shapr.converters.mesh.model import LONGEST_NAME, MAX_TRIANGLES, Colour, Colours, Mesh, Part
 from shapr.converters.mesh.threemf_arrays import geometry, kept_locale, properties, told, wrapper
@@ -36,6 +36,7 @@ Matrix = npt.NDArray[np.float64]  # 4x3, for row vectors
 
 def read(path: Path, name: str, reach: Reach) -> Mesh:
     archive.verified(path)
+    path = threemf_text.readable(path)
     threemf_tree.check(path)
     reach(0.2)
     model = wrapper().CreateModel()
