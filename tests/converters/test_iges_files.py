@@ -50,9 +50,9 @@ def test_other_forms_than_fixed_ascii_are_named(tmp_path: Path, letter: bytes, f
         preflight.check("iges", given(tmp_path, content))
 
 
-def in_units(folder: Path, said: bytes) -> Path:
+def in_units(folder: Path, said: bytes, scale: bytes = b"1.") -> Path:
     """The bracket, 60 long, in other units: in a global section that has them where it had millimetres."""
-    content = BRACKET.replace(b"1.,2,2HMM,1,0.01,  G", b"1.,%b,1,0.01,G" % said)
+    content = BRACKET.replace(b"1.,2,2HMM,1,0.01,  G", b"%b,%b,1,0.01,G" % (scale, said))
     assert content != BRACKET
     lines = content.splitlines()
     at = next(at for at, line in enumerate(lines) if b"0.01,G" in line)
@@ -83,6 +83,15 @@ def test_units_with_names_are_known_or_told(
     found = measure.measured(iges.read(path, "a.igs"), silent)
     assert found.high[0] - found.low[0] == pytest.approx(length)
     assert found.units == units
+
+
+@pytest.mark.parametrize(("scale", "told"), [(b"", None), (b"1D0", None), (b"2.", "2."), (b"-1.", "-1."), (b"x", "x")])
+def test_a_scale_of_the_model_moves_nothing_and_is_told(tmp_path: Path, scale: bytes, told: str | None) -> None:
+    path = in_units(tmp_path, b"2,2HMM", scale)
+    sentence = f"The file's scale of the model, {told}, was passed over: its numbers were taken as they are."
+    assert preflight.check("iges", path) == ((sentence,) if told else ())
+    found = measure.measured(iges.read(path, "a.igs"), silent)
+    assert found.high[0] - found.low[0] == pytest.approx(60)
 
 
 @pytest.mark.parametrize("said", [b"+-3,2HMM", b"2,%bHMM" % (b"9" * 25), b"2;"])

@@ -1,7 +1,6 @@
 """IGES that places a part larger or smaller than it is: what comes out is as large as the file says."""
 
 import math
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,21 +14,19 @@ from OCP.IGESGeom import IGESGeom_TransformationMatrix
 from OCP.Interface import Interface_Static
 from OCP.TCollection import TCollection_HAsciiString
 
-from shapr.converters import preflight
 from shapr.converters.brep import bodies, colours, iges, measure, tree
 from shapr.converters.progress import silent
-from shapr.errors import Refused
 from tests.converters import kit
 
 CONE = math.pi * 7  # of radii 2 and 1, 3 high
 RED, GREEN = (1.0, 0.0, 0.0, 1.0), (0.0, 1.0, 0.0, 1.0)
 
 
-def cone(solids: int) -> tuple[IGESControl_Writer, list[IGESData_IGESEntity]]:
+def cone(solids: int, units: str = "MM") -> tuple[IGESControl_Writer, list[IGESData_IGESEntity]]:
     """Its faces have no curves in their surfaces, so that they have to be repaired."""
     IGESControl_Writer()  # creates the setting
     Interface_Static.SetIVal_s("write.surfacecurve.mode", 0)
-    writer = IGESControl_Writer("MM", solids)
+    writer = IGESControl_Writer(units, solids)
     assert writer.AddShape(BRepPrimAPI_MakeCone(2, 1, 3).Shape())
     Interface_Static.SetIVal_s("write.surfacecurve.mode", 1)
     writer.ComputeModel()
@@ -98,13 +95,15 @@ def test_scaled_faces_keep_their_colours_and_layers(tmp_path: Path) -> None:
     assert measure.measured(read, silent).volume == pytest.approx(CONE * 8, rel=3e-5)
 
 
-@pytest.mark.parametrize(("scale", "x", "refused"), [(1, 0, False), (2, 0, True), (1, 10, True)])
-def test_a_solid_with_a_matrix_of_its_own_is_refused(tmp_path: Path, scale: float, x: float, refused: bool) -> None:
-    """The kernel passes over it. One that changes nothing is no reason."""
-    writer, entities = cone(1)
-    moving = matrix(scale, x)
-    writer.Model().AddEntity(moving)
-    next(each for each in entities if each.TypeNumber() == 186).InitTransf(moving)
+@pytest.mark.parametrize("solids", [0, 1])
+@pytest.mark.parametrize("scale", [-1, -3])
+def test_an_instance_of_less_than_no_size_is_mirrored_and_not_inside_out(
+    tmp_path: Path, solids: int, scale: int
+) -> None:
+    writer, entities = cone(solids)
+    writer.Model().AddWithRefs(instance(figure(entities[0], "CONE"), 5, scale))
     assert writer.Write(str(tmp_path / "a.igs"))
-    with pytest.raises(Refused, match="unsupported_geometry") if refused else nullcontext():
-        preflight.check("iges", tmp_path / "a.igs")
+    found = measure.measured(iges.read(tmp_path / "a.igs", "a.igs"), silent)
+    assert found.volume == pytest.approx(CONE * abs(scale) ** 3, rel=3e-5)
+    assert found.low == pytest.approx((5 + 2 * scale, 2 * scale, 3 * scale), abs=2e-3)
+    assert found.high == pytest.approx((5 - 2 * scale, -2 * scale, 0), abs=2e-3)

@@ -23,7 +23,7 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
-from shapr.converters.brep import document, ellipses, iges_looks, resized, scale, seams, tree
+from shapr.converters.brep import document, ellipses, iges_looks, iges_own, resized, scale, seams, tree
 from shapr.converters.brep.bodies import Body, Look, held, looks, unmirrored
 from shapr.converters.brep.iges_said import text
 from shapr.converters.brep.indicator import SILENT, Indicator
@@ -62,16 +62,18 @@ def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: boo
         raise Refused("corrupt_file", "the IGES file breaks the rules of its syntax, or is cut short")
     _say_unit(reader.IGESModel())
     made = _transferred(reader, path, progress, transferred, repair)
-    resize = repair and resized.holds(made)
+    own = iges_own.Own(reader, path)
+    resize = repair and (resized.holds(made) or own.resized)
     if resize:
         reader.WS().InitTransferReader(0)  # forgets what it made
         made = _transferred(reader, path, progress, transferred, repair=False)
     said, losses = iges_looks.looks(reader, path, document.roots(made))
+    moved = own.moved(reader, document.roots(made))
     head = reader.IGESModel().GlobalSection()
     units, precision = UNIT_FLAGS.get(head.UnitFlag()), head.Resolution() * head.UnitValue() if resize else None
-    del reader, head  # seconds for a big file: so before the next step begins, which shows
+    del reader, head, own  # seconds for a big file: so before the next step begins, which shows
     if resize or not document.faceless(made) or iges_looks.more(made, said):
-        made = solid(made, PurePath(source_name).stem, progress, said, precision)
+        made = solid(made, PurePath(source_name).stem, progress, said, precision, moved)
     document.say_units(made, units)
     for loss in losses:
         document.say_unread(made, loss)
@@ -109,11 +111,12 @@ def solid(
     progress: Indicator = SILENT,
     said: Mapping[int, Look] = MappingProxyType({}),
     precision: float | None = None,
+    moved: Mapping[tuple[int, ...], TopoDS_Shape] = MappingProxyType({}),
 ) -> TDocStd_Document:
     """The same bodies with their faces sewn: first within each group of the file; what a group leaves open, with what
     the others do. `said`: looks that the document may not know. `precision`, in millimetres: of a file that
-    was read without repair, since it places things scaled."""
-    parts = _parts(model, said, precision, progress)
+    was read without repair, since it places things scaled. `moved`: roots that are elsewhere, by their entries."""
+    parts = _parts(model, said, precision, moved, progress)
     whole = document.compound(shape for _, shape, _ in parts)
     left = document.count(whole, TopAbs_ShapeEnum.TopAbs_FACE)
     low, high = document.box(whole)
@@ -152,13 +155,19 @@ def solid(
 
 
 def _parts(
-    model: TDocStd_Document, said: Mapping[int, Look], precision: float | None, progress: Indicator
+    model: TDocStd_Document,
+    said: Mapping[int, Look],
+    precision: float | None,
+    moved: Mapping[tuple[int, ...], TopoDS_Shape],
+    progress: Indicator,
 ) -> list[tuple[str, TopoDS_Shape, dict[int, Look]]]:
     """The roots: what each is called, its shape, and the looks of its faces."""
     made, roots = [], document.roots(model)
     for root in roots:
         shape = XCAFDoc_ShapeTool.GetShape_s(root)
         found = iges_looks.over(looks(model, root), said)
+        if (now := moved.get(document.entry(root))) is not None:
+            shape, found = now, iges_own.known(shape, now, found)
         if precision is not None:
             shape, found = resized.repaired(shape, found, precision, progress.step(REPAIRING / len(roots)))
         made.append((document.name(root), *unmirrored(shape, found)))

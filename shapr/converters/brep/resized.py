@@ -49,7 +49,7 @@ def repaired(shape: TopoDS_Shape, known: Looks, precision: float, reach: Reach) 
 
 
 def _resized(shape: TopoDS_Shape) -> bool:
-    return bool(abs(abs(shape.Location().Transformation().ScaleFactor()) - 1.0) > NOISE)
+    return bool(abs(shape.Location().Transformation().ScaleFactor() - 1.0) > NOISE)
 
 
 def _groups(shape: TopoDS_Shape) -> Iterator[list[TopoDS_Shape]]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters import archive
-from shapr.converters.mesh import threemf_tree
+from shapr.converters.mesh import threemf_kinds, threemf_text, threemf_tree
 from shapr.converters.mesh.accessors import shown
 from shapr.converters.mesh.model import LONGEST_NAME, MAX_TRIANGLES, Colour, Colours, Mesh, Part
 from shapr.converters.mesh.threemf_arrays import geometry, kept_locale, properties, told, wrapper
@@ -35,7 +35,8 @@ WHITE = (255, 255, 255, 255)
 
 def read(path: Path, name: str, reach: Reach) -> Mesh:
     archive.verified(path)
-    threemf_tree.check(path)
+    path = threemf_text.readable(path)
+    unprinted = threemf_tree.check(path)
     reach(0.2)
     model = wrapper().CreateModel()
     reader = model.QueryReader("3mf")
@@ -56,7 +57,8 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
         if _warned(reader) & OPEN:
             raise Refused("corrupt_file", "the 3MF file leaves open which model, units or materials it means")
         reach(0.7)
-        return Reader(model).mesh(name, reach)
+        mesh = Reader(model).mesh(name, reach)
+        return replace(mesh, losses=(*mesh.losses, *threemf_kinds.unprinted(unprinted)))
     except lib3mf.ELib3MFException:
         if REQUIRED in _warned(reader):  # what it cannot make out may be of the extension
             raise Refused("unsupported_geometry", REQUIRES) from None
@@ -88,20 +90,22 @@ class Reader:
         items = list(each_of(self.model.GetBuildItems()))
         self._count(items)
         units, millimetres = UNITS[int(self.model.GetUnit())]
-        parts: list[Part] = []
+        found: list[tuple[threemf_kinds.Kind, Part]] = []
         for done, item in enumerate(items, 1):
             place = matrix(item.GetObjectTransform()) if item.HasObjectTransform() else np.eye(4, 3)
             for placed in self._placed(item.GetObjectResource(), place, item.GetPartNumber()):
-                parts += self._part(placed, name, millimetres)
+                kind = threemf_kinds.Kind(int(placed.mesh.GetType()))
+                found += ((kind, part) for part in self._part(placed, name, millimetres))
             reach(0.7 + 0.3 * done / len(items))
         self._whole()
+        parts, other_kinds = threemf_kinds.chosen(found)
         if not parts:
             if other := [loss for loss in self.losses if loss in (LATTICES, IMPLICIT)]:
                 raise Refused("unsupported_geometry", f"the 3MF file builds no triangles: {'; '.join(other)}")
             raise Refused("no_geometry", "the 3MF file builds no triangles")
         built = [item.GetObjectResource() for item in items]
         tree = len(parts) > 1 and any(each.IsComponentsObject() and not bodies(each) for each in built)
-        return Mesh(tuple(parts), units=units, losses=tuple(self.losses), tree=tree)
+        return Mesh(parts, units=units, losses=(*self.losses, *other_kinds), tree=tree)
 
     def _count(self, items: list[Any]) -> None:
         """Instances and triangles when all are drawn, before any is; a component that contains itself is damage."""

@@ -17,6 +17,7 @@ MAX_DEPTH = 100  # of components within components; the library walks each way d
 OBJECT = re.compile(rb"[<:]object[\s/>]")
 ITEM = re.compile(rb"[<:]item[\s/>]")
 TAG = re.compile(rb"<(?:[^\s<>/:\"'=]+:)?(object|component)(?=[\s/>])((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)>")
+UNPRINTED = re.compile(rb"[<:]item\s[^<>]*?[\s:]printable\s*=\s*[\"'](?:0|false)[\"']")
 ATTRIBUTE = re.compile(r"(?:^|[\s:])(id|objectid|path)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
 LONG_INDEX = re.compile(rb"\s[vp][123]\s*=\s*[\"'][\s\d+&#;]{10}")  # the library keeps 32 bits of it
@@ -27,10 +28,11 @@ COLOURLESS = re.compile(rb"<(?:[^\s<>/:\"'=]+:)?color\s*/?>")
 Key = tuple[str, str]  # the part of the package, and the id within it
 
 
-def check(path: Path) -> None:
-    """`decompression_bomb` if an object has too many others inside, `corrupt_file` if it has itself."""
+def check(path: Path) -> int:
+    """`decompression_bomb` if an object has too many others inside, `corrupt_file` if it has itself. Gives how many
+    items are said not to be printed, of which the library says nothing."""
     inside: dict[Key, list[Key]] = {}
-    objects = items = 0
+    objects = items = unprinted = 0
     with zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
             text = archive.read(entry).replace(b"\0", b"") if not entry.is_dir() else b""
@@ -42,6 +44,7 @@ def check(path: Path) -> None:
             if items > MAX_INSTANCES:
                 raise Refused("decompression_bomb", f"it builds {items} parts; {MAX_INSTANCES} are allowed")
             _look(text, entry.filename)
+            unprinted += len(UNPRINTED.findall(text)) if b"printable" in text else 0
             if b"component" in text:
                 _collect(text, entry.filename, inside)
     counts: dict[Key, tuple[int, int]] = {}
@@ -50,6 +53,7 @@ def check(path: Path) -> None:
             _count(key, inside, counts)
     except RecursionError:
         raise Refused("limit_exceeded", "the components are nested too deeply") from None
+    return unprinted
 
 
 def _look(text: bytes, part: str) -> None:

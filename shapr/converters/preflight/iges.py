@@ -20,7 +20,7 @@ SECTIONS = b"SGDPT"
 FORMS = {ord("C"): "compressed ASCII", ord("B"): "binary"}  # by what the first line says
 GROUPS = (1, 7, 14, 15)  # forms of entity 402 that hold others
 EXTERNAL = 416
-UNMOVED = (186, 510, 514)  # solids, their faces and shells: the kernel reads them as if they had no matrix
+SOLIDS, PIECES = (186, 514), (510, 514)  # solids and shells, of which shells and faces are pieces
 PLACES = {402, 408, 308, 184, 430}  # what holds others, so that nesting multiplies
 LONG = re.compile(rb",\s*(\d{4,})H")
 DELIMITERS = re.compile(rb"\s*(?:1H(.))?.(?:1H(.))?", re.DOTALL)
@@ -94,8 +94,11 @@ def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
     owners, targets = np.array(edges, np.int64).reshape(-1, 2).T
     heights(len(entities), owners, targets)
     check_instances(edge for edge in edges if entities[edge[0]].kind in PLACES)
-    if any(entity.kind in UNMOVED and _moved(entities, entity) for entity in entities):
-        raise Refused("unsupported_geometry", "the IGES file places a solid by a matrix of the solid's own")
+    pieces = {target for owner, target in edges if entities[owner].kind in SOLIDS}
+    if any(entities[at].kind in PIECES and _moved(entities, entities[at]) for at in pieces):
+        raise Refused(
+            "unsupported_geometry", "the IGES file places a face or a shell of a solid by a matrix of its own"
+        )
     return (*iges_units.passed_over(head.translate(usual)), *_passed_over(entities))
 
 
