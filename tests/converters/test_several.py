@@ -115,11 +115,20 @@ def test_each_body_is_an_object_of_its_own_where_it_is(tmp_path: Path, format: s
 
 @pytest.mark.parametrize("kind", ["draco", "meshopt"])
 def test_packed_too(tmp_path: Path, kind: packing.Kind) -> None:
-    path = written(one(*(pin(3.0 * at) for at in range(40))), tmp_path / "a.glb")
+    path = written(one(*(box(2.0 * at) for at in range(40))), tmp_path / "a.glb")
     before = boxes(read(path))
     assert packing.pack(path, kind) == kind
     assert len(before) == 40
     assert boxes(read(path)) == before  # to the millimetre
+
+
+@pytest.mark.parametrize("kind", ["draco", "meshopt"])
+def test_packed_bodies_meet_where_they_met(tmp_path: Path, kind: packing.Kind) -> None:
+    path = written(one(*(box(at / 3, 1 / 3) for at in range(40))), tmp_path / "a.glb")
+    assert packing.pack(path, kind) == kind
+    parts = {part.body: part for part in read(path).parts}
+    along = sorted((part.vertices[:, 0].min(), part.vertices[:, 0].max()) for part in parts.values())
+    assert [end for _, end in along[:-1]] == [start for start, _ in along[1:]]
 
 
 def test_a_glb_has_bodies_under_their_part_and_instances_share_them(tmp_path: Path) -> None:
