@@ -16,6 +16,7 @@ import numpy.typing as npt
 from shapr.converters.mesh import glb
 from shapr.converters.mesh.accessors import Array, Buffers
 from shapr.converters.mesh.glb import Json
+from shapr.converters.progress import Reach, along, silent
 
 DRACO, MESHOPT = "KHR_draco_mesh_compression", "EXT_meshopt_compression"
 EXTENSION = {"draco": DRACO, "meshopt": MESHOPT}
@@ -25,23 +26,29 @@ SIDE = 1 << 16  # meshopt: steps of the grid along the largest side, at least
 ARRAY, ELEMENTS = 34962, 34963
 SHORT, UNSIGNED = 5123, 5125
 
+WRITTEN = 0.4
 FULL = 1 << 16  # rows: less than that of small meshes share a buffer view, whose description takes 250 bytes
 
 Kind = Literal["draco", "meshopt"]
 Key = tuple[Any, ...]
 
 
-def packed(path: Path, options: dict[str, Any]) -> dict[str, Any]:
+def share(options: dict[str, Any]) -> float:
+    """Of the time, what is over when a file is written that is packed then."""
+    return 1.0 if options.get("mesh_compression", "none") == "none" else WRITTEN
+
+
+def packed(path: Path, options: dict[str, Any], reach: Reach = silent) -> dict[str, Any]:
     """Pack a GLB as `mesh_compression` says; gives the options as they took effect."""
     kind = options.get("mesh_compression", "none")
-    return options if kind == "none" else options | {"mesh_compression": pack(path, kind)}
+    return options if kind == "none" else options | {"mesh_compression": pack(path, kind, reach)}
 
 
-def pack(path: Path, kind: Kind) -> str:
+def pack(path: Path, kind: Kind, reach: Reach = silent) -> str:
     """Rewrite a GLB of ours or of the kernel's in place. Gives what took effect: `none` where it would only grow."""
     content, binary = glb.read(path)
     smaller = path.with_name(path.name + ".packed")
-    _Packer(content, binary, kind).write(smaller)
+    _Packer(content, binary, kind).write(smaller, reach)
     if smaller.stat().st_size >= path.stat().st_size:
         smaller.unlink()
         return "none"
@@ -73,8 +80,9 @@ class _Packer:
         self.pools: dict[Key, _Pool] = {}
         self.fallback = 0  # bytes that a buffer of unpacked data would have
 
-    def write(self, path: Path) -> None:
-        for mesh, (low, high) in zip(self.content["meshes"], self._boxes(), strict=True):
+    def write(self, path: Path, reach: Reach) -> None:
+        meshes = self.content["meshes"]
+        for mesh, (low, high) in along(zip(meshes, self._boxes(), strict=True), len(meshes), reach):
             for primitive in mesh["primitives"]:
                 self._replace(primitive, low, high)
         for pool in self.pools.values():
