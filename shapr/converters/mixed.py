@@ -8,7 +8,7 @@ from typing import Any
 from shapr.converters.brep import document, tessellate, wires
 from shapr.converters.formats import FORMATS
 from shapr.converters.measure import Measured
-from shapr.converters.mesh import files, packing
+from shapr.converters.mesh import files
 from shapr.converters.mesh import measure as mesh_measure
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.source import BrepModel
@@ -66,8 +66,7 @@ class MixedModel(BrepModel):
         if self.solid:
             effective = options | self.triangulate(options)
             solids = tessellate.mesh(self.document, self.indicator, apart=format in files.APART).parts
-        files.write(Mesh((*solids, *self.bodies)), format, path, options, self.page.reach)
-        return packing.packed(path, effective)
+        return files.packed(Mesh((*solids, *self.bodies)), format, path, effective, self.page.reach)
 
 
 def both(solids: Measured, meshes: Measured) -> Measured:

@@ -145,10 +145,9 @@ class MeshModel:
 
     def write(self, format: str, path: Path, options: dict[str, Any]) -> dict[str, Any]:
         if FORMATS[format].kind == "mesh":
-            files.write(self.mesh(), format, path, options, self.page.reach)
-        else:
-            self.brep.write(format, path, options)
-        return packing.packed(path, options)
+            return files.packed(self.mesh(), format, path, options, self.page.reach)
+        self.brep.write(format, path, options)
+        return options
 
 
 class BrepModel:
@@ -245,11 +244,11 @@ class BrepModel:
 
         effective = options | self.triangulate(options)
         if format == "glb":
-            glb.write(self.document, path, self.indicator)
-        else:
-            mesh = tessellate.mesh(self.document, self.indicator, apart=format in files.APART)
-            files.write(mesh, format, path, options, self.indicator.step())
-        return packing.packed(path, effective)
+            glb.write(self.document, path, self.indicator, packing.share(options))
+            return packing.packed(path, effective, self.indicator.step())
+        mesh = tessellate.mesh(self.document, self.indicator, apart=format in files.APART)
+        files.write(mesh, format, path, options, self.indicator.step())
+        return effective
 
     def triangulate(self, options: dict[str, Any]) -> dict[str, float]:
         from shapr.converters.brep import document, tessellate

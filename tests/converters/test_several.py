@@ -13,10 +13,11 @@ from OCP.XCAFDoc import XCAFDoc_DocumentTool
 
 from shapr.converters.brep import brep, colours, document, glb, glb_bodies, several, step, tessellate
 from shapr.converters.brep.bodies import call
+from shapr.converters.brep.indicator import Indicator
 from shapr.converters.mesh import files, measure, packing
 from shapr.converters.mesh import glb as container
 from shapr.converters.mesh.model import Mesh, Part
-from shapr.converters.progress import silent
+from shapr.converters.progress import Reach, silent
 from tests.converters.kit import converter, job
 from tests.converters.shapes import FACE, moved
 from tests.converters.validator import validated
@@ -115,11 +116,20 @@ def test_each_body_is_an_object_of_its_own_where_it_is(tmp_path: Path, format: s
 
 @pytest.mark.parametrize("kind", ["draco", "meshopt"])
 def test_packed_too(tmp_path: Path, kind: packing.Kind) -> None:
-    path = written(one(*(pin(3.0 * at) for at in range(40))), tmp_path / "a.glb")
+    path = written(one(*(box(2.0 * at) for at in range(40))), tmp_path / "a.glb")
     before = boxes(read(path))
     assert packing.pack(path, kind) == kind
     assert len(before) == 40
     assert boxes(read(path)) == before  # to the millimetre
+
+
+@pytest.mark.parametrize("kind", ["draco", "meshopt"])
+def test_packed_bodies_meet_where_they_met(tmp_path: Path, kind: packing.Kind) -> None:
+    path = written(one(*(box(at / 3, 1 / 3) for at in range(40))), tmp_path / "a.glb")
+    assert packing.pack(path, kind) == kind
+    parts = {part.body: part for part in read(path).parts}
+    along = sorted((part.vertices[:, 0].min(), part.vertices[:, 0].max()) for part in parts.values())
+    assert [end for _, end in along[:-1]] == [start for start, _ in along[1:]]
 
 
 def test_a_glb_has_bodies_under_their_part_and_instances_share_them(tmp_path: Path) -> None:
@@ -211,6 +221,20 @@ def test_data_in_another_order_leaves_a_part_whole(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(several, "_bodies", lambda shape: reversed(list(document.children(shape))))
     model = document.holding(document.compound([box(0), box(10)]), "Robot")
     assert boxes(read(written(model, tmp_path / "a.glb"))) == {("Robot", ""): (0, 11, 24)}
+
+
+def test_splitting_a_part_tells_how_far_it_is(tmp_path: Path) -> None:
+    told: list[float] = []
+
+    class Heard(Indicator):
+        def step(self, share: float = 1.0) -> Reach:
+            assert 0 < share <= 1
+            return told.append
+
+    glb.write(triangulated(one(*(box(2.0 * at) for at in range(20)))), tmp_path / "a.glb", Heard(None))
+    assert len(set(told)) >= 39
+    assert told == sorted(told)
+    assert told[-1] <= 1
 
 
 def test_bodies_of_one_name_are_told_apart() -> None:

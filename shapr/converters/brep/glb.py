@@ -19,14 +19,20 @@ from shapr.converters.brep import colours, document, glb_bodies, several, tessel
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.mesh.model import Colour
 from shapr.converters.mesh.srgb import curved, linear
+from shapr.converters.progress import Reach, silent
 from shapr.errors import Refused
 
 HEADER = struct.Struct("<4sII")  # magic, version, length of the file
 CHUNK = struct.Struct("<I4s")
+KERNEL = 0.3  # of the time, where its meshes are split into those of bodies
 
 
-def write(model: TDocStd_Document, path: Path, progress: Indicator = SILENT) -> None:
-    """The model must have been triangulated; refused as `no_geometry` where no face has triangles."""
+def write(model: TDocStd_Document, path: Path, progress: Indicator = SILENT, share: float = 1.0) -> None:
+    """The model must have been triangulated; refused as `no_geometry` where no face has triangles. Takes a share of
+    what is left of the phase."""
+    leaves = list(tree.leaves(model))
+    bodies = several.of(leaves)
+    own = share * KERNEL if bodies else share
     writer = RWGltf_CafWriter(TCollection_AsciiString(str(path)), True)
     writer.SetMergeFaces(True)  # one primitive per part and colour, not per face
     writer.SetNodeNameFormat(RWMesh_NameFormat.RWMesh_NameFormat_InstanceOrProduct)
@@ -36,15 +42,16 @@ def write(model: TDocStd_Document, path: Path, progress: Indicator = SILENT) -> 
     systems.SetInputCoordinateSystem(RWMesh_CoordinateSystem.RWMesh_CoordinateSystem_Zup)
     systems.SetOutputLengthUnit(1.0)
     systems.SetOutputCoordinateSystem(RWMesh_CoordinateSystem.RWMesh_CoordinateSystem_glTF)
-    if not writer.Perform(model, Metadata(), progress.range()):
+    if not writer.Perform(model, Metadata(), progress.range(own)):
         raise Refused("unsupported_geometry", "the kernel cannot write this model as GLB")
     if path.exists() and path.stat().st_size:  # the kernel writes nothing of nothing, and calls it done
-        _finish(path, list(tree.leaves(model)))
+        reach = progress.step((share - own) / (1 - own)) if bodies else silent
+        _finish(path, leaves, bodies, reach)
     else:
         raise Refused("no_geometry", "no face could be triangulated")
 
 
-def _finish(path: Path, leaves: list[tree.Leaf]) -> None:
+def _finish(path: Path, leaves: list[tree.Leaf], bodies: several.Bodies, reach: Reach) -> None:
     """What the kernel leaves open: its materials would be of metal, numbered; instances have a mesh each."""
     raw = path.with_name(f"{path.name}.raw")
     path.rename(raw)
@@ -59,8 +66,8 @@ def _finish(path: Path, leaves: list[tree.Leaf]) -> None:
         drawn = _drawn(content, leaves)
         _recolour(content, drawn)
         _share(content)
-        if bodies := several.of(leaf for _, leaf in drawn):
-            glb_bodies.apart(content, raw, start + CHUNK.size, [(node, leaf.key) for node, leaf in drawn], bodies)
+        if parts := [(node, bodies[leaf.key]) for node, leaf in drawn if leaf.key in bodies]:
+            glb_bodies.apart(content, raw, start + CHUNK.size, parts, reach)
         _within_one(content)
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 4)

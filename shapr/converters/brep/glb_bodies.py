@@ -12,27 +12,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from shapr.converters import progress
 from shapr.converters.brep import several, tessellate
 from shapr.converters.brep.several import Inside
 from shapr.converters.mesh.accessors import COMPONENTS, WIDTHS
 from shapr.converters.mesh.gltf import holder
 from shapr.converters.mesh.model import MAX_PARTS, Y_UP
+from shapr.converters.progress import Reach, along, silent, within
 
 Json = dict[str, Any]
 Points = npt.NDArray[np.float32]
 NEAR = 1e-6  # of the largest coordinate: how far from our own rounding the kernel's may be
 
 
-def apart(content: Json, raw: Path, start: int, drawn: list[tuple[Json, several.Key]], bodies: several.Bodies) -> None:
-    """`drawn`: each node that has a mesh, and the part it shows. `raw`: the kernel's file, whose binary data begins at
-    `start`, and which is changed in place."""
+def apart(content: Json, raw: Path, start: int, parts: list[tuple[Json, list[Inside]]], reach: Reach) -> None:
+    """`parts`: each node that shows a part of several bodies, and these. `raw`: the kernel's file, whose binary data
+    begins at `start`, and which is changed in place."""
     data = np.memmap(raw, np.uint8, "r+", start)
     split = _Splitting(content, np.asarray(data))
-    parts = [(node, bodies[key]) for node, key in drawn if key in bodies]
-    if sum(split.count(node, inside) for node, inside in parts) > MAX_PARTS:
+    looking, making = within(reach, 0.0, 0.5), within(reach, 0.5, 1.0)
+    if sum(split.count(node, inside, own) for (node, inside), own in progress.apart(parts, looking)) > MAX_PARTS:
         return
-    for node, inside in parts:
-        split.node(node, inside)
+    for (node, inside), own in progress.apart(parts, making):
+        split.node(node, inside, own)
     data.flush()
     split.tidy()
 
@@ -54,15 +56,15 @@ class _Splitting:
         self.made: dict[str, list[list[Json]]] = {}  # what these refer to then
         self.meshes: dict[int, list[tuple[int, int]]] = {}  # by mesh: bodies, and the mesh of each
 
-    def count(self, node: Json, inside: list[Inside]) -> int:
+    def count(self, node: Json, inside: list[Inside], reach: Reach) -> int:
         """How many primitives its bodies will have."""
-        return sum(map(len, self._stretches(self._mesh(node)["primitives"], inside)))
+        return sum(map(len, self._stretches(self._mesh(node)["primitives"], inside, reach)))
 
-    def node(self, node: Json, inside: list[Inside]) -> None:
+    def node(self, node: Json, inside: list[Inside], reach: Reach) -> None:
         """Give a node the bodies of its part as children."""
         mesh = self._mesh(node)
         if node["mesh"] not in self.meshes:
-            self.meshes[node["mesh"]] = self._meshes(mesh, inside)
+            self.meshes[node["mesh"]] = self._meshes(mesh, inside, reach)
         if not (found := self.meshes[node["mesh"]]):
             return
         names, nodes = several.called(node["name"], inside), self.content["nodes"]
@@ -75,12 +77,13 @@ class _Splitting:
         mesh: Json = self.content["meshes"][node["mesh"]]
         return mesh
 
-    def _meshes(self, mesh: Json, inside: list[Inside]) -> list[tuple[int, int]]:
+    def _meshes(self, mesh: Json, inside: list[Inside], reach: Reach) -> list[tuple[int, int]]:
         """Meshes of the bodies, as many as have triangles."""
         drawn = mesh["primitives"]
-        stretches = self._stretches(drawn, inside)
+        stretches = self._stretches(drawn, inside, silent)
         if (referred := _referred(drawn)) not in self.made:
-            self.made[referred] = [[self._own(drawn[each.primitive], each) for each in some] for some in stretches]
+            bodies = along(stretches, len(stretches), reach)
+            self.made[referred] = [[self._own(drawn[each.primitive], each) for each in some] for some in bodies]
         names, meshes = several.called(mesh["name"], inside), self.content["meshes"]
         found = []
         for body, (some, made) in enumerate(zip(stretches, self.made[referred], strict=True)):
@@ -90,12 +93,12 @@ class _Splitting:
                 meshes.append({"name": names[body], "primitives": primitives})
         return found
 
-    def _stretches(self, drawn: list[Json], inside: list[Inside]) -> list[list[_Stretch]]:
+    def _stretches(self, drawn: list[Json], inside: list[Inside], reach: Reach) -> list[list[_Stretch]]:
         """Nothing where the kernel has put the faces in another order than expected: then the part stays one mesh."""
         if (referred := _referred(drawn)) not in self.known:
             places = [self._array(each["attributes"]["POSITION"]) for each in drawn]
             corners = [self._accessor(each["indices"])["count"] for each in drawn]
-            self.known[referred] = _stretches(places, corners, inside)
+            self.known[referred] = _stretches(places, corners, inside, reach)
         return self.known[referred]
 
     def _own(self, primitive: Json, stretch: _Stretch) -> Json:
@@ -159,7 +162,7 @@ def _size(accessor: Json) -> int:
     return int(np.dtype(COMPONENTS[accessor["componentType"]]).itemsize * WIDTHS[accessor["type"]])
 
 
-def _stretches(places: list[Points], corners: list[int], inside: list[Inside]) -> list[list[_Stretch]]:
+def _stretches(places: list[Points], corners: list[int], inside: list[Inside], reach: Reach) -> list[list[_Stretch]]:
     """What each body has of the primitives, which are told apart by where their next points are."""
     points, seen = [0] * len(places), [0] * len(places)  # how far each primitive is
     last = 0
@@ -179,7 +182,7 @@ def _stretches(places: list[Points], corners: list[int], inside: list[Inside]) -
         return False
 
     made = []
-    for body in inside:
+    for body in along(inside, len(inside), reach):
         pieces = [piece for _, piece in tessellate.pieces(body.shape)]
         found: dict[int, _Stretch] = {}
         if pieces and not take(pieces, found) and not all(take([piece], found) for piece in pieces):

@@ -29,7 +29,7 @@ from shapr.converters.brep import colours, document, patches, several, tree
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.formats import QUALITY
 from shapr.converters.mesh.model import MAX_PARTS, Colour, Mesh, Part, Triangles, Vertices
-from shapr.converters.progress import PLAIN
+from shapr.converters.progress import PLAIN, Reach, along, within
 from shapr.errors import Refused
 
 TRIANGULATION = 0.8  # of the time that a mesh file takes; gathering and writing share the rest
@@ -129,7 +129,8 @@ def mesh(model: TDocStd_Document, progress: Indicator = SILENT, apart: bool = Fa
         reach(at / len(leaves))
         key = leaf.key, leaf.colour
         if key not in known:
-            known[key] = _inside(leaf, bodies.get(leaf.key, []))
+            own = within(reach, at / len(leaves), (at + 1) / len(leaves))
+            known[key] = _inside(leaf, bodies.get(leaf.key, []), own)
         where = None if leaf.location.IsIdentity() else leaf.matrix
         name = called.once(leaf.name)
         names = several.called(name, bodies[leaf.key]) if leaf.key in bodies else [""]
@@ -141,11 +142,12 @@ def mesh(model: TDocStd_Document, progress: Indicator = SILENT, apart: bool = Fa
     return Mesh(tuple(parts))
 
 
-def _inside(leaf: tree.Leaf, bodies: Sequence[several.Inside]) -> list[tuple[int, Part]]:
+def _inside(leaf: tree.Leaf, bodies: Sequence[several.Inside], reach: Reach) -> list[tuple[int, Part]]:
     """The triangles of a part, and which of its bodies they are of."""
     shapes = [body.shape for body in bodies] or [XCAFDoc_ShapeTool.GetShape_s(leaf.part)]
     own = colours.faces(leaf.part)
-    return [(at, part) for at, shape in enumerate(shapes) for part in _parts(shape, own, leaf.colour)]
+    each = along(shapes, len(shapes), reach)
+    return [(at, part) for at, shape in enumerate(each) for part in _parts(shape, own, leaf.colour)]
 
 
 def _placed(part: Part, matrix: tree.Matrix | None) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from shapr.conversion import UNIT_MM
-from shapr.converters.mesh import gltf, gltf_read, obj, obj_write, off, ply, ply_write, stl
+from shapr.converters.mesh import gltf, gltf_read, obj, obj_write, off, packing, ply, ply_write, stl
 from shapr.converters.mesh.model import Y_UP, Mesh
-from shapr.converters.progress import Reach
+from shapr.converters.progress import Reach, within
 from shapr.errors import Refused
 
 
@@ -62,3 +62,10 @@ def write(mesh: Mesh, format: str, path: Path, options: dict[str, Any], reach: R
     if format not in ("glb", "3mf"):
         mesh = mesh.scaled(1 / UNIT_MM[options["units"]])
     WRITERS[format](mesh, path, options, reach)
+
+
+def packed(mesh: Mesh, format: str, path: Path, options: dict[str, Any], reach: Reach) -> dict[str, Any]:
+    """The same, packed if it is to be; gives the options as they took effect."""
+    share = packing.share(options)
+    write(mesh, format, path, options, within(reach, 0.0, share))
+    return packing.packed(path, options, within(reach, share, 1.0))

@@ -1,11 +1,12 @@
 """A finished GLB made smaller: KHR_draco_mesh_compression or EXT_meshopt_compression.
 
 Nodes, names and materials stay, and what meshes share is packed once. Positions move by at most 1/18000 of the largest
-side of their mesh (Draco) or 1/75000 of it (meshopt), and equal points stay equal, so a closed surface stays closed.
-Normals turn by up to a fifth of a degree.
+side of their mesh (Draco) or 1/75000 of it (meshopt), of bodies that of their part; equal points stay equal, so a
+closed surface stays closed. Normals turn by up to a fifth of a degree.
 """
 
 import math
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from shapr.converters.mesh import glb
 from shapr.converters.mesh.accessors import Array, Buffers
 from shapr.converters.mesh.glb import Json
+from shapr.converters.progress import Reach, along, silent
 
 DRACO, MESHOPT = "KHR_draco_mesh_compression", "EXT_meshopt_compression"
 EXTENSION = {"draco": DRACO, "meshopt": MESHOPT}
@@ -24,26 +26,47 @@ SIDE = 1 << 16  # meshopt: steps of the grid along the largest side, at least
 ARRAY, ELEMENTS = 34962, 34963
 SHORT, UNSIGNED = 5123, 5125
 
+WRITTEN = 0.4
+FULL = 1 << 16  # rows: less than that of small meshes share a buffer view, whose description takes 250 bytes
+
 Kind = Literal["draco", "meshopt"]
 Key = tuple[Any, ...]
 
 
-def packed(path: Path, options: dict[str, Any]) -> dict[str, Any]:
+def share(options: dict[str, Any]) -> float:
+    """Of the time, what is over when a file is written that is packed then."""
+    return 1.0 if options.get("mesh_compression", "none") == "none" else WRITTEN
+
+
+def packed(path: Path, options: dict[str, Any], reach: Reach = silent) -> dict[str, Any]:
     """Pack a GLB as `mesh_compression` says; gives the options as they took effect."""
     kind = options.get("mesh_compression", "none")
-    return options if kind == "none" else options | {"mesh_compression": pack(path, kind)}
+    return options if kind == "none" else options | {"mesh_compression": pack(path, kind, reach)}
 
 
-def pack(path: Path, kind: Kind) -> str:
+def pack(path: Path, kind: Kind, reach: Reach = silent) -> str:
     """Rewrite a GLB of ours or of the kernel's in place. Gives what took effect: `none` where it would only grow."""
     content, binary = glb.read(path)
     smaller = path.with_name(path.name + ".packed")
-    _Packer(content, binary, kind).write(smaller)
+    _Packer(content, binary, kind).write(smaller, reach)
     if smaller.stat().st_size >= path.stat().st_size:
         smaller.unlink()
         return "none"
     smaller.replace(path)
     return kind
+
+
+@dataclass
+class _Pool:
+    """Rows of the same kind that will be one buffer view, and the accessors that they are of."""
+
+    mode: str
+    stride: int
+    filter: str
+    view: dict[str, int]
+    rows: list[Array] = field(default_factory=list)
+    accessors: list[Json] = field(default_factory=list)
+    count: int = 0
 
 
 class _Packer:
@@ -54,13 +77,16 @@ class _Packer:
         self.binary = glb.Binary()
         self.accessors: list[Json] = []
         self.packed: dict[Key, Json] = {}
+        self.pools: dict[Key, _Pool] = {}
         self.fallback = 0  # bytes that a buffer of unpacked data would have
 
-    def write(self, path: Path) -> None:
-        for mesh in self.content["meshes"]:
-            low, high = self._box(mesh)
+    def write(self, path: Path, reach: Reach) -> None:
+        meshes = self.content["meshes"]
+        for mesh, (low, high) in along(zip(meshes, self._boxes(), strict=True), len(meshes), reach):
             for primitive in mesh["primitives"]:
                 self._replace(primitive, low, high)
+        for pool in self.pools.values():
+            self._meshopt_view(pool)
         content = {**self.content, "accessors": self.accessors, "bufferViews": self.binary.views}
         content["buffers"] = [{"byteLength": self.binary.size}]
         if self.fallback:
@@ -70,6 +96,18 @@ class _Packer:
             for key in ("extensionsUsed", "extensionsRequired"):
                 content[key] = sorted({*content.get(key, []), EXTENSION[self.kind]})
         glb.write(path, content, self.binary.chunks)
+
+    def _boxes(self) -> list[tuple[Array, Array]]:
+        """Of each mesh; of the bodies of a part the part's: where they touch, their points stay equal."""
+        boxes = [self._box(mesh) for mesh in self.content["meshes"]]
+        nodes = self.content["nodes"]
+        for node in (node for node in nodes if glb.BODIES in node.get("extras", {})):
+            inside = [nodes[at]["mesh"] for at in node["children"]]
+            low, high = zip(*(boxes[at] for at in inside), strict=True)
+            whole = np.min(low, axis=0), np.max(high, axis=0)
+            for at in inside:
+                boxes[at] = whole
+        return boxes
 
     def _box(self, mesh: Json) -> tuple[Array, Array]:
         points = [self.source.array(each["attributes"]["POSITION"]) for each in mesh["primitives"]]
@@ -154,33 +192,49 @@ class _Packer:
                 filtered, filter = meshopt.encode_filter_exp(moved, NORMAL_BITS, "SharedComponent"), "EXPONENTIAL"
             else:
                 filtered = moved
-            data = meshopt.encode_gltf_buffer(filtered, "ATTRIBUTES")
             stride = values.dtype.itemsize * values.shape[1]
-            view = self._meshopt_view(data, count, stride, "ATTRIBUTES", filter, target=ARRAY, byteStride=stride)
             points = moved if name == "POSITION" else None
-            made[name] = self._accessor({"bufferView": view, **self._like(attributes[name])}, count, points)
+            made[name] = self._accessor({"bufferView": None, **self._like(attributes[name])}, count, points)
+            view = {"target": ARRAY, "byteStride": stride}
+            self._put(name, _Pool("ATTRIBUTES", stride, filter, view), filtered, made[name])
         size, component = (2, SHORT) if count < 65535 else (4, UNSIGNED)
-        data = meshopt.encode_gltf_buffer(ordered, "TRIANGLES")
-        view = self._meshopt_view(data, len(ordered), size, "TRIANGLES", "NONE", target=ELEMENTS)
-        corner = self._accessor({"bufferView": view, "componentType": component, "type": "SCALAR"}, len(ordered))
+        described = {"bufferView": None, "componentType": component, "type": "SCALAR"}
+        corner = self._accessor(described, len(ordered))
+        self._put("", _Pool("TRIANGLES", size, "NONE", {"target": ELEMENTS}), ordered, corner)
         return {"attributes": made, "indices": corner}
 
-    def _meshopt_view(self, data: bytes, count: int, stride: int, mode: str, filter: str, **view: Any) -> int:
+    def _put(self, name: str, like: _Pool, rows: Array, accessor: int) -> None:
+        """Rows of an accessor into the pool of those like it."""
+        key = name, like.mode, like.stride, like.filter, rows.dtype.str, rows.shape[1:]
+        pool = self.pools.setdefault(key, like)
+        described = self.accessors[accessor]
+        if pool.count:
+            described["byteOffset"] = pool.count * pool.stride
+        pool.rows.append(rows)
+        pool.accessors.append(described)
+        pool.count += len(rows)
+        if pool.count >= FULL:
+            self._meshopt_view(self.pools.pop(key))
+
+    def _meshopt_view(self, pool: _Pool) -> None:
         """A view on the buffer that a reader without the extension would need, and on what there is instead."""
-        at = self.binary.view(data)
-        packed = {**self.binary.views[at], "byteStride": stride, "count": count, "mode": mode}
-        if filter != "NONE":
-            packed["filter"] = filter
-        length = count * stride
+        import meshopt
+
+        at = self.binary.view(meshopt.encode_gltf_buffer(np.concatenate(pool.rows), pool.mode))
+        packed = {**self.binary.views[at], "byteStride": pool.stride, "count": pool.count, "mode": pool.mode}
+        if pool.filter != "NONE":
+            packed["filter"] = pool.filter
+        length = pool.count * pool.stride
         self.binary.views[at] = {
             "buffer": 1,
             "byteOffset": self.fallback,
             "byteLength": length,
-            **view,
+            **pool.view,
             "extensions": {MESHOPT: packed},
         }
         self.fallback += length + -length % 4
-        return at
+        for accessor in pool.accessors:
+            accessor["bufferView"] = at
 
     def _plain(self, at: int, values: Array) -> int:
         accessor = self.source.accessor(at)
