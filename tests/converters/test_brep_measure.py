@@ -14,8 +14,14 @@ from OCP.BRepBuilderAPI import (
     BRepBuilderAPI_MakeFace,
     BRepBuilderAPI_MakeVertex,
 )
-from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCone, BRepPrimAPI_MakeSphere, BRepPrimAPI_MakeTorus
-from OCP.gp import gp_Lin, gp_Pln, gp_Pnt, gp_Trsf, gp_Vec
+from OCP.BRepPrimAPI import (
+    BRepPrimAPI_MakeBox,
+    BRepPrimAPI_MakeCone,
+    BRepPrimAPI_MakePrism,
+    BRepPrimAPI_MakeSphere,
+    BRepPrimAPI_MakeTorus,
+)
+from OCP.gp import gp_Ax2, gp_Dir, gp_Elips, gp_Lin, gp_Pln, gp_Pnt, gp_Trsf, gp_Vec
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape, TopoDS_Solid
 from OCP.XCAFDoc import XCAFDoc_DocumentTool
@@ -217,3 +223,12 @@ def test_a_part_that_holds_nothing_counts_as_nothing() -> None:
     found = measure.measured(model, lambda _: None)
     assert (found.bodies, found.volume, found.watertight) == (1, pytest.approx(6), True)
     assert (found.low, found.high) == (pytest.approx((10, 0, 0)), pytest.approx((11, 2, 3)))
+
+
+@pytest.mark.parametrize("begin", [0.0, 0.7])
+def test_the_area_of_an_ellipse_that_is_carried_along_a_line(begin: float) -> None:
+    round_ = gp_Elips(gp_Ax2(gp_Pnt(0, 0, 0), gp_Dir(0, 0, 1)), 5, 2)
+    edge = BRepBuilderAPI_MakeEdge(round_, begin, begin + 2 * math.pi).Edge()
+    turns = np.linspace(0, 2 * math.pi, 100_001)[:-1]
+    length = 2 * math.pi * np.hypot(5 * np.sin(turns), 2 * np.cos(turns)).mean()
+    assert measured(BRepPrimAPI_MakePrism(edge, gp_Vec(0, 0, 10)).Shape()).area == pytest.approx(10 * length, rel=3e-4)

@@ -76,6 +76,7 @@ LIES = [
     ("scenes.0.nodes", [0, 0], "corrupt_file"),
     ("scene", 4, "corrupt_file"),
     ("asset", {"version": "1.0"}, "unsupported_format"),
+    ("asset", {"version": 1}, "unsupported_format"),
     ("asset", {}, "unsupported_format"),
     ("asset", {"version": "2.0", "minVersion": "2.1"}, "unsupported_format"),
     ("extensionsRequired", ["ACME_teapot\n\x1b[31m"], "unsupported_geometry"),

@@ -73,6 +73,10 @@ def test_strips_are_cut_into_triangles(tmp_path: Path) -> None:
     assert mesh.parts[0].corners.tolist() == [[0, 1, 3], [3, 1, 2], [0, 1, 2]]
 
 
+def test_a_comment_that_an_exporter_forgot_to_call_one_is_passed_over(tmp_path: Path) -> None:
+    assert ply(tmp_path, "Created by Blender3D 247 - a.blend\n" + VERTEX + FACE, POINTS + "4 0 1 2 3\n").triangles == 2
+
+
 def test_a_comment_may_say_end_header(tmp_path: Path) -> None:
     assert ply(tmp_path, "comment end_header is near\n" + VERTEX + FACE, POINTS + "4 0 1 2 3\n").triangles == 2
 

@@ -75,6 +75,12 @@ def test_three_sides_of_a_box_are_told_apart_by_their_light_and_by_dark_lines(tm
     assert 0.005 < (light < 4 * min(sides) - 12).mean() < 0.06, "lines are thin"
 
 
+def test_the_sides_of_a_black_box_are_told_apart(tmp_path: Path) -> None:
+    picture = drawn(tmp_path, box(colour=(0.0, 0.0, 0.0, 1.0)))
+    seen = picture[picture[..., 3] > 250][:, :3].mean(axis=1)
+    assert np.percentile(seen, 90) > 1.3 * np.percentile(seen, 20), "light and shade"
+
+
 def test_the_front_right_and_upper_sides_are_seen(tmp_path: Path) -> None:
     colours = {"left": 60, "right": 90, "front": 120, "back": 150, "bottom": 180, "top": 210}
     faces = np.repeat([[value, value, 255, 255] for value in colours.values()], 2, axis=0).astype(np.uint8)

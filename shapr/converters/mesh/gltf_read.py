@@ -248,6 +248,8 @@ class Reader:
 def check(content: Json) -> None:
     """glTF 2.x, and nothing required that we do not know."""
     asset = field(content, "asset", dict, {})
+    if isinstance(asset.get("version"), int | float):  # drafts of 1.0 have a number
+        asset = {**asset, "version": str(asset["version"])}
     version, needed = field(asset, "version", str, ""), field(asset, "minVersion", str, "2.0")
     if not version.startswith("2.") or needed != "2.0":
         said = version if needed == "2.0" else needed

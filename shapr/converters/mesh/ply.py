@@ -119,8 +119,8 @@ def _header(header: str) -> tuple[list[Element], str]:
                     elements[-1].properties.append(Property(name, TYPES[kind], TYPES[count]))
                 case ["property", kind, name]:
                     elements[-1].properties.append(Property(name, TYPES[kind]))
-                case [] | ["ply"] | ["comment" | "obj_info", *_]:
-                    pass
+                case [] | ["ply"] | ["comment" | "obj_info", *_] | ["Created", "by", "Blender3D", *_]:
+                    pass  # the last is a comment that Blender 2.4 forgot to call one
                 case _:
                     raise ValueError(line)
         except (ValueError, KeyError, IndexError):

@@ -22,6 +22,7 @@ LIGHTS = (((-0.45, -0.8, -0.55), 0.60), ((0.85, 0.0, -0.45), 0.30), ((-0.3, 0.6,
 AMBIENT = 0.36
 GLOSS, SHARPNESS = 0.16, 28
 PAINT, BRIGHTEST = 0.97, 1.02  # white stays a little below the paper's, which would swallow it
+DARKEST = 72  # of 255: what is blacker shows neither light nor lines, and is drawn as if it were this bright
 FALL = 0.07  # a little lighter at the top of the picture, so that a flat face is not one dead colour
 HOLLOW, REACH = 0.32, 14  # how dark hollows become, and how far (pixels) their edges throw a shade
 TURN = np.cos(np.radians(16))  # from one pixel to the next: an edge
@@ -90,7 +91,8 @@ def picture(seen: Seen) -> npt.NDArray[np.uint8]:
     gloss = 255 * GLOSS * np.clip(_towards(seen.normal, half), 0, 1) ** SHARPNESS
     ink = lines(seen)
     result = np.zeros((seen.size * seen.size, 4), np.uint8)
-    for at, colour in enumerate(seen.colour):
+    lift = np.maximum(DARKEST - np.maximum.reduce(seen.colour), 0)
+    for at, colour in enumerate(each + lift for each in seen.colour):
         shown = PAINT * colour * light + gloss
         shown += ink * (0.75 * INK[at] + 0.12 * colour - shown)
         result[seen.pixels, at] = np.clip(shown, 0, 255)
