@@ -88,8 +88,8 @@ def settle(model: TDocStd_Document, reach: Reach = silent) -> None:
     copies = Copies(model, reach)
     kept = {document.entry(copies.root(root)) for root in document.roots(model)}
     while spare := [root for root in document.roots(model) if document.entry(root) not in kept]:
-        for root in spare:
-            tool.RemoveShape(root, True)
+        if not all(tool.RemoveShape(root, True) for root in spare):
+            raise RuntimeError("the kernel keeps a part that nobody uses")
     tool.UpdateAssemblies()
 
 

@@ -15,6 +15,7 @@ REPLICA = b"_REPLICA("  # a curve or a surface that is placed by one
 SAID = re.compile(rb"\((?:['$],){3}(#\d+|\$),(#\d+|\$),#\d+,([^,]+),(#\d+|\$)\)")
 DIRECTION = re.compile(rb"DIRECTION\(['$],\(([^()]*)\)\)")
 SAME = 1e-9
+LEAST, MOST = 1e-6, 1e6  # scales: beyond them nothing is left of a part that a kernel could work with
 
 Axis = Sequence[float] | None
 
@@ -33,8 +34,9 @@ def check(graph: Graph) -> None:
             raise Refused("corrupt_file", "an operator of the STEP file does not say how it places a part")
         x, y, scale, z = said.groups()
         size = 1.0 if scale == b"$" else _number(scale)
-        if not size > 0:
-            raise Refused("invalid_geometry", "the STEP file places a part at a scale that is not above zero")
+        if not LEAST <= size <= MOST:
+            reason = "the STEP file places a part at a scale that is not above zero, or beyond any size"
+            raise Refused("invalid_geometry", reason)
         axes = (_axis(graph, x), _axis(graph, y), _axis(graph, z))
         if REPLICA in graph.text and (mirrors(*axes) or abs(size - 1) > SAME):
             raise Refused("unsupported_geometry", "the STEP file has curves or surfaces that are scaled or mirrored")
