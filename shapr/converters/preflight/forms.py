@@ -1,5 +1,7 @@
 """How the parameters of a STEP entity stand: the kernel leaves one that has others empty, and falls into the hole."""
 
+import re
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,8 +15,15 @@ QUOTES = 200  # in one name
 # What follows the name of these: a list of numbers, or one of others.
 LISTS = {b"CARTESIAN_POINT": b"+-.0123456789", b"DIRECTION": b"+-.0123456789", b"EDGE_LOOP": b"#", b"POLY_LOOP": b"#"}
 # What these refer to, all of it, in this order.
-ORDERS = {b"LINE": (b"CARTESIAN_POINT", b"VECTOR"), b"VECTOR": (b"DIRECTION",)}
+ORDERS = {
+    b"LINE": (b"CARTESIAN_POINT", b"VECTOR"),
+    b"VECTOR": (b"DIRECTION",),
+    b"SURFACE_OF_LINEAR_EXTRUSION": (None, b"VECTOR"),  # any curve
+    b"SURFACE_OF_REVOLUTION": (None, b"AXIS1_PLACEMENT"),
+}
 MEASURED = b"VECTOR"  # a number follows
+FLAT = b"DEFINITIONAL_REPRESENTATION"
+CURVE = re.compile(rb"\w*?(?:CURVE|LINE|CIRCLE|ELLIPSE|HYPERBOLA|PARABOLA|CONIC|CLOTHOID)")
 LOOP, EDGE = b"EDGE_LOOP", b"ORIENTED_EDGE"
 
 
@@ -24,12 +33,14 @@ def check(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
     _lists(graph, content)
     _measured(graph, content)
     _loops(graph, defined, targets, highest)
+    _flat(graph, defined, targets, highest)
     for kind, order in ORDERS.items():
         rows = np.flatnonzero(graph.are(kind))
         first, last = np.searchsorted(graph.owners, [rows, rows + 1])
         fits = last - first == len(order)
         for at, wanted in enumerate(order if fits.all() else ()):
-            fits &= _of(graph, defined, highest, wanted)[targets[first + at]]
+            if wanted:
+                fits &= _of(graph, defined, highest, wanted)[targets[first + at]]
         if not fits.all():
             raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file is not made of what it has to be")
 
@@ -69,6 +80,17 @@ def _loops(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
     rows = np.flatnonzero(np.isin(defined, others)) if len(others) else others
     if not all(EDGE in graph.text[graph.begins[row] : graph.ends(row)] for row in rows.tolist()):
         raise Refused("corrupt_file", "a loop of the STEP file is made of what is no oriented edge")
+
+
+def _flat(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
+    """The curve of an edge in the parameters of a face has to be one."""
+    first = np.searchsorted(graph.owners, np.flatnonzero(graph.are(FLAT)))
+    items = targets[first[first < len(targets)]]
+    usual = _of(graph, defined, highest, b"LINE") | _of(graph, defined, highest, b"B_SPLINE_CURVE_WITH_KNOTS")
+    items = items[~usual[items]]
+    rows = np.flatnonzero(np.isin(defined, items)) if len(items) else items
+    if not all(CURVE.match(graph.text, int(graph.words[row])) for row in rows.tolist()):
+        raise Refused("corrupt_file", "a curve in the parameters of a face of the STEP file is none")
 
 
 def _behind_name(graph: Graph, content: Bytes, kind: bytes) -> Nodes:
