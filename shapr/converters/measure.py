@@ -24,4 +24,5 @@ class Measured:
     names: int  # different names of parts, and of bodies within parts
     colours: int  # different colours
     curves: int | None = None  # edges that bound no face; None for a mesh, which has none
+    points: int | None = None  # vertices of no edge, likewise; not in the report, but what is lost of them
     labels: frozenset[str] = frozenset()  # the names themselves

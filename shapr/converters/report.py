@@ -70,7 +70,7 @@ def given(labels: frozenset[str], known: frozenset[str]) -> frozenset[str]:
 
 
 def facts(measured: Measured) -> dict[str, Any]:
-    told = {name: _rounded(value) for name, value in asdict(measured).items() if name != "labels"}
+    told = {name: _rounded(value) for name, value in asdict(measured).items() if name not in ("labels", "points")}
     return told | {"bounding_box": {"min": told.pop("low"), "max": told.pop("high")}}
 
 
@@ -131,6 +131,11 @@ def _changes(before: Measured, after: Measured) -> Iterator[str]:
         yield f"solids that are surfaces in the file and fit together when it is read: {after.solids - before.solids}"
     if before.curves and after.curves is not None and after.curves < before.curves:
         yield f"{before.curves - after.curves} of {before.curves} free curves are not in it"
+    if before.points and (after.points or 0) < before.points:
+        lost = before.points - (after.points or 0)
+        yield (
+            f"{lost} of {before.points} free points are not in it" if before.points > 1 else "a free point is not in it"
+        )
     if before.watertight and not after.watertight:
         yield "it does not close any more: edges do not meet, or bodies that touch cannot be told apart"
     for what in ("volume", "area"):

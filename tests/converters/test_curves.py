@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from OCP.BRepBuilderAPI import BRepBuilderAPI_Copy
+from OCP.BRepBuilderAPI import BRepBuilderAPI_Copy, BRepBuilderAPI_MakeVertex
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox
 from OCP.gp import gp_Pnt
 from OCP.TDocStd import TDocStd_Document
@@ -108,3 +108,14 @@ async def test_curves_alone_are_no_mesh(tmp_path: Path) -> None:
     assert errors["brep"] is None
     assert errors["stl"] is not None
     assert (errors["stl"].code, errors["stl"].detail[:21]) == ("no_geometry", "there are only curves")
+
+
+async def test_points_that_an_output_lacks_are_told(tmp_path: Path) -> None:
+    point = BRepBuilderAPI_MakeVertex(gp_Pnt(9, 9, 9)).Vertex()
+    both = compound([BRepPrimAPI_MakeBox(1, 2, 3).Shape(), point])
+    step.write(document.holding(both, "a"), tmp_path / "a.step", "a.step", OPTIONS)
+    (tmp_path / "scratch").mkdir()
+    job = kit.job(tmp_path / "scratch", tmp_path / "a.step", "step,brep,iges,glb")
+    told = (await kit.converter().convert(job, lambda _: None)).report["outputs"]
+    lacking = {format for format, each in told.items() if "a free point is not in it" in each["losses"]}
+    assert lacking == {"iges", "glb"}

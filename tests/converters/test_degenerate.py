@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from OCP.BRepBuilderAPI import BRepBuilderAPI_NurbsConvert
-from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCylinder, BRepPrimAPI_MakeTorus
+from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCylinder, BRepPrimAPI_MakeSphere, BRepPrimAPI_MakeTorus
 from OCP.STEPControl import STEPControl_StepModelType, STEPControl_Writer
 from OCP.TopoDS import TopoDS_Shape
 
@@ -65,10 +65,22 @@ def test_a_surface_whose_parameters_have_no_extent_is_refused(tmp_path: Path) ->
     assert answer.error and answer.error.code == "invalid_geometry"
 
 
-def test_a_torus_without_radii_is_no_mesh(tmp_path: Path) -> None:
-    change = replaced(r"(TOROIDAL_SURFACE\('',#\d+),10\.,3\.", r"\1,0.,0.")
-    answer = answered(tmp_path, BRepPrimAPI_MakeTorus(10, 3).Shape(), change, "stl")
-    assert codes(answer) == {"stl": "no_geometry"}
+@pytest.mark.parametrize(
+    ("shape", "surface", "radii"),
+    [
+        (BRepPrimAPI_MakeTorus(10, 3).Shape(), r"(TOROIDAL_SURFACE\('',#\d+,)10\.,3\.", "0.,0."),
+        (BRepPrimAPI_MakeSphere(10).Shape(), r"(SPHERICAL_SURFACE\('',#\d+,)10\.", "0."),
+    ],
+)
+def test_a_solid_that_is_no_larger_than_a_point_is_none(
+    tmp_path: Path, shape: TopoDS_Shape, surface: str, radii: str
+) -> None:
+    def shrunk(text: str) -> str:
+        text = re.sub(r"(CARTESIAN_POINT\('',\()[^,)]*,[^,)]*,[^)]*\)", r"\g<1>0.,0.,0.)", text)
+        return replaced(surface, rf"\g<1>{radii}")(re.sub(r"(CIRCLE\('',#\d+,)[^)]*", r"\g<1>0.", text))
+
+    answer = answered(tmp_path, shape, shrunk, "step")
+    assert answer.error and answer.error.code == "no_geometry"
 
 
 def test_flat_faces_without_an_area_are_left_out_and_told(tmp_path: Path) -> None:

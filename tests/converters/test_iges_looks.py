@@ -14,6 +14,8 @@ from OCP.TCollection import TCollection_HAsciiString
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopoDS import TopoDS_Shape
 
+from benchmarks.hostile.iges import RULED
+from benchmarks.hostile.iges import iges as text
 from shapr.converters.brep import bodies, colours, document, iges, tree
 from shapr.converters.mesh.model import Colour
 from tests.converters.test_iges_scaled import GREEN, RED, figure, instance
@@ -109,3 +111,10 @@ def test_names_of_faces_are_told_as_lost(tmp_path: Path) -> None:
     top.AddProperty(name)
     other.SetLabel(TCollection_HAsciiString("F12"), 0)
     assert document.unread(read(writer, tmp_path)) == ("Names of faces were passed over: 1.",)
+
+
+def test_a_name_that_is_announced_and_not_there_is_none(tmp_path: Path) -> None:
+    """As `406,1,2;` is, which says that one text follows."""
+    entities = [*RULED[:2], (118, 1, "1,3,0,0,0,1,7"), (406, 15, "1,2")]
+    (tmp_path / "a.igs").write_text(text(entities))
+    assert [leaf.name for leaf in tree.leaves(iges.read(tmp_path / "a.igs", "a.igs"))] == ["a"]

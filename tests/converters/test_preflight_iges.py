@@ -117,3 +117,16 @@ def test_an_iges_conic_must_be_of_the_form_that_it_says(tmp_path: Path, form: in
     numbers = f"{a}.,0.,{c}.,0.,0.,-1.,0.,1.,0.,2.,1.732"
     assert code(tmp_path, "iges", iges([(104, form, numbers)])) == "corrupt_file"
     assert looked(tmp_path, "iges", iges([(104, 2 if c < 0 else 1 if c else 3, numbers)])) == ()
+
+
+def test_an_iges_face_has_a_loop_and_a_shell_has_a_face(tmp_path: Path) -> None:
+    plane = (108, 0, "0.,0.,1.,0.,0,0.,0.,0.,0.")
+    assert code(tmp_path, "iges", iges([plane, (510, 1, "1,0,1")])) == "corrupt_file"
+    assert code(tmp_path, "iges", iges([plane, (514, 1, "0")])) == "corrupt_file"
+
+
+@pytest.mark.parametrize("number", ["0", "2", "1E400"])
+def test_an_edge_of_an_iges_loop_has_a_number(tmp_path: Path, number: str) -> None:
+    loop = [(110, 0, "0.,0.,0.,1.,0.,0."), (502, 1, "2,0.,0.,0.,1.,0.,0."), (504, 1, "1,1,3,1,3,2")]
+    assert looked(tmp_path, "iges", iges([*loop, (508, 1, "1,0,5,1,1,0")])) == ()
+    assert code(tmp_path, "iges", iges([*loop, (508, 1, f"1,0,5,{number},1,0")])) == "corrupt_file"

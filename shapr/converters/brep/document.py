@@ -29,6 +29,7 @@ from shapr.errors import Refused
 
 MAX_INSTANCES = 100_000
 LARGEST = 1e9  # millimetres: a box beyond it is a lie, or infinite
+SMALLEST = 1e-6  # likewise: what the kernel's tolerance alone makes of a point, and some more
 NARROWEST = 1e-100  # of a surface's parameters: near the end of what a number can say the kernel meshes for ever
 UNREAD = 99  # the label of what was passed over, beyond those of the kernel's own
 
@@ -226,7 +227,9 @@ def check(document: TDocStd_Document) -> None:
     whole = shape(document)
     if whole is None or whole.IsNull() or (faceless(document) and not free_edges(whole)):
         raise Refused("no_geometry", "the file holds no face and no curve")
-    box(whole)
+    low, high = box(whole)
+    if low.Distance(high) < SMALLEST:
+        raise Refused("no_geometry", "the shapes of the file are no larger than a point")
     tool = XCAFDoc_DocumentTool.ShapeTool_s(document.Main())
     for label in labels(tool.GetShapes):
         inside = components(label)

@@ -21,13 +21,13 @@ def property_name(entity: IGESData_IGESEntity) -> str:
     """That of a property (406, form 15): a label of the directory may be just a number that a system gave."""
     kind = IGESBasic_Name.get_type_descriptor_s()
     named = entity.NbProperties() and entity.NbTypedProperties(kind)
-    return text(entity.NameValue()) if named else ""
+    return _text(entity.NameValue()) if named else ""
 
 
 def _name(entity: IGESData_IGESEntity) -> str:
     """Its own, else the one of the subfigure that it is an instance of."""
     if entity.HasName():
-        return text(entity.NameValue())
+        return _text(entity.NameValue())
     if isinstance(entity, IGESBasic_SingularSubfigure) and (name := entity.Subfigure().Name()):
         return text(name)
     return ""
@@ -58,6 +58,11 @@ def _layers(entity: IGESData_IGESEntity) -> tuple[str, ...]:
         levels = entity.LevelList()
         return tuple(str(levels.LevelNumber(at)) for at in range(1, levels.NbLevelNumbers() + 1))
     return ()
+
+
+def _text(string: TCollection_HAsciiString | None) -> str:
+    """A name may be announced, and not be there."""
+    return text(string) if string is not None else ""
 
 
 def text(string: TCollection_HAsciiString) -> str:

@@ -55,6 +55,7 @@ class Piece:
     closed: bool  # its faces; nothing is open where there are none
     outer: Extent
     points: npt.NDArray[np.float64] | None
+    alone: int  # vertices of no edge
     names: frozenset[str]  # of its bodies
     colours: frozenset[Colour]
     uncoloured: bool  # a face or a curve shows the colour of the instance
@@ -85,6 +86,7 @@ def measured(model: TDocStd_Document, reach: Reach) -> Measured:
         solids=solids,
         faces=sum(piece.faces for piece in all_),
         curves=sum(piece.curves for piece in all_),
+        points=sum(piece.alone for piece in all_),
         triangles=None,
         low=(-float(high[3]), -float(high[4]), -float(high[5])),
         high=(float(high[0]), float(high[1]), float(high[2])),
@@ -124,6 +126,7 @@ def _piece(part: TDF_Label, reach: Reach) -> Piece:
         solids=len(solids),
         faces=len(faces),
         curves=len(free_edges),
+        alone=sum(1 for _ in document.outside(shape, kinds.TopAbs_VERTEX, kinds.TopAbs_EDGE)),
         volume=inside,
         area=area,
         closed=not loose and all(BRep_Tool.IsClosed_s(shell) for shell in shells),

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from shapr.converters.mesh import primitive
 from shapr.converters.mesh.model import Triangles, Vertices
 from shapr.converters.mesh.text import numbers
-from shapr.converters.preflight.step import Graph
+from shapr.converters.preflight.graph import Graph
 from shapr.errors import Refused
 
 Rows = npt.NDArray[np.int64]

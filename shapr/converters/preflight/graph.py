@@ -1,6 +1,7 @@
 """Who refers to whom: no circles, no towers, and how many parts an assembly comes to, without building it."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,51 @@ DEEPEST = (
 )
 MAX_INSTANCES = 100_000
 COUNTED = 10**18  # where counting stops
+HEAD = 8  # bytes of a type's name that are compared at once
+
+
+class Graph(NamedTuple):
+    """The definitions in the file's order, and every `#n` that stands in one."""
+
+    text: bytes
+    begins: Nodes  # where each definition begins
+    words: Nodes  # where what comes after its `=` does
+    defined: Nodes  # its number
+    owners: Nodes  # of each reference, the definition that it stands in: 0 for the first
+    targets: Nodes  # the number referred to
+    heads: npt.NDArray[np.uint64]  # what each definition's words begin with, HEAD bytes as a number
+    known: dict[bytes, npt.NDArray[np.bool_]]  # what was asked before
+
+    def ends(self, at: int) -> int:
+        return int(self.begins[at + 1]) if at + 1 < len(self.begins) else len(self.text)
+
+    def holder(self, place: int) -> int:
+        """The definition around a place of the text."""
+        return int(np.searchsorted(self.begins, place, "right")) - 1
+
+    def holders(self, places: list[int]) -> list[int]:
+        """The definitions around these places, each once."""
+        found = np.unique(np.searchsorted(self.begins, places, "right")) - 1
+        return [at for at in found.tolist() if at >= 0]
+
+    def are(self, kind: bytes) -> npt.NDArray[np.bool_]:
+        """Which definitions are of this type."""
+        if kind not in self.known:
+            self.known[kind] = self._are(kind)
+        return self.known[kind]
+
+    def _are(self, kind: bytes) -> npt.NDArray[np.bool_]:
+        content, wanted = np.frombuffer(self.text, np.uint8), kind + b"("
+        if wanted not in self.text:
+            return np.zeros(len(self.words), bool)
+        mask = np.uint64((1 << 8 * min(len(wanted), HEAD)) - 1)
+        found = np.flatnonzero(self.heads & mask == np.uint64(int.from_bytes(wanted[:HEAD], "little")))
+        found = found[self.words[found] + len(wanted) <= len(content)]
+        for offset in range(HEAD, len(wanted)):
+            found = found[content[self.words[found] + offset] == wanted[offset]]
+        result = np.zeros(len(self.words), bool)
+        result[found] = True
+        return result
 
 
 def heights(nodes: int, owners: Nodes, targets: Nodes) -> npt.NDArray[np.int32]:

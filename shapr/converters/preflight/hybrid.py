@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from shapr.converters.preflight.graph import Graph
 from shapr.converters.preflight.references import ASIDE
-from shapr.converters.preflight.step import Graph, graph_of
+from shapr.converters.preflight.step import graph_of
 
 SHAPES = (b"TESSELLATED_SHAPE_REPRESENTATION", b"TESSELLATED_SHAPE_REPRESENTATION_WITH_ACCURACY_PARAMETERS")
 TESSELLATED = (  # what becomes a body; a set of annotations does not

@@ -78,6 +78,7 @@ RULES: dict[int, Rule] = {
 OPTIONAL = {(142, 2), (142, 1), (142, 3), (144, 3), (402, 0)}  # 0 stands for none
 LONGEST = 3600  # characters of the global section; thousands of parameters in it crash the kernel
 EDGES = frozenset({502, 504})
+NEVER_EMPTY = frozenset({510, 514})  # or the kernel crashes
 NUMERIC = frozenset(b"0123456789.+-EeDd")
 
 
@@ -209,7 +210,7 @@ def _edges(entities: list[Entity], reach: Reach) -> Iterator[tuple[int, int]]:
         elif any(integer(found[1]) > len(entity.text) for found in LONG.finditer(entity.text)):
             raise lie(entity.kind)
         if entity.kind in (141, 508):
-            pointers = _loop(entity) if entity.kind == 508 else _boundary(entity)
+            pointers = _loop(entities, entity) if entity.kind == 508 else _boundary(entity)
             yield from ((at, _target(entities, entity, *pointer)) for pointer in pointers)
         rule = RULES.get(entity.kind)
         if rule and (entity.kind != 402 or entity.form in GROUPS):
@@ -233,21 +234,22 @@ def _pointers(entity: Entity, rule: Rule) -> Iterator[tuple[int, int, frozenset[
     if rule.repeat:
         count_at, first, width, pointers = rule.repeat
         count = _at(entity, values, count_at)
-        if count < 0 or first + count * width > len(values):
+        if count < (entity.kind in NEVER_EMPTY) or first + count * width > len(values):
             raise lie(entity.kind)
         for begin in range(first, first + count * width, width):
             for offset, kinds in pointers:
                 yield 0, _at(entity, values, begin + offset), kinds
 
 
-def _loop(entity: Entity) -> Iterator[tuple[int, frozenset[int]]]:
+def _loop(entities: list[Entity], entity: Entity) -> Iterator[tuple[int, frozenset[int]]]:
     """The edges of a loop, each with its own list of curves in the surface."""
     values = _parameters(entity)
     at = 1
     for _ in range(_at(entity, values, 0)):
-        yield _at(entity, values, at + 1), EDGES
-        curves = _at(entity, values, at + 4)
-        if curves < 0:
+        _, edges, number, _, curves = (_at(entity, values, at + each) for each in range(5))
+        head = entities[_target(entities, entity, edges, EDGES)].text[:40].split(b",", 2)
+        yield edges, EDGES
+        if curves < 0 or not 1 <= number <= integer(b"".join(head[1:2])):
             raise lie(entity.kind)
         for curve in range(curves):
             yield _at(entity, values, at + 6 + 2 * curve), ANY

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shapr.converters.preflight.step import Graph
+from shapr.converters.preflight.graph import Graph
 from shapr.errors import Refused
 
 OPERATOR = b"CARTESIAN_TRANSFORMATION_OPERATOR_3D"

@@ -3,8 +3,8 @@ of an assembly that does not say where."""
 
 from collections import defaultdict
 
+from shapr.converters.preflight.graph import Graph
 from shapr.converters.preflight.hybrid import Inside, inside, numbers, saying
-from shapr.converters.preflight.step import Graph
 
 USE = b"NEXT_ASSEMBLY_USAGE_OCCURRENCE"
 PLACED = b"CONTEXT_DEPENDENT_SHAPE_REPRESENTATION"

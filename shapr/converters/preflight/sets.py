@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from shapr.converters.preflight.graph import Graph
 from shapr.converters.preflight.hybrid import Inside, inside, saying
-from shapr.converters.preflight.step import Graph
 from shapr.errors import Refused
 
 SET = b"TESSELLATED_GEOMETRIC_SET("

@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from shapr.converters.preflight import references
-from shapr.converters.preflight.graph import Nodes, check_instances, heights
+from shapr.converters.preflight import forms, references
+from shapr.converters.preflight.forms import DIGITS
+from shapr.converters.preflight.graph import HEAD, Graph, Nodes, check_instances, heights
 from shapr.converters.preflight.references import ASIDE
 from shapr.errors import Refused
 
@@ -23,8 +22,6 @@ BEYOND = re.compile(rb"E\+?[1-9]\d\d+")  # 1E100 and more: the kernel's infinity
 COUNT = re.compile(rb"[(,][-+]?\d{7,}[,)]")
 SPLINE = tuple(map(re.compile, (b"B_SPLINE", b"BEZIER", b"KNOTS")))  # one word is looked for ten times as fast as three
 NOT_PARENTHESES = bytes(set(range(256)) - set(b"()"))
-DIGITS = 11  # of an entity's number that are looked at
-HEAD = 8  # bytes of a type's name that are compared at once
 
 OCCURRENCE = re.compile(rb"NEXT_ASSEMBLY_USAGE_OCCURRENCE\b")
 MAPPED = re.compile(rb"MAPPED_ITEM\b")
@@ -36,9 +33,6 @@ ELSEWHERE = b";REFERENCE;#"  # a section of the third edition that is not empty
 
 # The kernel takes one of the second for granted where it meets the first.
 NEEDED: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
-    (b"LINE", (b"CARTESIAN_POINT",)),
-    (b"LINE", (b"VECTOR",)),
-    (b"VECTOR", (b"DIRECTION",)),
     (b"PCURVE", (b"DEFINITIONAL_REPRESENTATION",)),
     (b"AXIS2_PLACEMENT_3D", (b"CARTESIAN_POINT",)),
     (b"PLANE", (b"AXIS2_PLACEMENT_3D",)),
@@ -47,8 +41,6 @@ NEEDED: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
     (b"FACE_BOUND", (b"EDGE_LOOP", b"VERTEX_LOOP", b"POLY_LOOP")),
     (b"FACE_OUTER_BOUND", (b"EDGE_LOOP", b"VERTEX_LOOP", b"POLY_LOOP")),
 )
-# What follows the name of these: a list of numbers, or one of others.
-LISTS = {b"CARTESIAN_POINT": b"+-.0123456789", b"DIRECTION": b"+-.0123456789", b"EDGE_LOOP": b"#", b"POLY_LOOP": b"#"}
 # What these refer to must be there.
 WHOLE = (b"EDGE_CURVE", b"ORIENTED_EDGE", b"EDGE_LOOP", b"FACE_BOUND", b"FACE_OUTER_BOUND", b"ADVANCED_FACE", b"LINE")
 # No list of numbers as the kernel reads them: 3E1 is none, it lacks the point.
@@ -57,45 +49,6 @@ ODD_LISTS = tuple(re.compile(kind + rb"\('*+,\((?!" + NUMBERS + rb"\))") for kin
 REPEATED = 10_000  # references in one entity
 BOUNDARIES = (b"EDGE_CURVE", b"ORIENTED_EDGE", b"EDGE_LOOP", b"FACE_BOUND", b"FACE_OUTER_BOUND")
 SHARED = 1000  # uses of one of those; real files have some two
-QUOTES = 200  # in one name
-
-
-class Graph(NamedTuple):
-    """The definitions in the file's order, and every `#n` that stands in one."""
-
-    text: bytes
-    begins: Nodes  # where each definition begins
-    words: Nodes  # where what comes after its `=` does
-    defined: Nodes  # its number
-    owners: Nodes  # of each reference, the definition that it stands in: 0 for the first
-    targets: Nodes  # the number referred to
-    heads: npt.NDArray[np.uint64]  # what each definition's words begin with, HEAD bytes as a number
-
-    def ends(self, at: int) -> int:
-        return int(self.begins[at + 1]) if at + 1 < len(self.begins) else len(self.text)
-
-    def holder(self, place: int) -> int:
-        """The definition around a place of the text."""
-        return int(np.searchsorted(self.begins, place, "right")) - 1
-
-    def holders(self, places: list[int]) -> list[int]:
-        """The definitions around these places, each once."""
-        found = np.unique(np.searchsorted(self.begins, places, "right")) - 1
-        return [at for at in found.tolist() if at >= 0]
-
-    def are(self, kind: bytes) -> npt.NDArray[np.bool_]:
-        """Which definitions are of this type."""
-        content, wanted = np.frombuffer(self.text, np.uint8), kind + b"("
-        if wanted not in self.text:
-            return np.zeros(len(self.words), bool)
-        mask = np.uint64((1 << 8 * min(len(wanted), HEAD)) - 1)
-        found = np.flatnonzero(self.heads & mask == np.uint64(int.from_bytes(wanted[:HEAD], "little")))
-        found = found[self.words[found] + len(wanted) <= len(content)]
-        for offset in range(HEAD, len(wanted)):
-            found = found[content[self.words[found] + offset] == wanted[offset]]
-        result = np.zeros(len(self.words), bool)
-        result[found] = True
-        return result
 
 
 def check(path: Path) -> tuple[Graph, tuple[str, ...]]:
@@ -189,7 +142,7 @@ def _graph(text: bytes) -> Graph:
     refers = ~defines & (owners >= 0)
     words = ends[defines] + 1
     everywhere = np.ndarray(len(content) - HEAD + 1, "<u8", content, strides=(1,))
-    return Graph(text, signs[defines], words, numbers[defines], owners[refers], numbers[refers], everywhere[words])
+    return Graph(text, signs[defines], words, numbers[defines], owners[refers], numbers[refers], everywhere[words], {})
 
 
 def _check(graph: Graph) -> None:
@@ -201,7 +154,7 @@ def _check(graph: Graph) -> None:
     _needed(graph, defined, targets, highest)
     _documents(graph, defined, targets, highest)
     _shared(graph, defined, targets)
-    _lists(graph)
+    forms.check(graph, defined, targets, highest)
     heights(highest + 1, defined[graph.owners], targets)
     _instances(graph)
 
@@ -241,22 +194,6 @@ def _shared(graph: Graph, defined: Nodes, targets: Nodes) -> None:
     for kind in BOUNDARIES:
         if (uses[defined[graph.are(kind)]] > SHARED).any():
             raise Refused("limit_exceeded", f"more than {SHARED} entities of the STEP file share one edge or bound")
-
-
-def _lists(graph: Graph) -> None:
-    content = np.frombuffer(graph.text + bytes(4), np.uint8)
-    for kind, first in LISTS.items():
-        at = graph.words[graph.are(kind)] + len(kind) + 1
-        at[np.isin(content[at], list(b"$*"))] += 1
-        for _ in range(QUOTES):  # a string is a quote here, two more for each within it
-            quoted = content[at] == ord("'")
-            if not quoted.any():
-                break
-            at[quoted] += 1
-        letters = np.zeros(256, bool)
-        letters[list(first)] = True
-        if not ((content[at] == ord(",")) & (content[at + 1] == ord("(")) & letters[content[at + 2]]).all():
-            raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file has no list of what it is made of")
 
 
 def _instances(graph: Graph) -> None:

@@ -6,8 +6,9 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+from shapr.converters.preflight.graph import Graph
 from shapr.converters.preflight.hybrid import BODIES, HOLDERS, Inside, inside, numbers
-from shapr.converters.preflight.step import Graph, graph_of
+from shapr.converters.preflight.step import graph_of
 
 RENDERING = b"SURFACE_STYLE_RENDERING"
 RENDERED = re.compile(rb"(#(\d+)\s*=\s*SURFACE_STYLE_RENDERING)(\s*\([^()']*)\)")

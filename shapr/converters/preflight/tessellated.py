@@ -14,10 +14,11 @@ import numpy as np
 
 from shapr.converters.preflight.editions import plain
 from shapr.converters.preflight.facets import COMPLEX, COORDINATES, TRIANGLES, Lists
+from shapr.converters.preflight.graph import HEAD, Graph
 from shapr.converters.preflight.hybrid import EXACT, HOLDERS, Inside, exact_alone, inside, numbers
 from shapr.converters.preflight.references import ASIDE
 from shapr.converters.preflight.sets import MOST, Matrix, Sets
-from shapr.converters.preflight.step import HEAD, MAX_ID, Graph, graph_of
+from shapr.converters.preflight.step import MAX_ID, graph_of
 from shapr.errors import Refused
 
 KINDS = (b"TESSELLATED_", b"TRIANGULATED_", b"COMPLEX_")  # as definitions of them begin

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from shapr.converters.preflight import products, styles
+from shapr.converters.preflight.graph import Graph
 from shapr.converters.preflight.hybrid import BODIES, HOLDERS, inside, numbers
-from shapr.converters.preflight.step import Graph
 
 PMI = (b"DRAUGHTING_CALLOUT", b"ANNOTATION_", b"_TOLERANCE(", b"DIMENSIONAL_SIZE", b"DIMENSIONAL_LOCATION", b"=DATUM(")
 CONSTRUCTION = b"CONSTRUCTIVE_GEOMETRY_REPRESENTATION"

@@ -1,0 +1,104 @@
+"""How the parameters of a STEP entity stand: the kernel leaves one that has others empty, and falls into the hole."""
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+from shapr.converters.preflight.graph import Graph, Nodes
+from shapr.errors import Refused
+
+Bytes = npt.NDArray[np.uint8]
+
+DIGITS = 11  # of an entity's number that are looked at
+QUOTES = 200  # in one name
+# What follows the name of these: a list of numbers, or one of others.
+LISTS = {b"CARTESIAN_POINT": b"+-.0123456789", b"DIRECTION": b"+-.0123456789", b"EDGE_LOOP": b"#", b"POLY_LOOP": b"#"}
+# What these refer to, all of it, in this order.
+ORDERS = {
+    b"LINE": (b"CARTESIAN_POINT", b"VECTOR"),
+    b"VECTOR": (b"DIRECTION",),
+    b"SURFACE_OF_LINEAR_EXTRUSION": (None, b"VECTOR"),  # any curve
+    b"SURFACE_OF_REVOLUTION": (None, b"AXIS1_PLACEMENT"),
+}
+MEASURED = b"VECTOR"  # a number follows
+FLAT = b"DEFINITIONAL_REPRESENTATION"
+CURVE = re.compile(rb"\w*?(?:CURVE|LINE|CIRCLE|ELLIPSE|HYPERBOLA|PARABOLA|CONIC|CLOTHOID)")
+LOOP, EDGE = b"EDGE_LOOP", b"ORIENTED_EDGE"
+
+
+def check(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
+    """`defined` and `targets`: those of the graph, up to `highest`."""
+    content = np.frombuffer(graph.text + bytes(DIGITS + 4), np.uint8)
+    _lists(graph, content)
+    _measured(graph, content)
+    _loops(graph, defined, targets, highest)
+    _flat(graph, defined, targets, highest)
+    for kind, order in ORDERS.items():
+        rows = np.flatnonzero(graph.are(kind))
+        first, last = np.searchsorted(graph.owners, [rows, rows + 1])
+        fits = last - first == len(order)
+        for at, wanted in enumerate(order if fits.all() else ()):
+            if wanted:
+                fits &= _of(graph, defined, highest, wanted)[targets[first + at]]
+        if not fits.all():
+            raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file is not made of what it has to be")
+
+
+def _of(graph: Graph, defined: Nodes, highest: int, kind: bytes) -> npt.NDArray[np.bool_]:
+    """By number, what is of this type, or of several, which may be among them."""
+    found = np.zeros(highest + 1, bool)
+    found[defined[graph.are(kind) | graph.are(b"")]] = True
+    return found
+
+
+def _lists(graph: Graph, content: Bytes) -> None:
+    for kind, first in LISTS.items():
+        at = _behind_name(graph, content, kind)
+        letters = np.zeros(256, bool)
+        letters[list(first)] = True
+        if not ((content[at] == ord(",")) & (content[at + 1] == ord("(")) & letters[content[at + 2]]).all():
+            raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file has no list of what it is made of")
+
+
+def _measured(graph: Graph, content: Bytes) -> None:
+    at = _behind_name(graph, content, MEASURED)
+    fits = (content[at] == ord(",")) & (content[at + 1] == ord("#"))
+    at += 2
+    for _ in range(DIGITS):
+        at[content[at] - np.uint8(ord("0")) < 10] += 1  # what is less wraps round
+    if not (fits & (content[at] == ord(",")) & np.isin(content[at + 1], list(LISTS[b"DIRECTION"]))).all():
+        raise Refused("corrupt_file", "a VECTOR of the STEP file has no length")
+
+
+def _loops(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
+    """An edge of several types has to be an oriented one by one of them."""
+    edges = np.zeros(highest + 1, bool)
+    edges[defined[graph.are(EDGE)]] = True
+    others = targets[graph.are(LOOP)[graph.owners]]
+    others = others[~edges[others]]
+    rows = np.flatnonzero(np.isin(defined, others)) if len(others) else others
+    if not all(EDGE in graph.text[graph.begins[row] : graph.ends(row)] for row in rows.tolist()):
+        raise Refused("corrupt_file", "a loop of the STEP file is made of what is no oriented edge")
+
+
+def _flat(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
+    """The curve of an edge in the parameters of a face has to be one."""
+    first = np.searchsorted(graph.owners, np.flatnonzero(graph.are(FLAT)))
+    items = targets[first[first < len(targets)]]
+    usual = _of(graph, defined, highest, b"LINE") | _of(graph, defined, highest, b"B_SPLINE_CURVE_WITH_KNOTS")
+    items = items[~usual[items]]
+    rows = np.flatnonzero(np.isin(defined, items)) if len(items) else items
+    if not all(CURVE.match(graph.text, int(graph.words[row])) for row in rows.tolist()):
+        raise Refused("corrupt_file", "a curve in the parameters of a face of the STEP file is none")
+
+
+def _behind_name(graph: Graph, content: Bytes, kind: bytes) -> Nodes:
+    at = graph.words[graph.are(kind)] + len(kind) + 1
+    at[np.isin(content[at], list(b"$*"))] += 1
+    for _ in range(QUOTES):  # a string is a quote here, two more for each within it
+        quoted = content[at] == ord("'")
+        if not quoted.any():
+            break
+        at[quoted] += 1
+    return at

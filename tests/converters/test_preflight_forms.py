@@ -1,0 +1,50 @@
+"""Parameters of STEP entities that stand otherwise than the kernel takes for granted: it crashed on each of these."""
+
+from pathlib import Path
+
+import pytest
+from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeEdge
+from OCP.BRepPrimAPI import BRepPrimAPI_MakePrism
+from OCP.gp import gp_Ax2, gp_Elips, gp_Vec
+
+from shapr.converters.brep import document, step
+from tests.converters.kit import SAMPLES
+from tests.converters.test_degenerate import replaced
+from tests.converters.test_preflight import code, looked
+
+HINGE = (SAMPLES / "assembly.step").read_text()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "new"),
+    [
+        (r"LINE\('',(#\d+),(#\d+)\)", r"LINE(\2,\1,'')"),
+        (r"LINE\('',(#\d+),(#\d+)\)", r"LINE('',\2,\1)"),
+        (r"VECTOR\('',(#\d+),1.\)", r"VECTOR('',\1)"),
+        (r"VECTOR\('',(#\d+),1.\)", r"VECTOR('',\1,\1)"),
+        (r"(DEFINITIONAL_REPRESENTATION\('',\()#\d+", r"\g<1>#12"),
+        (r"(#501 = )ORIENTED_EDGE", r"\1('',#1371,#1372,#1373)"),
+    ],
+)
+def test_an_entity_that_the_kernel_would_leave_empty_is_refused(tmp_path: Path, pattern: str, new: str) -> None:
+    assert code(tmp_path, "step", replaced(pattern, new)(HINGE)) == "corrupt_file"
+
+
+def test_a_swept_surface_needs_what_it_is_swept_along(tmp_path: Path) -> None:
+    path = tmp_path / "a.step"
+    ellipse = BRepBuilderAPI_MakeEdge(gp_Elips(gp_Ax2(), 3, 1)).Edge()
+    step.write(
+        document.holding(BRepPrimAPI_MakePrism(ellipse, gp_Vec(0, 0, 2)).Shape(), "a"),
+        path,
+        "a.step",
+        {"step_schema": "AP214", "units": "mm"},
+    )
+    swept = path.read_text()
+    assert looked(tmp_path, "step", swept) == ()
+    change = replaced(r"(SURFACE_OF_LINEAR_EXTRUSION\('',(#\d+),)#\d+", r"\1\2")
+    assert code(tmp_path, "step", change(swept)) == "corrupt_file"
+
+
+def test_an_edge_may_be_of_several_types(tmp_path: Path) -> None:
+    several = replaced(r"(#501 = )(ORIENTED_EDGE\([^)]*\));", r"\1(A()\2B());")(HINGE)
+    assert looked(tmp_path, "step", several) == ()
