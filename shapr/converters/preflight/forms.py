@@ -11,6 +11,7 @@ from shapr.errors import Refused
 Bytes = npt.NDArray[np.uint8]
 
 DIGITS = 11  # of an entity's number that are looked at
+DIMENSIONS = 3
 QUOTES = 200  # in one name
 # What follows the name of these: a list of numbers, or one of others.
 LISTS = {b"CARTESIAN_POINT": b"+-.0123456789", b"DIRECTION": b"+-.0123456789", b"EDGE_LOOP": b"#", b"POLY_LOOP": b"#"}
@@ -34,6 +35,7 @@ def check(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
     _measured(graph, content)
     _loops(graph, defined, targets, highest)
     _flat(graph, defined, targets, highest)
+    _vertices(graph, defined, targets, highest)
     for kind, order in ORDERS.items():
         rows = np.flatnonzero(graph.are(kind))
         first, last = np.searchsorted(graph.owners, [rows, rows + 1])
@@ -91,6 +93,15 @@ def _flat(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
     rows = np.flatnonzero(np.isin(defined, items)) if len(items) else items
     if not all(CURVE.match(graph.text, int(graph.words[row])) for row in rows.tolist()):
         raise Refused("corrupt_file", "a curve in the parameters of a face of the STEP file is none")
+
+
+def _vertices(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
+    """Where they are has to be said by three numbers: after the name there are as many commas."""
+    places = np.zeros(highest + 1, bool)
+    places[targets[graph.are(b"VERTEX_POINT")[graph.owners]]] = True
+    for row in np.flatnonzero(places[defined] & graph.are(b"CARTESIAN_POINT")).tolist():
+        if graph.text.count(b",", int(graph.begins[row]), graph.ends(row)) < DIMENSIONS:
+            raise Refused("corrupt_file", "a vertex of the STEP file has no place in space")
 
 
 def _behind_name(graph: Graph, content: Bytes, kind: bytes) -> Nodes:
