@@ -34,12 +34,13 @@ def check(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
     _lists(graph, content)
     _measured(graph, content)
     _loops(graph, defined, targets, highest)
-    _flat(graph, defined, targets, highest)
+    counts = np.bincount(graph.owners, minlength=len(defined))
+    begins = np.cumsum(counts) - counts  # of the references of each
+    _flat(graph, begins, defined, targets, highest)
     _vertices(graph, defined, targets, highest)
     for kind, order in ORDERS.items():
         rows = np.flatnonzero(graph.are(kind))
-        first, last = np.searchsorted(graph.owners, [rows, rows + 1])
-        fits = last - first == len(order)
+        first, fits = begins[rows], counts[rows] == len(order)
         for at, wanted in enumerate(order if fits.all() else ()):
             if wanted:
                 fits &= _of(graph, defined, highest, wanted)[targets[first + at]]
@@ -84,9 +85,9 @@ def _loops(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
         raise Refused("corrupt_file", "a loop of the STEP file is made of what is no oriented edge")
 
 
-def _flat(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
+def _flat(graph: Graph, begins: Nodes, defined: Nodes, targets: Nodes, highest: int) -> None:
     """The curve of an edge in the parameters of a face has to be one."""
-    first = np.searchsorted(graph.owners, np.flatnonzero(graph.are(FLAT)))
+    first = begins[graph.are(FLAT)]
     items = targets[first[first < len(targets)]]
     usual = _of(graph, defined, highest, b"LINE") | _of(graph, defined, highest, b"B_SPLINE_CURVE_WITH_KNOTS")
     items = items[~usual[items]]
