@@ -11,6 +11,7 @@ from shapr.errors import Refused
 Bytes = npt.NDArray[np.uint8]
 
 DIGITS = 11  # of an entity's number that are looked at
+DIMENSIONS = 3
 QUOTES = 200  # in one name
 # What follows the name of these: a list of numbers, or one of others.
 LISTS = {b"CARTESIAN_POINT": b"+-.0123456789", b"DIRECTION": b"+-.0123456789", b"EDGE_LOOP": b"#", b"POLY_LOOP": b"#"}
@@ -33,11 +34,13 @@ def check(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
     _lists(graph, content)
     _measured(graph, content)
     _loops(graph, defined, targets, highest)
-    _flat(graph, defined, targets, highest)
+    counts = np.bincount(graph.owners, minlength=len(defined))
+    begins = np.cumsum(counts) - counts  # of the references of each
+    _flat(graph, begins, defined, targets, highest)
+    _vertices(graph, defined, targets, highest)
     for kind, order in ORDERS.items():
         rows = np.flatnonzero(graph.are(kind))
-        first, last = np.searchsorted(graph.owners, [rows, rows + 1])
-        fits = last - first == len(order)
+        first, fits = begins[rows], counts[rows] == len(order)
         for at, wanted in enumerate(order if fits.all() else ()):
             if wanted:
                 fits &= _of(graph, defined, highest, wanted)[targets[first + at]]
@@ -82,15 +85,24 @@ def _loops(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
         raise Refused("corrupt_file", "a loop of the STEP file is made of what is no oriented edge")
 
 
-def _flat(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
+def _flat(graph: Graph, begins: Nodes, defined: Nodes, targets: Nodes, highest: int) -> None:
     """The curve of an edge in the parameters of a face has to be one."""
-    first = np.searchsorted(graph.owners, np.flatnonzero(graph.are(FLAT)))
+    first = begins[graph.are(FLAT)]
     items = targets[first[first < len(targets)]]
     usual = _of(graph, defined, highest, b"LINE") | _of(graph, defined, highest, b"B_SPLINE_CURVE_WITH_KNOTS")
     items = items[~usual[items]]
     rows = np.flatnonzero(np.isin(defined, items)) if len(items) else items
     if not all(CURVE.match(graph.text, int(graph.words[row])) for row in rows.tolist()):
         raise Refused("corrupt_file", "a curve in the parameters of a face of the STEP file is none")
+
+
+def _vertices(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
+    """Where they are has to be said by three numbers: after the name there are as many commas."""
+    places = np.zeros(highest + 1, bool)
+    places[targets[graph.are(b"VERTEX_POINT")[graph.owners]]] = True
+    for row in np.flatnonzero(places[defined] & graph.are(b"CARTESIAN_POINT")).tolist():
+        if graph.text.count(b",", int(graph.begins[row]), graph.ends(row)) < DIMENSIONS:
+            raise Refused("corrupt_file", "a vertex of the STEP file has no place in space")
 
 
 def _behind_name(graph: Graph, content: Bytes, kind: bytes) -> Nodes:
