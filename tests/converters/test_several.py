@@ -132,6 +132,14 @@ def test_packed_bodies_meet_where_they_met(tmp_path: Path, kind: packing.Kind) -
     assert [end for _, end in along[:-1]] == [start for start, _ in along[1:]]
 
 
+@pytest.mark.parametrize("kind", ["draco", "meshopt"])
+def test_a_packed_face_of_another_colour_meets_its_body(tmp_path: Path, kind: packing.Kind) -> None:
+    """A face of two triangles is too small to pack: it lies where its packed neighbours do."""
+    path = written(one(box(0, 1 / 3), *(pin(3.3 * at) for at in range(1, 9))), tmp_path / "a.glb")
+    assert packing.pack(path, kind) == kind
+    assert measure.measured(read(path)).watertight
+
+
 def test_a_glb_has_bodies_under_their_part_and_instances_share_them(tmp_path: Path) -> None:
     content, _ = container.read(written(robots(), tmp_path / "a.glb"))
     nodes, meshes = content["nodes"], content["meshes"]
