@@ -21,6 +21,7 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.XCAFDoc import XCAFDoc_DocumentTool
 
 from shapr.converters.brep import bodies, brep, colours, document, glb, iges, measure, step, tessellate, tree
+from shapr.converters.mesh import glb as container
 from tests.converters.kit import SAMPLES
 from tests.converters.shapes import FACE, assembly, moved
 
@@ -232,3 +233,26 @@ def test_nameless_labels_are_read(tmp_path: Path) -> None:
     label = XCAFDoc_DocumentTool.ShapeTool_s(model2.Main()).AddShape(document.shape(model), False)
     assert document.name(label) == ""
     assert document.count(document.shape(model2), FACE) == 6
+
+
+def test_an_instance_has_its_own_colour_in_iges_too(tmp_path: Path) -> None:
+    iges.write(assembly(), tmp_path / "a.igs", "a", {"units": "mm"})
+    read = iges.read(tmp_path / "a.igs", "a")
+    assert [leaf.colour for leaf in tree.leaves(read) if leaf.name == "jobb"] == 2 * [(1.0, 1.0, 0.0, 1.0)]
+
+
+def test_a_node_is_called_like_its_part_where_only_a_system_numbered_it(tmp_path: Path) -> None:
+    model = document.new()
+    tool = XCAFDoc_DocumentTool.ShapeTool_s(model.Main())
+    part, group, whole = tool.AddShape(BRepPrimAPI_MakeBox(1, 2, 3).Shape(), False), tool.NewShape(), tool.NewShape()
+    for label, name in ((part, "Gusset"), (group, "Side"), (whole, "Crate")):
+        bodies.call(label, name)
+    bodies.call(tool.AddComponent(group, part, moved()), "NAUO7")
+    bodies.call(tool.AddComponent(group, part, moved(5)), "left")
+    bodies.call(tool.AddComponent(whole, group, moved()), "NAUO8")
+    tool.UpdateAssemblies()
+    tree.inherit(model)
+    tessellate.triangulate(document.shape(model), 0.1, 10)
+    glb.write(model, tmp_path / "a.glb")
+    content, _ = container.read(tmp_path / "a.glb")
+    assert sorted(node["name"] for node in content["nodes"]) == ["Crate", "Gusset", "Side", "left"]

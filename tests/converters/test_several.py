@@ -1,6 +1,7 @@
 """Parts of several bodies: each is an object of its own in GLB, OBJ and 3MF, with its name and colours."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,39 @@ def test_packed_bodies_meet_where_they_met(tmp_path: Path, kind: packing.Kind) -
     parts = {part.body: part for part in read(path).parts}
     along = sorted((part.vertices[:, 0].min(), part.vertices[:, 0].max()) for part in parts.values())
     assert [end for _, end in along[:-1]] == [start for start, _ in along[1:]]
+
+
+@pytest.mark.parametrize("kind", ["draco", "meshopt"])
+def test_a_packed_face_of_another_colour_meets_its_body(tmp_path: Path, kind: packing.Kind) -> None:
+    """A face of two triangles is too small to pack: it lies where its packed neighbours do."""
+    path = written(one(box(0, 1 / 3), *(pin(3.3 * at) for at in range(1, 9))), tmp_path / "a.glb")
+    assert packing.pack(path, kind) == kind
+    assert measure.measured(read(path)).watertight
+
+
+def test_bodies_with_a_place_in_their_part_keep_the_colours_of_their_faces(tmp_path: Path) -> None:
+    """The kernel's writer drops them. Where the part is there twice, in one colour and another, too."""
+    model = document.new()
+    tool = XCAFDoc_DocumentTool.ShapeTool_s(model.Main())
+    placed = pin(0).Moved(moved(10, 1.0))
+    part, both = put(model, box(0), placed), tool.NewShape()
+    for face, colour in zip(document.explore(placed, FACE), (BLUE, None, RED), strict=True):
+        if colour:
+            colours.set(model, tool.AddSubShape(part, face), colour)
+    for name, x in (("left", 0.0), ("right", 50.0)):
+        instance = tool.AddComponent(both, part, moved(x))
+        call(instance, name)
+        if x:
+            colours.set(model, instance, GREEN)
+    tool.UpdateAssemblies()
+    told = looks(read(written(model, tmp_path / "a.glb")))
+    assert told == looks(tessellate.mesh(model, apart=True))
+    assert {colour for name, body, colour in told if (name, body) == ("left", "left 2")} == {BLUE, None, RED}
+
+
+def looks(mesh: Mesh) -> Counter[tuple[str, str, Any]]:
+    """How many triangles of each body have which colour."""
+    return sum((Counter({(part.name, part.body, part.colour): len(part.corners)}) for part in mesh.parts), Counter())
 
 
 def test_a_glb_has_bodies_under_their_part_and_instances_share_them(tmp_path: Path) -> None:

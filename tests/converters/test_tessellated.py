@@ -183,19 +183,25 @@ async def test_exact_bodies_and_tessellated_ones_are_both_kept(tmp_path: Path) -
     assert any(node.startswith("block") for node in scene.graph.nodes_geometry)
 
 
-def test_what_lies_where_an_exact_body_does_is_its_presentation(tmp_path: Path) -> None:
+GEM = [(30, 0, 25), (30, 40, 25), (0, 20, 25), (60, 20, 25), (30, 20, 0), (30, 20, 50)]
+CUT = [(4, 2, 6), (2, 3, 6), (3, 1, 6), (1, 4, 6), (2, 4, 5), (3, 2, 5), (1, 3, 5), (4, 1, 5)]
+AGAIN = ("Tessellated bodies that lie where an exact one does were passed over: 1.",)
+
+
+@pytest.mark.parametrize("alike", [True, False], ids=["the same", "of the same box"])
+def test_what_is_like_an_exact_body_and_lies_there_is_its_presentation(tmp_path: Path, alike: bool) -> None:
     """Some systems do not say so."""
-    bracket = (SAMPLES / "bracket.step").read_text()
-    corners = [(x, y, z) for z in (0, 50) for y in (0, 40) for x in (0, 60)]
-    again = cube(2000).replace(made.coordinates(2000), made.coordinates(2000, corners))
-    again += f"#2010=TESSELLATED_SOLID('',({numbers(2001)}),$);\n"
+    bracket, mesh = (SAMPLES / "bracket.step").read_text(), trimesh.load_mesh(SAMPLES / "bracket.stl")
+    points, corners = (mesh.vertices.tolist(), (mesh.faces + 1).tolist()) if alike else (GEM, CUT)
+    again = made.coordinates(2000, points)
+    again += f"#2001=TRIANGULATED_FACE('',#2000,{len(points)},(),$,(),{made.listed(corners)});\n"
+    again += "#2010=TESSELLATED_SOLID('gem',(#2001),$);\n"
     again += "#2011=TESSELLATED_SHAPE_REPRESENTATION('',(#2010),#1241);\n"
     again += "#2012=SHAPE_REPRESENTATION_RELATIONSHIP('','',#10,#2011);\n"
     path = tmp_path / "a.step"
     path.write_text(bracket.replace("ENDSEC;\nEND-ISO", again + "ENDSEC;\nEND-ISO"))
     model = opened(path)
-    assert (model.measured().bodies, model.meshes) == (1, ())
-    assert model.losses == ("Tessellated bodies that lie where an exact one does were passed over: 1.",)
+    assert (model.measured().bodies, model.meshes, model.losses) == ((1, (), AGAIN) if alike else (2, ("Bracket",), ()))
 
 
 async def test_a_tessellated_part_of_an_assembly_is_taken_out_of_its_b_rep(tmp_path: Path) -> None:

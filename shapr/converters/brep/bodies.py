@@ -99,11 +99,12 @@ def held(groups: Sequence[tuple[str, Sequence[Body]]], stem: str, reach: Reach =
     return model
 
 
-def looks(model: TDocStd_Document, part: TDF_Label) -> dict[int, Look]:
-    """The looks of a part's faces and free edges; names are those of its solids and shells."""
+def looks(model: TDocStd_Document, part: TDF_Label, colour: Colour | None = None) -> dict[int, Look]:
+    """The looks of a part's faces and free edges; names are those of its solids and shells. `colour`: that of an
+    instance, which its faces have instead of the part's."""
     found: dict[int, Look] = {}
     own = colours.faces(part)
-    base, whole = colours.of(part), layers(model, part)
+    base, whole = colour or colours.of(part), layers(model, part)
     names: dict[int, str] = {}
     for label in document.sublabels(part):
         shape, name = XCAFDoc_ShapeTool.GetShape_s(label), document.name(label)

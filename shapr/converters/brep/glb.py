@@ -4,6 +4,7 @@ import copy
 import json
 import shutil
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from OCP.RWGltf import RWGltf_CafWriter
 from OCP.RWMesh import RWMesh_CoordinateSystem, RWMesh_NameFormat
 from OCP.TCollection import TCollection_AsciiString
 from OCP.TDocStd import TDocStd_Document
+from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
@@ -65,6 +67,8 @@ def _finish(path: Path, leaves: list[tree.Leaf], bodies: several.Bodies, reach: 
         _name(content)
         drawn = _drawn(content, leaves)
         _recolour(content, drawn)
+        if placed := list(_elsewhere(content, drawn)):
+            glb_bodies.recolour(content, raw, start + CHUNK.size, placed)
         _share(content)
         if parts := [(node, bodies[leaf.key]) for node, leaf in drawn if leaf.key in bodies]:
             glb_bodies.apart(content, raw, start + CHUNK.size, parts, reach)
@@ -128,6 +132,26 @@ def _recolour(content: dict[str, Any], drawn: list[tuple[dict[str, Any], tree.Le
                 primitive["material"] = _material(materials, leaf.colour)
         node["mesh"] = len(content["meshes"])
         content["meshes"].append(mesh)
+
+
+def _elsewhere(
+    content: dict[str, Any], drawn: list[tuple[dict[str, Any], tree.Leaf]]
+) -> Iterator[tuple[dict[str, Any], list[glb_bodies.Coloured]]]:
+    """The faces of parts that have coloured pieces with a place of their own: the kernel forgets their colours."""
+    known: dict[tuple[int, ...], list[glb_bodies.Coloured]] = {}
+    for node, leaf in drawn:
+        if leaf.key not in known:
+            pieces = map(XCAFDoc_ShapeTool.GetShape_s, document.sublabels(leaf.part))
+            placed = any(not piece.Location().IsIdentity() for piece in pieces)
+            own = colours.faces(leaf.part) if placed else {}
+            shape = XCAFDoc_ShapeTool.GetShape_s(leaf.part)
+            faces = list(document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE)) if own else []
+            looks = [own.get(hash(face)) for face in faces]
+            materials = content["materials"]
+            at = {look: None if look is None else _material(materials, look) for look in {*looks}}
+            known[leaf.key] = [(face, at[look]) for face, look in zip(faces, looks, strict=True)]
+        if known[leaf.key]:
+            yield node, known[leaf.key]
 
 
 def _material(materials: list[dict[str, Any]], colour: Colour) -> int:

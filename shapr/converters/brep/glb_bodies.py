@@ -6,11 +6,13 @@ lies together: it gets accessors of its own, and its corners count from its own 
 
 import json
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from OCP.TopoDS import TopoDS_Shape
 
 from shapr.converters import progress
 from shapr.converters.brep import several, tessellate
@@ -22,6 +24,7 @@ from shapr.converters.progress import Reach, along, silent, within
 
 Json = dict[str, Any]
 Points = npt.NDArray[np.float32]
+Coloured = tuple[TopoDS_Shape, int | None]
 NEAR = 1e-6  # of the largest coordinate: how far from our own rounding the kernel's may be
 
 
@@ -39,6 +42,18 @@ def apart(content: Json, raw: Path, start: int, parts: list[tuple[Json, list[Ins
     split.tidy()
 
 
+def recolour(content: Json, raw: Path, start: int, parts: list[tuple[Json, list[Coloured]]]) -> None:
+    """`parts`: nodes that show a part, and its faces with the materials that they should have, None as they have."""
+    data = np.memmap(raw, np.uint8, "r+", start)
+    split = _Splitting(content, np.asarray(data))
+    if sum(len(split.runs(node, faces)) for node, faces in parts) > MAX_PARTS:
+        return
+    for node, faces in parts:
+        split.recolour(node, faces)
+    data.flush()
+    split.tidy()
+
+
 @dataclass
 class _Stretch:
     """Points and corners of a primitive that are one body's: from where, up to where."""
@@ -48,12 +63,16 @@ class _Stretch:
     corners: tuple[int, int]
 
 
+Run = tuple[_Stretch, int | None]  # and its material, None as it is
+
+
 class _Splitting:
     def __init__(self, content: Json, data: npt.NDArray[np.uint8]) -> None:
         self.content = content
         self.data = data
         self.known: dict[str, list[list[_Stretch]]] = {}  # of each body, by what the primitives of a mesh refer to
         self.made: dict[str, list[list[Json]]] = {}  # what these refer to then
+        self.cut: dict[str, list[tuple[int, Json, int | None]]] = {}  # likewise: primitive, its part, material
         self.meshes: dict[int, list[tuple[int, int]]] = {}  # by mesh: bodies, and the mesh of each
 
     def count(self, node: Json, inside: list[Inside], reach: Reach) -> int:
@@ -72,6 +91,22 @@ class _Splitting:
         nodes += [{"name": names[body], "mesh": at} for body, at in found]
         node |= holder(node["name"], list(range(first, len(nodes))))
         del node["mesh"]
+
+    def runs(self, node: Json, faces: list[Coloured]) -> list[Run]:
+        """The primitives that a node's mesh will have, where they are cut as the material changes."""
+        each = self._stretches(self._mesh(node)["primitives"], [Inside(face, "") for face, _ in faces], silent)
+        return _runs([(one, at) for some, (_, at) in zip(each, faces, strict=False) for one in some])
+
+    def recolour(self, node: Json, faces: list[Coloured]) -> None:
+        mesh = self._mesh(node)
+        drawn = mesh["primitives"]
+        if (referred := _referred(drawn)) not in self.cut:
+            runs = self.runs(node, faces)
+            self.cut[referred] = [(run.primitive, self._own(drawn[run.primitive], run), at) for run, at in runs]
+        if cut := self.cut[referred]:
+            mesh["primitives"] = [
+                {**drawn[primitive], **own, **({} if at is None else {"material": at})} for primitive, own, at in cut
+            ]
 
     def _mesh(self, node: Json) -> Json:
         mesh: Json = self.content["meshes"][node["mesh"]]
@@ -190,6 +225,21 @@ def _stretches(places: list[Points], corners: list[int], inside: list[Inside], r
         made.append([found[at] for at in sorted(found)])
     whole = points == [len(each) for each in places] and seen == corners
     return made if whole else []
+
+
+def _runs(faces: list[Run]) -> list[Run]:
+    """What follows each other in a primitive and has one material, as one."""
+    runs = []
+    alike = groupby(sorted(faces, key=lambda each: (each[0].primitive, each[0].points)), _kind)
+    for (primitive, material), some in alike:
+        (first, _), *_, (last, _) = 2 * list(some)
+        points, corners = (first.points[0], last.points[1]), (first.corners[0], last.corners[1])
+        runs.append((_Stretch(primitive, points, corners), material))
+    return runs
+
+
+def _kind(face: Run) -> tuple[int, int | None]:
+    return face[0].primitive, face[1]
 
 
 def _expected(pieces: list[tessellate.Piece]) -> Points:

@@ -221,7 +221,7 @@ def _apart(model: TDocStd_Document, stem: str) -> TDocStd_Document:
     for leaf in tree.leaves(model):
         shape = XCAFDoc_ShapeTool.GetShape_s(leaf.part)
         placed = _placed(shape, leaf.location)
-        known = looks(model, leaf.part)
+        known = looks(model, leaf.part, leaf.colour)
         both = (Body(each).pieces for each in (shape, placed))
         there = {
             hash(now): _coloured(known.get(hash(face), Look()), leaf.colour) for face, now in zip(*both, strict=True)

@@ -116,7 +116,7 @@ def _piece(part: TDF_Label, reach: Reach) -> Piece:
     points = flat.points(shape, len(faces), within(reach, 0.0, LOOKED))
     error = INTEGRATION if points is None else None
     found = document.explore(shape, kinds.TopAbs_FACE)
-    area = sum(_area(face, error) for face in along(found, len(faces), within(reach, LOOKED, AREA)))
+    area = sum(area_of(face, error) for face in along(found, len(faces), within(reach, LOOKED, AREA)))
     inside = 0.0
     for at, solid in enumerate(solids):
         inside += volume(solid, error, within(within(reach, AREA, 1.0), at / len(solids), (at + 1) / len(solids)))
@@ -149,7 +149,7 @@ def _drawn(part: TDF_Label, free_edges: list[TopoDS_Shape]) -> set[Colour | None
     return {own.get(hash(edge), whole) for edge in free_edges}
 
 
-def _area(face: TopoDS_Shape, error: float | None) -> float:
+def area_of(face: TopoDS_Shape, error: float | None) -> float:
     properties = GProp_GProps()
     carried = isinstance(BRep_Tool.Surface_s(TopoDS.Face(face)), Geom_SurfaceOfLinearExtrusion)
     BRepGProp.SurfaceProperties_s(face, properties, *([] if error is None or carried else [error]))

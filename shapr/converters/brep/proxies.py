@@ -16,7 +16,7 @@ from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
 from shapr.converters.brep import body_names, colours, document, tree
-from shapr.converters.brep.measure import Extent, extent
+from shapr.converters.brep.measure import Extent, area_of, extent
 from shapr.converters.brep.several import Names
 from shapr.converters.mesh.model import MAX_TRIANGLES, Colour, Part, Triangles, Vertices
 from shapr.converters.preflight.facets import Facets, Rows, used
@@ -24,6 +24,7 @@ from shapr.converters.preflight.tessellated import Aside
 from shapr.converters.progress import Reach, along
 from shapr.errors import Refused
 
+ALIKE = 0.25  # of its area: how far a triangulation may be from what it presents; a ball in a box has half of it
 NEAR = 0.01  # of the diagonal: how far a triangulation may be from the box of what it presents
 FACE, SHELL, SOLID = TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_SHELL, TopAbs_ShapeEnum.TopAbs_SOLID
 
@@ -153,25 +154,31 @@ def _bodies(part: TDF_Label, base: Colour | None, left_out: frozenset[int]) -> l
 
 
 class Boxes:
-    """Those of the exact bodies, where they are used."""
+    """Those of the exact bodies, where they are used; and their areas, by which a ball is told from its box."""
 
     def __init__(self, leaves: list[tree.Leaf]) -> None:
         shapes = ((XCAFDoc_ShapeTool.GetShape_s(leaf.part), leaf.location) for leaf in leaves)
         self.bodies = [piece.Moved(location) for shape, location in shapes for piece in _pieces(shape)]
         self.rough = np.array([extent(body) for body in self.bodies]).reshape(-1, 6)  # too large, and quick
         self.exact: dict[int, Extent] = {}
+        self.areas: dict[int, float] = {}
 
     def hold(self, body: list[Part]) -> bool:
-        """Whether it fills one of them."""
+        """Whether it fills one of them, and is as large as what is in it."""
         points = np.concatenate([part.vertices for part in body])
         own = np.concatenate([points.max(axis=0), -points.min(axis=0)])
         near = NEAR * float(np.linalg.norm(own[:3] + own[3:]))
         for at in np.flatnonzero((own <= self.rough + near).all(axis=1)).tolist():
             if at not in self.exact:
                 self.exact[at] = extent(self.bodies[at], exact=True)
-            if (np.abs(own - self.exact[at]) <= near).all():
+            if (np.abs(own - self.exact[at]) <= near).all() and self._alike(body, at):
                 return True
         return False
+
+    def _alike(self, body: list[Part], at: int) -> bool:
+        if at not in self.areas:
+            self.areas[at] = sum(area_of(face, None) for face in document.explore(self.bodies[at], FACE))
+        return abs(sum(map(_area, body)) - self.areas[at]) <= ALIKE * self.areas[at]
 
 
 def _proxy(face: TopoDS_Face, colour: Colour | None) -> Proxy | None:
@@ -260,6 +267,11 @@ def _moved(vertices: Vertices, matrix: tree.Matrix | None) -> Vertices:
 def _round(triangles: Any) -> Any:
     """The other way round."""
     return np.ascontiguousarray(triangles[:, [0, 2, 1]])
+
+
+def _area(part: Part) -> float:
+    a, b, c = np.moveaxis(part.vertices[part.corners], 1, 0)
+    return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()) / 2
 
 
 def _volume(parts: list[Part]) -> float:

@@ -61,9 +61,10 @@ def inherit(model: TDocStd_Document) -> None:
 
     def walk(label: TDF_Label, name: str) -> None:
         part, given = document.referred(label), document.name(label)
+        given = "" if NUMBERED.fullmatch(given) else given
         if (key := document.entry(part)) not in known:
             own = document.name(part)
-            name = own or ("" if NUMBERED.fullmatch(given) else given) or name
+            name = own or given or name
             if name and not own:
                 call(part, name)
             known[key] = name

@@ -139,7 +139,8 @@ class _Packer:
     def _draco(
         self, attributes: dict[str, int], arrays: dict[str, Array], indices: Array, low: Array, side: float
     ) -> Json | None:
-        """None where the packed data would be larger, or would not hold the mesh."""
+        """None where the packed data would be larger, or would not hold the mesh; then its positions move all the same,
+        as those of its neighbours do."""
         import DracoPy
 
         others = {name: at for at, name in enumerate(sorted(arrays.keys() - {"POSITION", "NORMAL"}), FIRST_OTHER)}
@@ -154,11 +155,11 @@ class _Packer:
             normal_quantization_bits=NORMAL_BITS,
             generic_attributes={at: np.ascontiguousarray(arrays[name]) for name, at in others.items()} or None,
         )
-        if len(data) >= indices.nbytes + sum(each.nbytes for each in arrays.values()):
-            return None
         decoded = DracoPy.decode(data)
         points, corners = np.asarray(decoded.points, "<f4"), np.asarray(decoded.faces).size
-        if not corners:
+        if not corners or len(data) >= indices.nbytes + sum(each.nbytes for each in arrays.values()):
+            step = side / ((1 << POSITION_BITS) - 1)
+            arrays["POSITION"] = _as_decoded(arrays["POSITION"], points, step) if len(points) else arrays["POSITION"]
             return None
         # The encoder numbers its attributes as it likes: only the data says how.
         by_type = {each["attribute_type"]: each["unique_id"] for each in decoded.attributes}
@@ -240,8 +241,7 @@ class _Packer:
         accessor = self.source.accessor(at)
         view: dict[str, Any] = {"target": ELEMENTS if accessor["type"] == "SCALAR" else ARRAY}
         made = {**self._like(at), "bufferView": self.binary.view(np.ascontiguousarray(values).tobytes(), **view)}
-        made |= {key: accessor[key] for key in ("min", "max") if key in accessor}
-        return self._accessor(made, len(values))
+        return self._accessor(made, len(values), values if "min" in accessor else None)
 
     def _like(self, at: int) -> Json:
         """What an accessor keeps when its data is packed."""
@@ -252,6 +252,19 @@ class _Packer:
         box = {} if points is None else {"min": points.min(axis=0).tolist(), "max": points.max(axis=0).tolist()}
         self.accessors.append({**described, "count": count, **box})
         return len(self.accessors) - 1
+
+
+def _as_decoded(points: Array, decoded: Array, step: float) -> Array:
+    """The points where Draco would put them, to the last bit, whose floats only it knows: for each number the nearest
+    that it gave. What it gave no number for, as nothing uses it, stays."""
+    moved = points.copy()
+    for axis in range(3):
+        given = np.unique(decoded[:, axis])
+        places = np.searchsorted((given[1:] + given[:-1]) / 2, points[:, axis], "right")
+        nearest = given[places]
+        near = np.abs(nearest - points[:, axis]) <= step
+        moved[near, axis] = nearest[near]
+    return moved
 
 
 def _on_grid(points: npt.NDArray[np.float32], side: float) -> tuple[Array, Array, str]:
