@@ -225,6 +225,14 @@ def test_a_part_that_holds_nothing_counts_as_nothing() -> None:
     assert (found.low, found.high) == (pytest.approx((10, 0, 0)), pytest.approx((11, 2, 3)))
 
 
+def test_each_of_many_small_solids_is_told_of() -> None:
+    reached: list[float] = []
+    many = compound([shapes.cylinder(1, at) for at in range(1, 41)])
+    measure.measured(document.holding(many, "many"), reached.append)
+    volumes = [done for done in reached if measure.PIECES * measure.AREA < done < measure.PIECES]
+    assert len(set(volumes)) >= 39
+
+
 @pytest.mark.parametrize("begin", [0.0, 0.7])
 def test_the_area_of_an_ellipse_that_is_carried_along_a_line(begin: float) -> None:
     round_ = gp_Elips(gp_Ax2(gp_Pnt(0, 0, 0), gp_Dir(0, 0, 1)), 5, 2)

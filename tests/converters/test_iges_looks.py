@@ -17,7 +17,9 @@ from OCP.TopoDS import TopoDS_Shape
 from benchmarks.hostile.iges import RULED
 from benchmarks.hostile.iges import iges as text
 from shapr.converters.brep import bodies, colours, document, iges, tree
+from shapr.converters.brep.indicator import Indicator
 from shapr.converters.mesh.model import Colour
+from shapr.converters.progress import Reach
 from tests.converters.test_iges_scaled import GREEN, RED, figure, instance
 
 VIOLET = (0.5, 0.0, 1.0, 1.0)
@@ -118,3 +120,20 @@ def test_a_name_that_is_announced_and_not_there_is_none(tmp_path: Path) -> None:
     entities = [*RULED[:2], (118, 1, "1,3,0,0,0,1,7"), (406, 15, "1,2")]
     (tmp_path / "a.igs").write_text(text(entities))
     assert [leaf.name for leaf in tree.leaves(iges.read(tmp_path / "a.igs", "a.igs"))] == ["a"]
+
+
+def test_each_of_many_instances_is_told_of(tmp_path: Path) -> None:
+    """When what the file says of them is looked up, when it is put together, and when they become the document."""
+    steps: list[list[float]] = []
+
+    class Told(Indicator):
+        def step(self, share: float = 1.0) -> Reach:
+            steps.append([])
+            return steps[-1].append
+
+    writer, entities = written(BRepPrimAPI_MakeBox(1, 2, 3).Shape())
+    twice(writer, entities[0], *[2] * 30)
+    assert writer.Write(str(tmp_path / "a.igs"))
+    iges.read(tmp_path / "a.igs", "a.igs", Told(None))
+    assert all(told == sorted(told) for told in steps)
+    assert len([told for told in steps if len(set(told)) >= 30]) == 3

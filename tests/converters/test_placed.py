@@ -2,6 +2,7 @@
 says, and of that hand."""
 
 import re
+import time
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -251,6 +252,15 @@ def test_a_surface_that_is_scaled_by_an_operator_is_refused(tmp_path: Path, scal
     path.write_text(path.read_text().replace("ENDSEC;\nEND-ISO", "#6=SURFACE_REPLICA('',#31,#3010);\nENDSEC;\nEND-ISO"))
     with pytest.raises(Refused, match="unsupported_geometry") if refused else nullcontext():
         preflight.check("step", path)
+
+
+def test_many_operators_are_looked_at_in_the_time_of_few(tmp_path: Path) -> None:
+    one = "CARTESIAN_TRANSFORMATION_OPERATOR_3D('','',$,#3001,#3002,#3004,$,#3003);\n"
+    more = AXES % ("-1.", "$") + "".join(f"#{number}={one}" for number in range(10_000, 30_000))
+    (tmp_path / "a.step").write_text(BRACKET.replace("ENDSEC;\nEND-ISO", more + "ENDSEC;\nEND-ISO"))
+    begun = time.process_time()
+    preflight.check("step", tmp_path / "a.step")
+    assert time.process_time() - begun < 5  # 0.5 s; each with a look through the text: 60
 
 
 def test_copies_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shapr.converters.mesh import threemf_tree
 from shapr.errors import Refused
 from tests.converters.test_gltf import CORPUS, quiet
 from tests.converters.test_threemf import ITEM, SIMPLE, package, read, refused, threemf
@@ -122,3 +123,15 @@ def test_a_real_bomb_is_refused_at_once() -> None:
     with pytest.raises(Refused, match="decompression_bomb"):
         threemf.read(CORPUS / "bad_bomb.3mf", "a", quiet)
     assert time.monotonic() - start < 0.5
+
+
+def test_a_long_text_is_looked_at_in_pieces_and_nothing_hides_between_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = SIMPLE.replace('v1="0"', 'v1="00000000000"', 1)
+    for size in range(1, 60):
+        monkeypatch.setattr(threemf_tree, "PIECE", size)
+        reached: list[float] = []
+        threemf_tree.check(package(tmp_path, SIMPLE), reached.append)
+        assert reached == sorted(reached) and reached[-1] == 1.0 and len(set(reached)) > 5
+        assert refused(tmp_path, long) == "corrupt_file"

@@ -45,7 +45,9 @@ ENTITY = 330  # bytes of an entity: two lines of the directory, some of paramete
 # Of the time of reading: the file, then its entities as shapes, as a share of the rest. What is left is for sewing.
 SOLIDS, SURFACES = (0.15, 0.8), (0.12, 0.45)
 BAKING = 0.12  # of what is left
+LOOKING, KNOWING = 0.35, 0.2  # likewise, for what the file says of the shapes, and what they were told of it
 REPAIRING = 0.3  # likewise, where the kernel's reader may not
+SEWING = 0.9  # at most, likewise; the rest is for the document
 TERMINATE, ENDING = re.compile(rb"[^\r\n]{72}T"), 4096  # the last line, by its column 73; bytes to find it in
 
 
@@ -67,7 +69,7 @@ def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: boo
     if resize:
         reader.WS().InitTransferReader(0)  # forgets what it made
         made = _transferred(reader, path, progress, transferred, repair=False)
-    said, losses = iges_looks.looks(reader, path, document.roots(made))
+    said, losses = iges_looks.looks(reader, path, document.roots(made), progress.step(LOOKING))
     moved = own.moved(reader, document.roots(made))
     head = reader.IGESModel().GlobalSection()
     units, precision = UNIT_FLAGS.get(head.UnitFlag()), head.Resolution() * head.UnitValue() if resize else None
@@ -137,7 +139,7 @@ def solid(
             share = len(faces) / max(left, len(faces))
             reach = progress.step(BAKING * share) if len(faces) > 1 else silent
             group = [_baked(face, found) for face in along(faces, len(faces), reach)]
-            closed, open_ = sewn(group, found, diagonal, progress, share) if len(group) > 1 else ([], [])
+            closed, open_ = sewn(group, found, diagonal, progress, SEWING * share) if len(group) > 1 else ([], [])
             left -= len(group)
             if open_ or len(group) == 1:
                 known |= {key: replace(look, name=look.name or name) for key, look in found.items()}
@@ -149,9 +151,9 @@ def solid(
         if bodies:
             groups.append((name, bodies))
     if pool:
-        closed, open_ = sewn(pool, known, diagonal, progress)
+        closed, open_ = sewn(pool, known, diagonal, progress, SEWING)
         groups += [("", [body]) for body in closed + open_]
-    return held(groups, stem)
+    return held(groups, stem, progress.step())
 
 
 def _parts(
@@ -163,7 +165,7 @@ def _parts(
 ) -> list[tuple[str, TopoDS_Shape, dict[int, Look]]]:
     """The roots: what each is called, its shape, and the looks of its faces."""
     made, roots = [], document.roots(model)
-    for root in roots:
+    for root in along(roots, len(roots), progress.step(KNOWING) if precision is None else silent):
         shape = XCAFDoc_ShapeTool.GetShape_s(root)
         found = iges_looks.over(looks(model, root), said)
         if (now := moved.get(document.entry(root))) is not None:

@@ -23,6 +23,7 @@ from shapr.converters.brep.bodies import Look, call
 from shapr.converters.brep.bodies import looks as known_looks
 from shapr.converters.brep.iges_said import look, property_name
 from shapr.converters.preflight.iges_curves import integer
+from shapr.converters.progress import Reach, along, silent, within
 
 KINDS = iges_lost.KINDS
 HOLDERS = (*iges_lost.HOLDERS, 184, 430, 180, 186, 514)  # from the outside in
@@ -57,12 +58,14 @@ class Told:
         return [said for _, said in sorted(found, key=itemgetter(0))]
 
 
-def looks(reader: IGESControl_Reader, path: Path, roots: list[TDF_Label]) -> tuple[dict[int, Look], tuple[str, ...]]:
+def looks(
+    reader: IGESControl_Reader, path: Path, roots: list[TDF_Label], reach: Reach = silent
+) -> tuple[dict[int, Look], tuple[str, ...]]:
     """The look nearest to each face and free edge inside of the roots, by its `hash`; the roots are called here. And
     what was lost, in sentences: names of faces within something, which have no place, and what could not be read."""
-    told, found = _told(reader, path), dict[int, Look]()
+    told, found = _told(reader, path, within(reach, 0.0, 0.5)), dict[int, Look]()
     named = set(told.named)
-    for root in roots:
+    for root in along(roots, len(roots), within(reach, 0.5, 1.0)):
         shape = XCAFDoc_ShapeTool.GetShape_s(root)
         named.discard(hash(shape))
         outer, *inner = told.of(shape) or [Look()]
@@ -101,10 +104,10 @@ def _over(outer: Look, own: Look) -> Look:
     return Look(own.name or outer.name, own.colour or outer.colour, own.layers or outer.layers)
 
 
-def _told(reader: IGESControl_Reader, path: Path) -> Told:
+def _told(reader: IGESControl_Reader, path: Path, reach: Reach) -> Told:
     made, told = IGESToBRep_CurveAndSurface(), Told()
     made.SetTransferProcess(reader.WS().TransferReader().TransientProcess())
-    for entity in _entities(reader.IGESModel(), path):
+    for entity in _entities(reader.IGESModel(), path, reach):
         shape = made.GetShapeResult(entity)
         if shape is None or shape.IsNull():
             told.nothing.append(entity)
@@ -113,12 +116,12 @@ def _told(reader: IGESControl_Reader, path: Path) -> Told:
     return told
 
 
-def _entities(model: IGESData_IGESModel, path: Path) -> Iterator[IGESData_IGESEntity]:
+def _entities(model: IGESData_IGESModel, path: Path, reach: Reach) -> Iterator[IGESData_IGESEntity]:
     """Those of the kinds above, by the directory of the text: to ask each of a million takes the kernel 6 s."""
     with path.open("rb") as file:
         directory = [line for line in file if line[72:73] == b"D"][::2]
     told = len(directory) == model.NbEntities()
-    for at in range(model.NbEntities()):
+    for at in along(range(model.NbEntities()), model.NbEntities(), reach):
         if not told or _counts(directory[at]):
             yield model.Entity(at + 1)
 

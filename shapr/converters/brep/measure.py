@@ -24,7 +24,7 @@ from OCP.XCAFDoc import XCAFDoc_ShapeTool
 from shapr.converters.brep import body_names, colours, document, flat, tree
 from shapr.converters.measure import Measured
 from shapr.converters.mesh.model import Colour
-from shapr.converters.progress import Reach, along, silent, within
+from shapr.converters.progress import Reach, along, apart, silent, within
 from shapr.errors import Refused
 
 # The kernel's default integration is 1.3 % off on the thread of a screw, 8.6 % on a thin ring that is a rational NURBS,
@@ -118,8 +118,9 @@ def _piece(part: TDF_Label, reach: Reach) -> Piece:
     found = document.explore(shape, kinds.TopAbs_FACE)
     area = sum(area_of(face, error) for face in along(found, len(faces), within(reach, LOOKED, AREA)))
     inside = 0.0
-    for at, solid in enumerate(solids):
-        inside += volume(solid, error, within(within(reach, AREA, 1.0), at / len(solids), (at + 1) / len(solids)))
+    for solid, one in apart(solids, within(reach, AREA, 1.0)):
+        inside += volume(solid, error, one)
+        one(1.0)
     return Piece(
         shape,
         bodies=len(solids) + free + loose,

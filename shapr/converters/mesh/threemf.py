@@ -19,7 +19,7 @@ from shapr.converters.mesh.accessors import shown
 from shapr.converters.mesh.model import LONGEST_NAME, MAX_TRIANGLES, Colour, Colours, Mesh, Part
 from shapr.converters.mesh.threemf_arrays import geometry, kept_locale, properties, told, wrapper
 from shapr.converters.mesh.threemf_parts import Matrix, after, bodies, components, each_of, matrix
-from shapr.converters.progress import Reach
+from shapr.converters.progress import Reach, within
 from shapr.errors import Refused
 
 # The units of the specification: their names here, and millimetres.
@@ -36,8 +36,7 @@ WHITE = (255, 255, 255, 255)
 def read(path: Path, name: str, reach: Reach) -> Mesh:
     archive.verified(path)
     path = threemf_text.readable(path)
-    unprinted = threemf_tree.check(path)
-    reach(0.2)
+    unprinted = threemf_tree.check(path, within(reach, 0.02, 0.2))
     model = wrapper().CreateModel()
     reader = model.QueryReader("3mf")
     reader.SetStrictModeActive(False)

@@ -6,8 +6,10 @@ Only the tags that make the tree are looked for, in the text; what stands in a c
 import html
 import re
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
+from shapr.converters.progress import Reach, silent, within
 from shapr.errors import Refused
 
 MAX_INSTANCES = 100_000
@@ -23,17 +25,19 @@ ATTRIBUTE = re.compile(r"(?:^|[\s:])(id|objectid|path)\s*=\s*(?:\"([^\"]*)\"|'([
 LONG_INDEX = re.compile(rb"\s[vp][123]\s*=\s*[\"'][\s\d+&#;]{10}")  # the library keeps 32 bits of it
 ID = re.compile(rb"\s(?:object|p)?id\s*=\s*[\"'][\s+0]*+(\d{10,})")  # it keeps 32 bits of these too
 MAX_ID = 2**31
+PIECE = 4 << 20  # bytes that are looked at before anybody is told
 COLOURLESS = re.compile(rb"<(?:[^\s<>/:\"'=]+:)?color\s*/?>")
 
 Key = tuple[str, str]  # the part of the package, and the id within it
 
 
-def check(path: Path) -> int:
+def check(path: Path, reach: Reach = silent) -> int:
     """`decompression_bomb` if an object has too many others inside, `corrupt_file` if it has itself. Gives how many
     items are said not to be printed, of which the library says nothing."""
     inside: dict[Key, list[Key]] = {}
     objects = items = unprinted = 0
     with zipfile.ZipFile(path) as archive:
+        total, done = max(sum(entry.file_size for entry in archive.infolist()), 1), 0
         for entry in archive.infolist():
             text = archive.read(entry).replace(b"\0", b"") if not entry.is_dir() else b""
             if text.count(b"object") > MAX_OBJECTS:
@@ -43,7 +47,8 @@ def check(path: Path) -> int:
                 raise Refused("limit_exceeded", f"it has {objects} objects; {MAX_OBJECTS} are allowed")
             if items > MAX_INSTANCES:
                 raise Refused("decompression_bomb", f"it builds {items} parts; {MAX_INSTANCES} are allowed")
-            _look(text, entry.filename)
+            _look(text, entry.filename, within(reach, done / total, (done + entry.file_size) / total))
+            done += entry.file_size
             unprinted += len(UNPRINTED.findall(text)) if b"printable" in text else 0
             if b"component" in text:
                 _collect(text, entry.filename, inside)
@@ -56,16 +61,28 @@ def check(path: Path) -> int:
     return unprinted
 
 
-def _look(text: bytes, part: str) -> None:
+def _look(text: bytes, part: str, reach: Reach) -> None:
     """For what the library reads as something else, or for ever."""
     if part.endswith(".rels") and text.count(b"Relationship") > MAX_RELATIONSHIPS:
         raise Refused("limit_exceeded", f"a part of it has more than {MAX_RELATIONSHIPS} relationships")
-    if COLOURLESS.search(text):
-        raise Refused("corrupt_file", "a colour of the 3MF file has no value")
-    if LONG_INDEX.search(text):
-        raise Refused("corrupt_file", "an index of the 3MF file is beyond any count")
-    if any(len(id) > 10 or int(id) > MAX_ID for id in ID.findall(text)):
-        raise Refused("corrupt_file", "an id of the 3MF file is beyond any that is allowed")
+    for start, end in _pieces(text):
+        if COLOURLESS.search(text, start, end):
+            raise Refused("corrupt_file", "a colour of the 3MF file has no value")
+        if LONG_INDEX.search(text, start, end):
+            raise Refused("corrupt_file", "an index of the 3MF file is beyond any count")
+        if any(len(id) > 10 or int(id) > MAX_ID for id in ID.findall(text, start, end)):
+            raise Refused("corrupt_file", "an id of the 3MF file is beyond any that is allowed")
+        reach(end / len(text))
+
+
+def _pieces(text: bytes) -> Iterator[tuple[int, int]]:
+    """Where pieces of some megabytes begin and end: at tags, none of which is cut, for no tag has a `<` within."""
+    start = 0
+    while start < len(text):
+        tag = text.find(b"<", start + PIECE)
+        end = tag if tag >= 0 else len(text)
+        yield start, end
+        start = end
 
 
 def _collect(text: bytes, part: str, inside: dict[Key, list[Key]]) -> None:
