@@ -24,6 +24,8 @@ HINGE = (SAMPLES / "assembly.step").read_text()
         (r"VECTOR\('',(#\d+),1.\)", r"VECTOR('',\1,\1)"),
         (r"(VERTEX_POINT\('',#(\d+)\).*#\2 = CARTESIAN_POINT\('',\([^,]*,[^,)]*),[^)]*", r"\1"),
         (r"(DEFINITIONAL_REPRESENTATION\('',\()#\d+", r"\g<1>#12"),
+        (r"(DEFINITIONAL_REPRESENTATION\(''),\(#\d+\)", r"\1,1E99"),
+        (r"(DEFINITIONAL_REPRESENTATION\(''),\(#\d+\)", r"\1,*"),
         (r"SURFACE_SIDE_STYLE\(", "SURFACE_SIDE_STYL("),
         (r"(#501 = )ORIENTED_EDGE", r"\1('',#1371,#1372,#1373)"),
     ],

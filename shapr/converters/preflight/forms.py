@@ -14,7 +14,13 @@ DIGITS = 11  # of an entity's number that are looked at
 DIMENSIONS = 3
 QUOTES = 200  # in one name
 # What follows the name of these: a list of numbers, or one of others.
-LISTS = {b"CARTESIAN_POINT": b"+-.0123456789", b"DIRECTION": b"+-.0123456789", b"EDGE_LOOP": b"#", b"POLY_LOOP": b"#"}
+LISTS = {
+    b"CARTESIAN_POINT": b"+-.0123456789",
+    b"DIRECTION": b"+-.0123456789",
+    b"EDGE_LOOP": b"#",
+    b"POLY_LOOP": b"#",
+    b"DEFINITIONAL_REPRESENTATION": b"#",
+}
 # What these refer to, all of it, in this order.
 ORDERS = {
     b"LINE": (b"CARTESIAN_POINT", b"VECTOR"),
