@@ -24,6 +24,8 @@ HINGE = (SAMPLES / "assembly.step").read_text()
         (r"VECTOR\('',(#\d+),1.\)", r"VECTOR('',\1,\1)"),
         (r"(VERTEX_POINT\('',#(\d+)\).*#\2 = CARTESIAN_POINT\('',\([^,]*,[^,)]*),[^)]*", r"\1"),
         (r"(DEFINITIONAL_REPRESENTATION\('',\()#\d+", r"\g<1>#12"),
+        (r"(DEFINITIONAL_REPRESENTATION\(''),\(#\d+\)", r"\1,1E99"),
+        (r"(DEFINITIONAL_REPRESENTATION\(''),\(#\d+\)", r"\1,*"),
         (r"SURFACE_SIDE_STYLE\(", "SURFACE_SIDE_STYL("),
         (r"(#501 = )ORIENTED_EDGE", r"\1('',#1371,#1372,#1373)"),
     ],
@@ -50,3 +52,21 @@ def test_a_swept_surface_needs_what_it_is_swept_along(tmp_path: Path) -> None:
 def test_an_edge_may_be_of_several_types(tmp_path: Path) -> None:
     several = replaced(r"(#501 = )(ORIENTED_EDGE\([^)]*\));", r"\1(A()\2B());")(HINGE)
     assert looked(tmp_path, "step", several) == ()
+
+
+PLACED = r"(\( REPRESENTATION_RELATIONSHIP\('',''),(#\d+),(#\d+)\)"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "new"),
+    [
+        (PLACED, r"\1,#99999,\3)"),
+        (PLACED, r"\1,\2,#99999)"),
+        (PLACED, r"\1,#11,\3)"),
+        (PLACED, r"\1,$,\3)"),
+        (r"PRODUCT_CONTEXT\(", "''("),
+    ],
+)
+def test_what_is_placed_and_in_what_has_to_be_representations(tmp_path: Path, pattern: str, new: str) -> None:
+    assert looked(tmp_path, "step", HINGE) == ()
+    assert code(tmp_path, "step", replaced(pattern, new)(HINGE)) == "corrupt_file"

@@ -135,3 +135,8 @@ def test_a_long_text_is_looked_at_in_pieces_and_nothing_hides_between_two(
         threemf_tree.check(package(tmp_path, SIMPLE), reached.append)
         assert reached == sorted(reached) and reached[-1] == 1.0 and len(set(reached)) > 5
         assert refused(tmp_path, long) == "corrupt_file"
+
+
+def test_half_a_character_is_no_name(tmp_path: Path) -> None:
+    text = SIMPLE.replace('"tip"', '"\ud800x"').encode("utf-8", "surrogatepass")
+    assert refused(tmp_path, text) == "corrupt_file"

@@ -64,6 +64,8 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
         raise Refused("corrupt_file", "the 3MF file breaks the rules of its format") from None
     except RecursionError:
         raise Refused("limit_exceeded", "the components are nested too deeply") from None
+    except UnicodeDecodeError:  # the library passes on what it has read
+        raise Refused("corrupt_file", "a name in the 3MF file is no UTF-8") from None
 
 
 def _warned(reader: Any) -> set[int]:

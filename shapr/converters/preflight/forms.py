@@ -14,7 +14,13 @@ DIGITS = 11  # of an entity's number that are looked at
 DIMENSIONS = 3
 QUOTES = 200  # in one name
 # What follows the name of these: a list of numbers, or one of others.
-LISTS = {b"CARTESIAN_POINT": b"+-.0123456789", b"DIRECTION": b"+-.0123456789", b"EDGE_LOOP": b"#", b"POLY_LOOP": b"#"}
+LISTS = {
+    b"CARTESIAN_POINT": b"+-.0123456789",
+    b"DIRECTION": b"+-.0123456789",
+    b"EDGE_LOOP": b"#",
+    b"POLY_LOOP": b"#",
+    b"DEFINITIONAL_REPRESENTATION": b"#",
+}
 # What these refer to, all of it, in this order.
 ORDERS = {
     b"LINE": (b"CARTESIAN_POINT", b"VECTOR"),
@@ -23,15 +29,23 @@ ORDERS = {
     b"SURFACE_OF_REVOLUTION": (None, b"AXIS1_PLACEMENT"),
     b"SURFACE_STYLE_USAGE": (b"SURFACE_SIDE_STYLE",),
 }
+TYPED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_(!&"  # what a type begins with, or several, or a scope
 MEASURED = b"VECTOR"  # a number follows
 FLAT = b"DEFINITIONAL_REPRESENTATION"
 CURVE = re.compile(rb"\w*?(?:CURVE|LINE|CIRCLE|ELLIPSE|HYPERBOLA|PARABOLA|CONIC|CLOTHOID)")
 LOOP, EDGE = b"EDGE_LOOP", b"ORIENTED_EDGE"
+PLACING, PLACED = (
+    re.compile(rb"REPRESENTATION_RELATIONSHIP_WITH_TRANSFORMATION\("),
+    b"SHAPE_REPRESENTATION_RELATIONSHIP(",
+)
+RELATED = re.compile(rb"(?<!_)REPRESENTATION_RELATIONSHIP\(['$*]+,['$*]+,#(\d+),#(\d+)\)")
+SHAPE = re.compile(rb"(?<!DEFINITION_)(?<!DEPENDENT_SHAPE_)REPRESENTATION(?:_WITH_PARAMETERS)?\(|_MODEL\w*\(")
 
 
 def check(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
     """`defined` and `targets`: those of the graph, up to `highest`."""
     content = np.frombuffer(graph.text + bytes(DIGITS + 4), np.uint8)
+    _types(graph, content)
     _lists(graph, content)
     _measured(graph, content)
     _loops(graph, defined, targets, highest)
@@ -39,6 +53,7 @@ def check(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
     begins = np.cumsum(counts) - counts  # of the references of each
     _flat(graph, begins, defined, targets, highest)
     _vertices(graph, defined, targets, highest)
+    _placings(graph)
     for kind, order in ORDERS.items():
         rows = np.flatnonzero(graph.are(kind))
         first, fits = begins[rows], counts[rows] == len(order)
@@ -47,6 +62,14 @@ def check(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
                 fits &= _of(graph, defined, highest, wanted)[targets[first + at]]
         if not fits.all():
             raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file is not made of what it has to be")
+
+
+def _types(graph: Graph, content: Bytes) -> None:
+    """The kernel's parser goes on behind what it does not understand, and drops what is between two such places."""
+    letters = np.zeros(256, bool)
+    letters[list(TYPED)] = True
+    if not letters[content[graph.words]].all():
+        raise Refused("corrupt_file", "an entity of the STEP file has no type")
 
 
 def _of(graph: Graph, defined: Nodes, highest: int, kind: bytes) -> npt.NDArray[np.bool_]:
@@ -104,6 +127,18 @@ def _vertices(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> Non
     for row in np.flatnonzero(places[defined] & graph.are(b"CARTESIAN_POINT")).tolist():
         if graph.text.count(b",", int(graph.begins[row]), graph.ends(row)) < DIMENSIONS:
             raise Refused("corrupt_file", "a vertex of the STEP file has no place in space")
+
+
+def _placings(graph: Graph) -> None:
+    """Shapes that are placed, and in what, have to be representations."""
+    rows = graph.holders([found.start() for found in PLACING.finditer(graph.text)])
+    placed = [graph.text[graph.begins[row] : graph.ends(row)] for row in rows]
+    related = [RELATED.search(each) for each in placed if PLACED in each]
+    wanted = {int(number) for found in related if found for number in found.groups()}
+    there = np.flatnonzero(np.isin(graph.defined, list(wanted))) if wanted else np.zeros(0, np.int64)
+    fit = (SHAPE.search(graph.text, int(graph.words[row]), graph.ends(row)) for row in there.tolist())
+    if not all(related) or not all(fit) or len(wanted.difference(graph.defined[there].tolist())):
+        raise Refused("corrupt_file", "the STEP file places something that is no representation, or in none")
 
 
 def _behind_name(graph: Graph, content: Bytes, kind: bytes) -> Nodes:
