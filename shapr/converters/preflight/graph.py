@@ -50,8 +50,6 @@ class Graph(NamedTuple):
 
     def _are(self, kind: bytes) -> npt.NDArray[np.bool_]:
         content, wanted = np.frombuffer(self.text, np.uint8), kind + b"("
-        if wanted not in self.text:
-            return np.zeros(len(self.words), bool)
         mask = np.uint64((1 << 8 * min(len(wanted), HEAD)) - 1)
         found = np.flatnonzero(self.heads & mask == np.uint64(int.from_bytes(wanted[:HEAD], "little")))
         found = found[self.words[found] + len(wanted) <= len(content)]
