@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from shapr.converters.mentions import mentions
 from shapr.converters.preflight.editions import plain
 from shapr.converters.preflight.facets import COMPLEX, COORDINATES, TRIANGLES, Lists
 from shapr.converters.preflight.graph import HEAD, Graph
@@ -51,7 +52,7 @@ class Aside:
 
 def mentioned(path: Path) -> bool:
     """Whether there may be tessellated shapes in it."""
-    return COORDINATES in path.read_bytes()
+    return mentions(path, COORDINATES)
 
 
 def check(graph: Graph) -> None:
