@@ -7,7 +7,7 @@ files by name. Each look here is linear, and small beside the parse that it prec
 from collections.abc import Callable
 from pathlib import Path
 
-from shapr.converters.preflight import brep, iges, placed, step, tessellated, unheard
+from shapr.converters.preflight import brep, iges, mapped, placed, step, tessellated, unheard
 from shapr.converters.progress import Page, Reach, silent
 
 LOOKS: dict[str, Callable[[Path, Reach], tuple[str, ...]]] = {
@@ -40,5 +40,6 @@ def check(format: str, path: Path, reach: Reach = silent) -> tuple[str, ...]:
 def _step(path: Path) -> tuple[str, ...]:
     graph, losses = step.check(path)
     placed.check(graph)
+    mapped.check(graph)
     tessellated.check(graph)
     return (*losses, *unheard.passed_over(graph))
