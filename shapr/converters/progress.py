@@ -36,6 +36,7 @@ AT, NAME, SCALE = 1024, 1024 + STEP.size, 2048  # of the step, the file's name a
 LONGEST, MARKS = 255, (SIZE - SCALE) // MARK.size
 
 WATCHED = 32 << 20  # bytes of memory: what takes less is over before somebody looks
+LONG = 256 << 20  # likewise: of what takes less, no part is so long that what it takes again has to show
 READ_MEMORY, WRITE_MEMORY = 11.0, 3.5  # bytes of memory taken for each byte of a file
 # Of reading STEP, measured on 62 MB: its offset is at the end after two fifths of the time, memory is taken until the
 # half, it is closed after seven tenths. Then the kernel checks what it has read.
@@ -98,7 +99,7 @@ class Page:
     def reading(self, share: float, path: Path) -> None:
         """Begin what the kernel reads from a file in the scratch dir."""
         size = path.stat().st_size
-        self._next(share, Shown(0.0, READ + CLOSED, size, READ_MEMORY * size, path.name))
+        self._next(share, Shown(0.0, READ + CLOSED, size, READ_MEMORY * size, path.name, anew=True))
 
     def writing(self, share: float, path: Path, expected: float) -> None:
         """Begin what the kernel writes to one. `expected` is its size, about."""
@@ -120,6 +121,7 @@ class Page:
     def _begin(self, end: float, shown: "Shown") -> None:
         if shown.memory >= WATCHED:
             _give_back()
+        _give_back_at_once(shown.anew and shown.memory >= LONG)
         name = os.fsencode(shown.file)[:LONGEST]
         scale = b"".join(MARK.pack(*mark) for mark in shown.scale[:MARKS])
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -145,6 +147,7 @@ class Shown:
     file: str = ""
     written: bool = False
     scale: Scale = PLAIN
+    anew: bool = False  # what is freed within the step is new when it is taken again
 
 
 def _give_back() -> None:
@@ -153,6 +156,12 @@ def _give_back() -> None:
         _libc.MallocExtension_ReleaseFreeMemory()
     elif hasattr(_libc, "malloc_trim"):  # not of every C library
         _libc.malloc_trim(0)
+
+
+def _give_back_at_once(wanted: bool) -> None:
+    """Likewise whatever is freed from now on, or not: within one call of the kernel nobody could ask for it."""
+    if hasattr(_libc, "MallocExtension_SetNumericProperty"):
+        _libc.MallocExtension_SetNumericProperty(b"tcmalloc.aggressive_memory_decommit", ctypes.c_size_t(wanted))
 
 
 _libc = ctypes.CDLL(None)

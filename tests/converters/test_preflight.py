@@ -36,6 +36,15 @@ def test_samples_pass_without_a_loss(name: str) -> None:
     assert preflight.check(Path(name).suffix[1:], SAMPLES / name) == ()
 
 
+def test_a_look_at_step_tells_how_far_it_is() -> None:
+    told: list[float] = []
+    preflight.check("step", SAMPLES / "bracket.step", told.append)
+    assert told == sorted(told)
+    assert len(set(told)) >= 8
+    assert 0 < told[0] < 0.1
+    assert 0.8 < told[-1] <= 1
+
+
 def test_both_forms_of_brep_pass(tmp_path: Path) -> None:
     for content in brep_files.cylinder():
         assert looked(tmp_path, "brep", content) == ()

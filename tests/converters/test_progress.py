@@ -3,6 +3,8 @@
 import itertools
 import mmap
 import struct
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 
 from benchmarks import big
 from benchmarks.progress import followed, standstill
-from shapr.converters.progress import AT, NAME, SCALE, SIZE, STEP, Page, Reading
+from shapr.converters.progress import AT, LONG, NAME, READ_MEMORY, SCALE, SIZE, STEP, Page, Reading
+from shapr.converters.run.zygote import allocator, environment
 from tests.converters.kit import SAMPLES, convert
 
 
@@ -87,6 +90,42 @@ def test_memory_shows_what_nothing_else_does(pair: tuple[Page, Reading]) -> None
     _take(8 << 20)
     assert 25 <= before < 35
     assert before + 25 <= reading.percent() < 70
+
+
+TAKEN_AGAIN = """
+import ctypes, os, sys
+from pathlib import Path
+from shapr.converters.progress import Page, Reading
+libc, pages, size = ctypes.CDLL(None), 3_000, 1 << 16
+libc.malloc.restype = ctypes.c_void_p
+def take():
+    taken = [libc.malloc(ctypes.c_size_t(size)) for _ in range(pages)]
+    for each in taken:
+        ctypes.memset(each, 1, size)
+    return taken
+reading = Reading(Path("progress.bin"))
+page = Page(Path("progress.bin"))
+with open("source", "wb") as source:
+    source.truncate(int(sys.argv[1]))
+page.phase(0.0, 1.0)
+page.reading(1.0, Path("source"))
+for each in take():
+    libc.free(ctypes.c_void_p(each))
+before = reading.done()
+take()
+print(reading.done() - before)
+"""
+
+
+@pytest.mark.skipif(allocator() is None, reason="the C library's own allocator cannot be told to")
+def test_what_is_freed_and_taken_again_while_a_large_file_is_read_shows_again(tmp_path: Path) -> None:
+    def risen(size: int) -> float:
+        command = (sys.executable, "-c", TAKEN_AGAIN, str(size))
+        return float(subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, check=True).stdout)
+
+    size = 3_000 << 16
+    assert risen(int(2 * size / READ_MEMORY)) == pytest.approx(0.3, abs=0.05)
+    assert risen(int(LONG / READ_MEMORY) - 1) < 0.05  # where it would be over before anybody looked
 
 
 def test_nothing_on_the_page_makes_it_fall_or_raise(pair: tuple[Page, Reading]) -> None:

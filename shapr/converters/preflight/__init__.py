@@ -8,20 +8,33 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shapr.converters.preflight import brep, iges, mapped, placed, step, tessellated, unheard
-from shapr.converters.progress import Page, Reach, silent
+from shapr.converters.progress import PLAIN, Page, Reach, silent, within
+
+# Of a look at STEP: bytes of memory for each of the file, taken as its words are found, and how much that is of it.
+TAKING, WORDS = 6.0, 0.25
+CHECKED = 0.89  # of what is left then: when it is known that the kernel may see the file
+
+
+def _step(path: Path, reach: Reach) -> tuple[str, ...]:
+    graph, losses = step.check(path, within(reach, 0.0, CHECKED))
+    placed.check(graph)
+    mapped.check(graph)
+    tessellated.check(graph)
+    return (*losses, *unheard.passed_over(graph))
+
 
 LOOKS: dict[str, Callable[[Path, Reach], tuple[str, ...]]] = {
-    "step": lambda path, _: _step(path),
+    "step": _step,
     "iges": iges.check,
     "brep": brep.check,
 }
-TAKING = 8.0  # bytes of memory for each of a STEP file
 
 
 def begin(format: str, path: Path, page: Page) -> None:
-    """Say on the page what shows how far the look is: the memory that it takes for STEP, else its own word."""
+    """Say on the page what shows how far the look is: the memory that it takes at first for STEP, and its own
+    word."""
     if format == "step":
-        page.taking(1.0, TAKING * path.stat().st_size)
+        page.taking(1.0, TAKING * path.stat().st_size, PLAIN, 1.0 - WORDS)
     else:
         page.step()
 
@@ -35,11 +48,3 @@ def check(format: str, path: Path, reach: Reach = silent) -> tuple[str, ...]:
     """
     look = LOOKS.get(format)
     return look(path, reach) if look else ()
-
-
-def _step(path: Path) -> tuple[str, ...]:
-    graph, losses = step.check(path)
-    placed.check(graph)
-    mapped.check(graph)
-    tessellated.check(graph)
-    return (*losses, *unheard.passed_over(graph))

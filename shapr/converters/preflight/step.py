@@ -10,6 +10,7 @@ from shapr.converters.preflight import forms, references
 from shapr.converters.preflight.forms import DIGITS
 from shapr.converters.preflight.graph import HEAD, Graph, Nodes, check_instances, heights
 from shapr.converters.preflight.references import ASIDE
+from shapr.converters.progress import Reach, silent, within
 from shapr.errors import Refused
 
 MAX_ID = 2**31 - 1  # the kernel's
@@ -49,19 +50,21 @@ ODD_LISTS = tuple(re.compile(kind + rb"\('*+,\((?!" + NUMBERS + rb"\))") for kin
 REPEATED = 10_000  # references in one entity
 BOUNDARIES = (b"EDGE_CURVE", b"ORIENTED_EDGE", b"EDGE_LOOP", b"FACE_BOUND", b"FACE_OUTER_BOUND")
 SHARED = 1000  # uses of one of those; real files have some two
+FOUND, COUNTED = 0.38, 0.58  # of the time since the words are found
 
 
-def check(path: Path) -> tuple[Graph, tuple[str, ...]]:
-    """What it refers to, and what will be passed over."""
+def check(path: Path, reach: Reach = silent) -> tuple[Graph, tuple[str, ...]]:
+    """What it refers to, and what will be passed over. Tells how far it is from when the words are found."""
     content = path.read_bytes()
     text = _words(content)
     _structure(text)
-    graph = _graph(text)
+    graph = _graph(text, within(reach, 0.05, FOUND))
     _numbers(graph)
+    reach(COUNTED)
     _repeated(graph)
     lost = references.check(content, text)
     if len(graph.begins):
-        _check(graph)
+        _check(graph, within(reach, COUNTED, 1.0))
     return graph, (references.LOSS,) if lost or ELSEWHERE in text else ()
 
 
@@ -122,13 +125,14 @@ def _repeated(graph: Graph) -> None:
             raise Refused("limit_exceeded", f"an entity repeats references of it more than {REPEATED} times")
 
 
-def _graph(text: bytes) -> Graph:
+def _graph(text: bytes, reach: Reach = silent) -> Graph:
     """Of every `#` with a number: a definition if `=` follows, else a reference."""
     content = np.frombuffer(text + bytes(DIGITS + 2), np.uint8)
     signs = np.flatnonzero(content == ord("#"))
     numbers, ends = np.zeros(len(signs), np.int64), signs + 1
     going = np.arange(len(signs))
     for at in range(1, DIGITS + 1):
+        reach(at / DIGITS)
         digits = content[signs[going] + at] - np.uint8(ord("0"))  # what is less wraps round
         going, digits = going[digits < 10], digits[digits < 10]
         if not len(going):
@@ -145,7 +149,7 @@ def _graph(text: bytes) -> Graph:
     return Graph(text, signs[defines], words, numbers[defines], owners[refers], numbers[refers], everywhere[words], {})
 
 
-def _check(graph: Graph) -> None:
+def _check(graph: Graph, reach: Reach) -> None:
     defined, targets = graph.defined, graph.targets
     highest = int(max(defined.max(), targets.max(initial=0)))
     if highest > 8 * len(defined) + 1000:  # numbers with great gaps: count them anew
@@ -154,7 +158,9 @@ def _check(graph: Graph) -> None:
     _needed(graph, defined, targets, highest)
     _documents(graph, defined, targets, highest)
     _shared(graph, defined, targets)
+    reach(0.4)
     forms.check(graph, defined, targets, highest)
+    reach(0.8)
     heights(highest + 1, defined[graph.owners], targets)
     _instances(graph)
 
