@@ -42,7 +42,7 @@ BREP = re.compile(
     rb"(?:\s*DBRep_DrawableShape)?\s*(?:\x00{0,8})?.{0,64}?(?:CASCADE Topology V|Open CASCADE Topology)", re.DOTALL
 )
 JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
-SOLID = re.compile(rb"\s*+(?:#[^\r\n]*+\s++)*+solid", re.IGNORECASE)
+SOLID = re.compile(rb"(?:\xef\xbb\xbf)?\s*+(?:#[^\r\n]*+\s++)*+solid", re.IGNORECASE)
 OBJ = re.compile(rb"(?:^|\r)[ \t]*(?:v|vt|vn|vp|f|l|p|o|g|s|mtllib|usemtl)[ \t]", re.MULTILINE)
 
 OFF = re.compile(
