@@ -45,6 +45,17 @@ def test_what_iges_has_beside_its_surfaces_is_named(tmp_path: Path) -> None:
     assert looked(tmp_path, "iges", hidden) == (told,)
 
 
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [("10.,0.,0.,10.", 0), ("10.,0.,0.,10.05", 0), ("10.,0.,0.,-99999.", 1), ("0.,0.,10.,0.", 1), ("10.", 1), ("", 0)],
+)
+def test_iges_arcs_whose_ends_do_not_fit_are_counted(tmp_path: Path, ends: str, told: int) -> None:
+    """The kernel takes the first one's distance, and the direction of the other."""
+    line = (110, 0, "0.,0.,0.,1.,0.,0.")
+    sentence = "Arcs whose ends are not as far from the centre as each other have the radius of the first: 1."
+    assert looked(tmp_path, "iges", iges([line, (100, 0, f"0.,0.,0.,{ends}")])) == (sentence,) * told
+
+
 NURBS = "1,1,{0},1,0,0,1,0,0,{1},0.,0.,1.,1.,1.,1.,1.,1.,0.,0.,0.,9.,0.,0.,0.,9.,0.,9.,9.,5.,0.,1.,0.,1."
 
 

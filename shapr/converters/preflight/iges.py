@@ -10,6 +10,7 @@ import numpy as np
 
 from shapr.converters.preflight import iges_curves, iges_units
 from shapr.converters.preflight.graph import check_instances, heights
+from shapr.converters.preflight.iges_beside import SURFACES, Entity, passed_over
 from shapr.converters.preflight.iges_curves import integer, lie
 from shapr.converters.preflight.iges_end import unpadded
 from shapr.converters.preflight.iges_units import NEXT, STRING
@@ -26,14 +27,6 @@ LONG = re.compile(rb",\s*(\d{4,})H")
 DELIMITERS = re.compile(rb"\s*(?:1H(.))?.(?:1H(.))?", re.DOTALL)
 
 
-class Entity(NamedTuple):
-    kind: int
-    form: int
-    matrix: int  # where its transformation is in the directory, 0 for none
-    status: bytes  # two digits each: 01 for hidden, 00 for what belongs to nothing else, 01 for a drawing, hierarchy
-    text: bytes  # its parameters, its type first
-
-
 class Rule(NamedTuple):
     """Where the pointers of a type are, after its type number: alone, and in a list with its count.
 
@@ -47,10 +40,6 @@ class Rule(NamedTuple):
 ANY: frozenset[int] = frozenset()
 FACES, SHELLS, LOOPS, VERTICES = frozenset({510}), frozenset({514}), frozenset({508}), frozenset({502})
 POINTS, DIRECTIONS = frozenset({116}), frozenset({123})
-SURFACES = frozenset({108, 114, 118, 120, 122, 128, 140, 143, 144, 180, 190, 192, 194, 196, 198})
-NOTES = frozenset(range(202, 231))  # dimensions, notes, leaders, symbols, hatches
-POINT = 116
-BODIES = SURFACES | frozenset({150, 152, 154, 156, 158, 160, 162, 164, 168, 180, 182, 184, 186, 402, 408, 430, 514})
 RULES: dict[int, Rule] = {
     102: Rule((), (0, 1, 1, ((0, ANY),))),
     118: Rule(((0, ANY), (1, ANY))),
@@ -100,7 +89,7 @@ def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
         raise Refused(
             "unsupported_geometry", "the IGES file places a face or a shell of a solid by a matrix of its own"
         )
-    return (*iges_units.passed_over(head.translate(usual)), *_passed_over(entities))
+    return (*iges_units.passed_over(head.translate(usual)), *passed_over(entities))
 
 
 def _moved(entities: list[Entity], entity: Entity) -> bool:
@@ -109,18 +98,6 @@ def _moved(entities: list[Entity], entity: Entity) -> bool:
         return False
     matrix = entities[(entity.matrix - 1) // 2]
     return matrix.matrix > 0 or not iges_curves.identity(matrix.text)
-
-
-def _passed_over(entities: list[Entity]) -> Iterator[str]:
-    """In sentences: what is beside the surfaces and curves of the file."""
-    alone = [entity for entity in entities if entity.status[2:4] == b"00"]
-    if any(entity.kind in NOTES for entity in entities):
-        yield "Dimensions and notes were passed over."
-    points = sum(entity.kind == POINT for entity in alone)
-    if points and any(entity.kind in BODIES for entity in entities):  # curves alone keep theirs
-        yield f"Points were passed over: {points}."
-    if hidden := sum(entity.kind in BODIES and entity.status[:2] == b"01" for entity in alone):
-        yield f"Surfaces and bodies that the file hides were converted like the others: {hidden}."
 
 
 def _sections(data: bytes) -> dict[int, list[bytes]]:
