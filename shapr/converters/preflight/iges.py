@@ -19,7 +19,7 @@ from shapr.errors import Refused
 
 SECTIONS = b"SGDPT"
 FORMS = {ord("C"): "compressed ASCII", ord("B"): "binary"}  # by what the first line says
-GROUPS = (1, 7, 14, 15)  # forms of entity 402 that hold others
+COUNTED = {402: (1, 7, 14, 15), 406: (1,)}  # forms that hold others, or layers
 EXTERNAL = 416
 SOLIDS, PIECES = (186, 514), (510, 514)  # solids and shells, of which shells and faces are pieces
 PLACES = {402, 408, 308, 184, 430}  # what holds others, so that nesting multiplies
@@ -54,6 +54,7 @@ RULES: dict[int, Rule] = {
     186: Rule(((0, SHELLS),), (2, 3, 2, ((0, SHELLS),))),
     308: Rule((), (2, 3, 1, ((0, ANY),))),
     402: Rule((), (0, 1, 1, ((0, ANY),))),
+    406: Rule((), (0, 1, 1, ())),
     408: Rule(((0, frozenset({308})),)),
     412: Rule(((0, ANY),)),
     414: Rule(((0, ANY),)),
@@ -67,7 +68,7 @@ RULES: dict[int, Rule] = {
 OPTIONAL = {(142, 2), (142, 1), (142, 3), (144, 3), (402, 0)}  # 0 stands for none
 LONGEST = 3600  # characters of the global section; thousands of parameters in it crash the kernel
 EDGES = frozenset({502, 504})
-NEVER_EMPTY = frozenset({510, 514})  # or the kernel crashes
+NEVER_EMPTY = frozenset({184, 406, 510, 514})  # or the kernel crashes
 NUMERIC = frozenset(b"0123456789.+-EeDd")
 
 
@@ -171,8 +172,7 @@ def _within_number(text: bytes, places: list[int]) -> bool:
 def _usual(head: bytes) -> bytes:
     """The translation of a file's own delimiters, which it may choose, to the usual ones."""
     found = DELIMITERS.match(head)
-    between, last = (found[1] or b",", found[2] or b";") if found else (b",", b";")
-    return bytes.maketrans(between + last, b",;")
+    return bytes.maketrans((found[1] or b",") + (found[2] or b";") if found else b",;", b",;")
 
 
 def _edges(entities: list[Entity], reach: Reach) -> Iterator[tuple[int, int]]:
@@ -190,7 +190,7 @@ def _edges(entities: list[Entity], reach: Reach) -> Iterator[tuple[int, int]]:
             pointers = _loop(entities, entity) if entity.kind == 508 else _boundary(entity)
             yield from ((at, _target(entities, entity, *pointer)) for pointer in pointers)
         rule = RULES.get(entity.kind)
-        if rule and (entity.kind != 402 or entity.form in GROUPS):
+        if rule and entity.form in COUNTED.get(entity.kind, (entity.form,)):
             for position, pointer, kinds in _pointers(entity, rule):
                 if pointer or (entity.kind, position) not in OPTIONAL:
                     yield at, _target(entities, entity, pointer, kinds)

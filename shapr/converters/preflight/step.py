@@ -15,6 +15,7 @@ from shapr.errors import Refused
 
 MAX_ID = 2**31 - 1  # the kernel's
 NESTED = 100  # parentheses; real files need some five, the kernel's stack holds some ten thousand
+HEADERS = 1000  # entities; real files have three to ten, and the kernel's time grows with their square
 SPACE = b" \t\r\n\f\v"
 # Of text without strings, comments and white space:
 DATA = re.compile(rb"\bDATA[;(]")
@@ -87,8 +88,11 @@ def _words(content: bytes) -> bytes:
 
 
 def _structure(text: bytes) -> None:
-    if not DATA.search(text):
+    data = DATA.search(text)
+    if not data:
         raise Refused("corrupt_file", "the STEP file has no data section")
+    if text.count(b";", 0, data.start()) > HEADERS:
+        raise Refused("limit_exceeded", f"the header of the STEP file has more than {HEADERS} entities")
     tail = text[-4096:]
     if not END.search(tail) and not END.search(text):
         raise Refused("corrupt_file", "the STEP file is cut short: it has no end")
