@@ -188,7 +188,7 @@ class BrepModel:
             read = iges.read(file.path, file.name, self.indicator, repair=not file.faceted)
         else:
             read = brep.read(file.path, file.name, {"source_units": file.unit}, self.indicator)
-        document.check(read)
+        document.check(read, self.indicator.step())
         self.losses = document.unread(read)
         tree.inherit(read)
         return read

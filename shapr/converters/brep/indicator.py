@@ -79,7 +79,7 @@ class Indicator:
         made = Message_ProgressRange()
         if self.page:
             if memory:
-                self.page.taking(share, memory, scale, by_position)
+                self.page.taking(share, memory, scale, by_position, again=True)
             else:
                 self.page.step(share, scale)
             if WORKS:
