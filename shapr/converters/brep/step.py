@@ -134,7 +134,7 @@ def _transferred(
     reader.ChangeReader().WS().InitTransferReader(0)  # or it would give the same shapes again
     with planes.kept(reader.ChangeReader(), meshed), without(reader, left_out):
         transferred = reader.Transfer(
-            made, progress.range(share * whole, reading.scale, reading.memory, scale.BY_POSITION)
+            made, progress.range(share * whole, reading.scale, reading.memory, scale.BY_POSITION, again=True)
         )
     if not transferred:
         raise Refused("corrupt_file", "the STEP file's shapes cannot be read")
@@ -212,7 +212,7 @@ def write(
         keep(True)
     # None, never '': the empty string splits parts into files named by the model, in the current folder.
     if not writer.Transfer(
-        model, STEPControl_StepModelType.STEPControl_AsIs, None, progress.range(TO_ENTITIES, *_scale(model))
+        model, STEPControl_StepModelType.STEPControl_AsIs, None, progress.range(TO_ENTITIES, *_scale(model), again=True)
     ):
         raise Refused("unsupported_geometry", "the kernel cannot write this model as STEP")
     header = APIHeaderSection_MakeHeader(writer.ChangeWriter().Model())
