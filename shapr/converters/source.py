@@ -15,6 +15,7 @@ from shapr.converters.preflight.tessellated import mentioned
 from shapr.converters.progress import Page
 from shapr.errors import Refused
 
+BOXED = 0.01  # of the time of a mesh file: its box, by which it is triangulated
 UNNAMED = ""  # a name that the file does not say is not counted; what is written is called after the file
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ class BrepModel:
             read = iges.read(file.path, file.name, self.indicator, repair=not file.faceted)
         else:
             read = brep.read(file.path, file.name, {"source_units": file.unit}, self.indicator)
-        document.check(read)
+        document.check(read, self.indicator.step())
         self.losses = document.unread(read)
         tree.inherit(read)
         return read
@@ -257,7 +258,9 @@ class BrepModel:
         if document.faceless(self.document):
             named = f": {', '.join(self.wires)}" if self.wires else ""
             raise Refused("no_geometry", f"there are only curves, and a mesh cannot hold a curve{named}")
+        reach = self.indicator.step(BOXED)
         wanted = tessellate.deflections(shape, options)
+        reach(1.0)
         if wanted != self.triangulated:
             bare = tessellate.triangulate(shape, *wanted, self.indicator, self.threads)
             missing = (f"{bare} faces could not be triangulated: meshes lack them",) if bare else ()

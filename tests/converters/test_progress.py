@@ -92,6 +92,23 @@ def test_memory_shows_what_nothing_else_does(pair: tuple[Page, Reading]) -> None
     assert before + 25 <= reading.percent() < 70
 
 
+HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+@pytest.mark.skipif(not HUGE.exists() or "[never]" in HUGE.read_text(), reason="there are no huge pages")
+def test_a_huge_page_of_memory_counts_as_what_it_holds(pair: tuple[Page, Reading]) -> None:
+    page, reading = pair
+    page.phase(0.0, 1.0)
+    page.taking(1.0, 64 << 20)
+    before = reading.percent()
+    taken = mmap.mmap(-1, 64 << 20)
+    taken.madvise(mmap.MADV_HUGEPAGE)
+    for at in range(0, len(taken), mmap.PAGESIZE):
+        taken[at] = 1
+    assert before < 10
+    assert reading.percent() > 80
+
+
 TAKEN_AGAIN = """
 import ctypes, os, sys
 from pathlib import Path
@@ -124,7 +141,7 @@ def test_what_is_freed_and_taken_again_while_a_large_file_is_read_shows_again(tm
         return float(subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, check=True).stdout)
 
     size = 3_000 << 16
-    assert risen(int(2 * size / READ_MEMORY)) == pytest.approx(0.3, abs=0.05)
+    assert 0.3 < risen(int(2 * size / READ_MEMORY)) < 0.5
     assert risen(int(LONG / READ_MEMORY) - 1) < 0.05  # where it would be over before anybody looked
 
 

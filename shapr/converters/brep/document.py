@@ -25,6 +25,7 @@ from OCP.TopoDS import TopoDS, TopoDS_Compound, TopoDS_Iterator, TopoDS_Shape
 from OCP.XCAFApp import XCAFApp_Application
 from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
+from shapr.converters.progress import Reach, along, silent, within
 from shapr.errors import Refused
 
 MAX_INSTANCES = 100_000
@@ -221,7 +222,7 @@ def box(shape: TopoDS_Shape) -> tuple[gp_Pnt, gp_Pnt]:
     return low, high
 
 
-def check(document: TDocStd_Document) -> None:
+def check(document: TDocStd_Document, reach: Reach = silent) -> None:
     """Something to convert, of a finite size, every vertex of every part and every placement too: the kernel's boxes
     pass over what is not a number."""
     whole = shape(document)
@@ -230,8 +231,9 @@ def check(document: TDocStd_Document) -> None:
     low, high = box(whole)
     if low.Distance(high) < SMALLEST:
         raise Refused("no_geometry", "the shapes of the file are no larger than a point")
-    tool = XCAFDoc_DocumentTool.ShapeTool_s(document.Main())
-    for label in labels(tool.GetShapes):
+    reach(0.5)
+    shapes = labels(XCAFDoc_DocumentTool.ShapeTool_s(document.Main()).GetShapes)
+    for label in along(shapes, len(shapes), within(reach, 0.5, 1.0)):
         inside = components(label)
         placements = [XCAFDoc_ShapeTool.GetLocation_s(each) for each in inside]
         if not inside:

@@ -101,7 +101,7 @@ def _transferred(
         alone = scale.IGES_ALONE if reader.NbRootsForTransfer() == 1 else PLAIN
         taken = scale.IGES_MEMORY * path.stat().st_size
         reader.ClearShapes()
-        reader.TransferRoots(progress.range(share, alone, taken, scale.BY_POSITION))
+        reader.TransferRoots(progress.range(share, alone, taken, scale.BY_POSITION, again=True))
     tool = XCAFDoc_DocumentTool.ShapeTool_s(made.Main())
     for at in range(1, reader.NbShapes() + 1):
         tool.AddShape(reader.Shape(at), False)

@@ -72,14 +72,19 @@ class Indicator:
             _build(page.memory)
 
     def range(
-        self, share: float = 1.0, scale: Scale = PLAIN, memory: float = 0.0, by_position: float = 0.5
+        self,
+        share: float = 1.0,
+        scale: Scale = PLAIN,
+        memory: float = 0.0,
+        by_position: float = 0.5,
+        again: bool = False,
     ) -> Message_ProgressRange:
         """`scale` is how far the call is where: some take its greater part on a fraction of their indicator. Where
-        `memory` is given, what it takes of so many bytes is the rest of the measure."""
+        `memory` is given, what it takes of so many bytes, also `again`, is the rest of the measure."""
         made = Message_ProgressRange()
         if self.page:
             if memory:
-                self.page.taking(share, memory, scale, by_position)
+                self.page.taking(share, memory, scale, by_position, again)
             else:
                 self.page.step(share, scale)
             if WORKS:

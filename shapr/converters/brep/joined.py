@@ -14,10 +14,11 @@ from OCP.TopoDS import TopoDS, TopoDS_Shape
 from shapr.converters.brep import document
 from shapr.converters.brep.indicator import Indicator
 from shapr.converters.brep.quilt import quilted
-from shapr.converters.progress import Reach, along, within
+from shapr.converters.progress import Reach, along, shows_again, within
 
 EDGE, FACE = TopAbs_ShapeEnum.TopAbs_EDGE, TopAbs_ShapeEnum.TopAbs_FACE
 KERNEL = 0.65  # of the time; the rest is ours
+SEWN = 14_500.0  # bytes of memory that the kernel takes for a face, with what it takes again
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ def joined(faces: list[TopoDS_Shape], tolerance: float, progress: Indicator, sha
     sewing.Load(document.compound([]))
     whole = document.compound(faces)
     sewing.Add(whole)
-    sewing.Perform(progress.range(share * KERNEL))
+    memory = SEWN * len(faces)
+    sewing.Perform(progress.range(share * KERNEL, memory=memory if shows_again(memory) else 0.0, again=True))
     reach = progress.step(share * (1 - KERNEL) / (1 - share * KERNEL))
     now = list(document.explore(sewing.Modified(whole), FACE))
     if len(now) < len(faces):  # it has dropped what was too small

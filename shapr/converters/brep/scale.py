@@ -9,7 +9,7 @@ from itertools import accumulate, compress
 from pathlib import Path
 from typing import NamedTuple
 
-from shapr.converters.progress import MARKS, Scale
+from shapr.converters.progress import MARKS, Scale, shows_again
 
 SHELL = re.compile(rb"_SHELL\s*\([^)]*\)")
 FREE = (b"B_SPLINE_SURFACE_WITH_KNOTS", b"UNIFORM_SURFACE", b"BEZIER_SURFACE", b"SURFACE_OF_", b"OFFSET_SURFACE")
@@ -26,7 +26,8 @@ FREE_SOLID: Scale = ((0.5, 0.35), (0.5625, 0.75), (0.625, 0.86), (0.7, 0.95), (1
 FREE_SOLID_KEPT: Scale = ((0.5, 0.35), (0.75, 0.37), (0.7812, 0.75), (0.8125, 0.86), (0.85, 0.95), (1.0, 1.0))
 SHAPES, PLACED, NAMED = 0.87, 0.89, 0.94  # of the time: when all shapes are read, are in the document, have names
 DETAILED = 20  # solids, so that the marks have room
-SHELLS, BY_POSITION = 7_000.0, 0.8  # bytes of memory that a face read takes; it shows where the indicator stands
+# Bytes of memory that a face read takes, and with what is taken again; it shows where the indicator stands.
+SHELLS, SHELLS_AGAIN, BY_POSITION = 7_000.0, 11_500.0, 0.8
 # Before the kernel can ask which side of a closed shell is in, it makes a polyhedron of each face that is free: bytes
 # of memory for the face, and at least for each of the file's where the surface has many parts.
 POLYHEDRON, POLYHEDRA = 90_000.0, 16.0
@@ -39,7 +40,7 @@ IGES_MEMORY = 3.2
 # Of writing: a single part is through at less than a quarter. Then colours and names: nothing shows but memory.
 WRITTEN_ALONE: Scale = ((0.0625, 0.1), (0.22, 0.6), (1.0, 0.7))
 WRITTEN: Scale = ((1.0, 0.7),)
-FACE = 15_000.0  # bytes of memory that a face's entities take
+FACE, FACE_AGAIN = 15_000.0, 18_000.0  # bytes of memory that a face's entities take, and with what is taken again
 
 
 class Reading(NamedTuple):
@@ -61,7 +62,8 @@ def of_reading(path: Path, roots: int, *, kept: bool = False) -> Reading:
     free = sum(map(content.count, FREE))
     largest = max(compress(faces, closed), default=0)
     part = min(free / max(sum(faces), 1), 1.0)
-    memory = SHELLS * sum(faces)
+    again = SHELLS_AGAIN * sum(faces)
+    memory = again if shows_again(again) else SHELLS * sum(faces)
     if b"CLOSED_SHELL" in content:
         memory += max(POLYHEDRON * free, POLYHEDRA * part * len(content))
     if roots > 1 or OCCURRENCE in content:

@@ -30,7 +30,7 @@ from shapr.converters.preflight.editions import plain
 from shapr.converters.preflight.hybrid import exact_alone
 from shapr.converters.preflight.references import without_references
 from shapr.converters.preflight.styles import heard
-from shapr.converters.progress import Scale
+from shapr.converters.progress import Scale, shows_again
 from shapr.errors import Refused
 
 UNITS = {"mm": "MM", "cm": "CM", "m": "M", "in": "INCH", "ft": "FT"}
@@ -49,8 +49,12 @@ BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\r?\n?[\x80-\xff])*")  # the kernel b
 
 READING, TO_ENTITIES = 0.3, 0.55  # shares of the time, measured on 37 MB and 66 MB
 AS_AP203 = 0.7  # of what is left then, where there are many parts
+WRITTEN = 0.9  # of what is left then, as text
+LOOK = 0.03  # of what is left of reading then, for what the file's text says
 FIRST, LOOKED = 0.9, 0.5  # of reading shapes, where they may have to be read once more; of what is left then
-RESIZED = 0.8  # likewise, where parts are copied in another size then
+# Likewise: shapes read, and where parts are copied in another size then; of what is left, the reader taken apart, and
+# these copied. The rest is for who looks at the document.
+TRANSFERRED, RESIZED, APART, SETTLED = 0.92, 0.76, 0.5, 0.8
 UNREPAIRED = 0.7  # that of reading where nothing is repaired
 SMOOTHNESS, SMOOTH = "read.encoderegularity.angle", 0.01  # radians, as the kernel has it
 ENTITY = 55  # bytes of an entity's line
@@ -77,11 +81,13 @@ def read(
     progress.reading(READING if repair else UNREPAIRED, cleaned)
     if reader.ReadFile(str(cleaned)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("corrupt_file", "the STEP file breaks the rules of its syntax, or is cut short")
+    reach = progress.step(LOOK)
     if reader.NbRootsForTransfer() < 1:
         raise Refused("no_geometry", "the STEP file holds no shape")
     resized = placed.say(reader, cleaned)
+    reach(0.5)
     reading = scale.of_reading(cleaned, reader.NbRootsForTransfer(), kept=meshed and planes.WORKS)
-    share = RESIZED if resized else 1.0
+    share = RESIZED if resized else TRANSFERRED
     with _rough() if meshed or measured else nullcontext():
         made = _shapes(
             partial(_transferred, reader, reading, progress, meshed, share), progress, repair, reading.largest
@@ -90,12 +96,15 @@ def read(
         if cleaned != path:
             raise Refused("external_reference", "the geometry is in other files that the STEP file names")
         raise Refused("no_geometry", "the STEP file holds no shape that can be read")
+    reach = progress.step(APART)
     document.say_units(made, _units(reader))
     for sentence in _unread(reader):
         document.say_unread(made, sentence)
     body_names.keep(reader, cleaned, made)
+    reach(0.5)
+    del reader  # a second for a big file: so before the next step begins, which shows
     if resized:
-        placed.settle(made, progress.step())
+        placed.settle(made, progress.step(SETTLED))
     return made
 
 
@@ -126,7 +135,7 @@ def _transferred(
     reader.ChangeReader().WS().InitTransferReader(0)  # or it would give the same shapes again
     with planes.kept(reader.ChangeReader(), meshed), without(reader, left_out):
         transferred = reader.Transfer(
-            made, progress.range(share * whole, reading.scale, reading.memory, scale.BY_POSITION)
+            made, progress.range(share * whole, reading.scale, reading.memory, scale.BY_POSITION, again=True)
         )
     if not transferred:
         raise Refused("corrupt_file", "the STEP file's shapes cannot be read")
@@ -204,7 +213,7 @@ def write(
         keep(True)
     # None, never '': the empty string splits parts into files named by the model, in the current folder.
     if not writer.Transfer(
-        model, STEPControl_StepModelType.STEPControl_AsIs, None, progress.range(TO_ENTITIES, *_scale(model))
+        model, STEPControl_StepModelType.STEPControl_AsIs, None, progress.range(TO_ENTITIES, *_scale(model), again=True)
     ):
         raise Refused("unsupported_geometry", "the kernel cannot write this model as STEP")
     header = APIHeaderSection_MakeHeader(writer.ChangeWriter().Model())
@@ -219,10 +228,13 @@ def write(
     if options["step_schema"] == "AP203":
         ap203.configure(writer.ChangeWriter().Model(), progress.step(AS_AP203))
         ap203.say(header)
-    progress.writing(1.0, path, ENTITY * writer.ChangeWriter().Model().NbEntities())
+    progress.writing(WRITTEN, path, ENTITY * writer.ChangeWriter().Model().NbEntities())
     if writer.Write(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("unsupported_geometry", "the kernel cannot write this model as STEP")
+    reach = progress.step()
     encode(path)
+    reach(0.5)
+    del writer, header  # a second for a big file: so before the next step begins, which shows
 
 
 def _scale(model: TDocStd_Document) -> tuple[Scale, float]:
@@ -231,7 +243,9 @@ def _scale(model: TDocStd_Document) -> tuple[Scale, float]:
     assembled = len(roots) > 1 or any(document.components(root) for root in roots)
     faces = IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher()
     TopExp.MapShapes_s(document.shape(model), TopAbs_ShapeEnum.TopAbs_FACE, faces)
-    return scale.WRITTEN if assembled else scale.WRITTEN_ALONE, scale.FACE * faces.Extent()
+    again = scale.FACE_AGAIN * faces.Extent()
+    memory = again if shows_again(again) else scale.FACE * faces.Extent()
+    return scale.WRITTEN if assembled else scale.WRITTEN_ALONE, memory
 
 
 def encode(path: Path) -> None:

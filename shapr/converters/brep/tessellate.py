@@ -29,6 +29,7 @@ from shapr.converters.brep.triangulation import CORNERS, NODE, content
 from shapr.converters.formats import QUALITY
 from shapr.converters.mesh.model import MAX_PARTS, Colour, Mesh, Part
 from shapr.converters.progress import PLAIN, Reach, along, within
+from shapr.converters.progress import apart as reaches
 from shapr.errors import Refused
 
 TRIANGULATION = 0.8  # of the time that a mesh file takes; gathering and writing share the rest
@@ -144,8 +145,8 @@ def _inside(leaf: tree.Leaf, bodies: Sequence[several.Inside], reach: Reach) -> 
     """The triangles of a part, and which of its bodies they are of."""
     shapes = [body.shape for body in bodies] or [XCAFDoc_ShapeTool.GetShape_s(leaf.part)]
     own = colours.faces(leaf.part)
-    each = along(shapes, len(shapes), reach)
-    return [(at, part) for at, shape in enumerate(each) for part in _parts(shape, own, leaf.colour)]
+    each = enumerate(reaches(shapes, reach))
+    return [(at, part) for at, (shape, one) in each for part in _parts(shape, own, leaf.colour, one)]
 
 
 def _placed(part: Part, matrix: tree.Matrix | None) -> dict[str, Any]:
@@ -168,10 +169,11 @@ class Piece:
         return len(self.nodes) // NODE, len(self.corners) // CORNERS
 
 
-def _parts(shape: TopoDS_Shape, own: dict[int, Colour], base: Colour | None) -> list[Part]:
+def _parts(shape: TopoDS_Shape, own: dict[int, Colour], base: Colour | None, reach: Reach) -> list[Part]:
     """The triangles of a shape by the colours of its faces, in the order in which those first occur."""
     groups: dict[Colour | None, list[Piece]] = {}
-    for face, piece in pieces(shape):
+    count = max(document.count(shape, TopAbs_ShapeEnum.TopAbs_FACE), 1)
+    for face, piece in along(pieces(shape), count, reach):
         colour = own.get(hash(face), base) if own else base
         groups.setdefault(colour, []).append(piece)
     return [_part(colour, pieces) for colour, pieces in groups.items()]
