@@ -1,5 +1,6 @@
 """Parameters of STEP entities that stand otherwise than the kernel takes for granted: it crashed on each of these."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,28 @@ PLACED = r"(\( REPRESENTATION_RELATIONSHIP\('',''),(#\d+),(#\d+)\)"
 def test_what_is_placed_and_in_what_has_to_be_representations(tmp_path: Path, pattern: str, new: str) -> None:
     assert looked(tmp_path, "step", HINGE) == ()
     assert code(tmp_path, "step", replaced(pattern, new)(HINGE)) == "corrupt_file"
+
+
+UNKNOWN = "(UNKNOWN_A('first')UNKNOWN_B('second'))"
+USED = {
+    "LINE": r"DEFINITIONAL_REPRESENTATION\('',\(#(\d+)\)",
+    "VECTOR": r"LINE\('',#\d+,#(\d+)\)",
+    "CARTESIAN_POINT": r"LINE\('',#(\d+),#\d+\)",
+    "DIRECTION": r"VECTOR\('',#(\d+),1.\)",
+    "SURFACE_SIDE_STYLE": r"SURFACE_STYLE_USAGE\(\.BOTH\.,#(\d+)\)",
+}
+
+
+@pytest.mark.parametrize("kind", USED)
+def test_several_types_have_to_be_the_one_that_is_needed_too(tmp_path: Path, kind: str) -> None:
+    used = re.search(USED[kind], HINGE)
+    assert used
+    said = rf"#{used[1]} = ({kind}\([^;]*\));"
+    assert code(tmp_path, "step", replaced(said, f"#{used[1]}={UNKNOWN};")(HINGE)) == "corrupt_file"
+    assert looked(tmp_path, "step", replaced(said, rf"#{used[1]}=(A()\1B());")(HINGE)) == ()
+
+
+def test_a_number_that_two_entities_have_is_refused(tmp_path: Path) -> None:
+    """The kernel takes the one here and the other there."""
+    twice = HINGE.replace("ENDSEC;\nEND-ISO", f"#31={UNKNOWN};\nENDSEC;\nEND-ISO")
+    assert code(tmp_path, "step", twice) == "corrupt_file"

@@ -35,6 +35,7 @@ from shapr.converters.mesh.model import Colour
 from shapr.converters.phases import holds_solids
 from shapr.converters.preflight.iges_aside import geometry
 from shapr.converters.preflight.iges_end import tail, unpadded
+from shapr.converters.preflight.iges_lines import joined
 from shapr.converters.preflight.iges_units import NAMED, NUMBERS
 from shapr.converters.progress import PLAIN, along, silent
 from shapr.errors import Refused
@@ -56,7 +57,7 @@ TERMINATE, ENDING = re.compile(rb"[^\r\n]{72}T"), 4096  # the last line, by its 
 def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: bool = True) -> TDocStd_Document:
     """A document in millimetres. Names, colours and layers stay with the faces that are sewn. Without repair: shapes
     just as the file has them, but sewn."""
-    path = unpadded(geometry(path))
+    path = joined(unpadded(geometry(path)))
     if not TERMINATE.search(tail(path, ENDING)):
         raise Refused("corrupt_file", "the IGES file is cut short: it has no terminate section")
     reader = IGESControl_Reader()  # its kin for documents crashes on entities that became nothing; see `iges_looks.py`

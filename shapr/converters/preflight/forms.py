@@ -32,6 +32,7 @@ ORDERS = {
 TYPED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_(!&"  # what a type begins with, or several, or a scope
 MEASURED = b"VECTOR"  # a number follows
 FLAT = b"DEFINITIONAL_REPRESENTATION"
+FLAT_CURVES = (b"LINE", b"B_SPLINE_CURVE_WITH_KNOTS", b"B_SPLINE_CURVE")
 CURVE = re.compile(rb"\w*?(?:CURVE|LINE|CIRCLE|ELLIPSE|HYPERBOLA|PARABOLA|CONIC|CLOTHOID)")
 LOOP, EDGE = b"EDGE_LOOP", b"ORIENTED_EDGE"
 PLACING, PLACED = (
@@ -59,7 +60,7 @@ def check(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
         first, fits = begins[rows], counts[rows] == len(order)
         for at, wanted in enumerate(order if fits.all() else ()):
             if wanted:
-                fits &= _of(graph, defined, highest, wanted)[targets[first + at]]
+                fits &= of(graph, defined, highest, (wanted,), targets[first + at])[targets[first + at]]
         if not fits.all():
             raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file is not made of what it has to be")
 
@@ -73,10 +74,15 @@ def _types(graph: Graph, content: Bytes) -> None:
         raise Refused("corrupt_file", "an entity of the STEP file has no type")
 
 
-def _of(graph: Graph, defined: Nodes, highest: int, kind: bytes) -> npt.NDArray[np.bool_]:
-    """By number, what is of this type, or of several, which may be among them."""
-    found = np.zeros(highest + 1, bool)
-    found[defined[graph.are(kind) | graph.are(b"")]] = True
+def of(graph: Graph, defined: Nodes, highest: int, kinds: tuple[bytes, ...], targets: Nodes) -> npt.NDArray[np.bool_]:
+    """By number, what is of one of these types; of several types, if it is among the targets."""
+    found, asked = np.zeros(highest + 1, bool), np.zeros(highest + 1, bool)
+    for kind in kinds:
+        found[defined[graph.are(kind)]] = True
+    asked[targets] = ~found[targets]
+    if asked.any():
+        for row in np.flatnonzero(graph.are(b"") & asked[defined]).tolist():
+            found[defined[row]] = any(graph.is_also(row, kind) for kind in kinds)
     return found
 
 
@@ -114,8 +120,7 @@ def _flat(graph: Graph, begins: Nodes, defined: Nodes, targets: Nodes, highest: 
     """The curve of an edge in the parameters of a face has to be one."""
     first = begins[graph.are(FLAT)]
     items = targets[first[first < len(targets)]]
-    usual = _of(graph, defined, highest, b"LINE") | _of(graph, defined, highest, b"B_SPLINE_CURVE_WITH_KNOTS")
-    items = items[~usual[items]]
+    items = items[~of(graph, defined, highest, FLAT_CURVES, items)[items]]
     rows = np.flatnonzero(np.isin(defined, items)) if len(items) else items
     if not all(CURVE.match(graph.text, int(graph.words[row])) for row in rows.tolist()):
         raise Refused("corrupt_file", "a curve in the parameters of a face of the STEP file is none")

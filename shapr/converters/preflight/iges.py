@@ -1,19 +1,20 @@
 """IGES 5.3, fixed ASCII: sections, counts and pointers. The kernel trusts all of them."""
 
 import re
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from shapr.converters.preflight import iges_curves, iges_units
+from shapr.converters.preflight import iges_curves, iges_lines, iges_units
 from shapr.converters.preflight.graph import check_instances, heights
 from shapr.converters.preflight.iges_beside import SURFACES, Entity, passed_over
 from shapr.converters.preflight.iges_curves import integer, lie
 from shapr.converters.preflight.iges_end import unpadded
-from shapr.converters.preflight.iges_units import NEXT, STRING
+from shapr.converters.preflight.iges_lines import joined, within_number
+from shapr.converters.preflight.iges_units import STRING
 from shapr.converters.progress import Reach, along, silent, within
 from shapr.errors import Refused
 
@@ -24,7 +25,6 @@ EXTERNAL = 416
 SOLIDS, PIECES = (186, 514), (510, 514)  # solids and shells, of which shells and faces are pieces
 PLACES = {402, 408, 308, 184, 430}  # what holds others, so that nesting multiplies
 LONG = re.compile(rb",\s*(\d{4,})H")
-DELIMITERS = re.compile(rb"\s*(?:1H(.))?.(?:1H(.))?", re.DOTALL)
 
 
 class Rule(NamedTuple):
@@ -73,11 +73,11 @@ NUMERIC = frozenset(b"0123456789.+-EeDd")
 
 
 def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
-    sections = _sections(unpadded(path).read_bytes())
+    sections = _sections(joined(unpadded(path)).read_bytes())
     head = b"".join(line[:72] for line in sections[ord("G")])
     if len(head) > LONGEST:
         raise Refused("limit_exceeded", "the global section of the IGES file is too long")
-    usual = _usual(head[:72])
+    usual = iges_lines.usual(head[:72])
     entities = _entities(sections, usual, within(reach, 0.1, 0.6))
     if any(entity.kind == EXTERNAL for entity in entities):
         raise Refused("external_reference", "geometry of the IGES file is in other files that it names")
@@ -122,7 +122,7 @@ def _sections(data: bytes) -> dict[int, list[bytes]]:
 
 
 def _entities(sections: dict[int, list[bytes]], usual: bytes, reach: Reach) -> list[Entity]:
-    """The directory with its parameters, which say themselves whose they are. `usual`: see `_usual`."""
+    """The directory with its parameters, which say themselves whose they are. `usual`: see `iges_lines.py`."""
     lines, entities = sections[ord("D")], []
     texts: dict[int, list[bytes]] = defaultdict(list)
     begins: dict[int, int] = {}
@@ -135,7 +135,7 @@ def _entities(sections: dict[int, list[bytes]], usual: bytes, reach: Reach) -> l
         if begins.setdefault(owner, number) != number and line[0] in NUMERIC and texts[owner][-1][-1] in NUMERIC:
             broken[owner].append(64 * len(texts[owner]))
         texts[owner].append(line[:64])
-    if any(_within_number(b"".join(texts[owner]).translate(usual), places) for owner, places in broken.items()):
+    if any(within_number(b"".join(texts[owner]).translate(usual), places) for owner, places in broken.items()):
         raise Refused("corrupt_file", "a number of the IGES file goes on in the next line")  # the kernel's ends there
     for at in along(range(0, len(lines), 2), len(lines) // 2, within(reach, 0.4, 1.0)):
         first, second = lines[at], lines[at + 1]
@@ -150,29 +150,6 @@ def _entities(sections: dict[int, list[bytes]], usual: bytes, reach: Reach) -> l
         status = first[64:72].replace(b" ", b"0")
         entities.append(Entity(kind, integer(second[32:40]), integer(first[48:56]), status, text))
     return entities
-
-
-def _within_number(text: bytes, places: list[int]) -> bool:
-    """Whether one of these is, and not in a string, nor in a comment behind the last parameter."""
-    waiting, begin = deque(places), 0
-    while waiting:
-        string = STRING.match(text, begin)
-        number = string.end() if string else begin
-        found = NEXT.search(text, min(number + integer(string[1]), len(text)) if string else begin)
-        end = found.start() if found else len(text)
-        while waiting and waiting[0] < end:
-            if begin < waiting.popleft() < (number if string else end):
-                return True
-        if found is None or found[0] == b";":
-            return False
-        begin = end + 1
-    return False
-
-
-def _usual(head: bytes) -> bytes:
-    """The translation of a file's own delimiters, which it may choose, to the usual ones."""
-    found = DELIMITERS.match(head)
-    return bytes.maketrans((found[1] or b",") + (found[2] or b";") if found else b",;", b",;")
 
 
 def _edges(entities: list[Entity], reach: Reach) -> Iterator[tuple[int, int]]:

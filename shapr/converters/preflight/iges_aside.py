@@ -6,9 +6,9 @@ So it sees a copy in which each of these is a null entity (type 0), which the st
 
 from pathlib import Path
 
-from shapr.converters.preflight.iges import DELIMITERS
 from shapr.converters.preflight.iges_curves import integer
 from shapr.converters.preflight.iges_end import unpadded
+from shapr.converters.preflight.iges_lines import DELIMITERS, joined
 
 COPY = ".aside"  # behind the file's own name
 KINDS = frozenset({*range(202, 300), 125, 132, 134, 136, 138, 146, 148, 302, 304, 310, 312, 316, 320, 322})
@@ -24,7 +24,7 @@ LOOKED = {b"%d" % kind for kind in (*KINDS, *KEPT)}
 
 def lay(path: Path) -> None:
     """Write the copy beside a file that was checked, if it has to be."""
-    lines = unpadded(path).read_bytes().splitlines()
+    lines = joined(unpadded(path)).read_bytes().splitlines()
     directory = [at for at, line in enumerate(lines) if line[72:73] == b"D"]
     apart = {
         2 * at + 1: (first, second)
