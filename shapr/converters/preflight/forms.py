@@ -1,6 +1,7 @@
 """How the parameters of a STEP entity stand: the kernel leaves one that has others empty, and falls into the hole."""
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,16 @@ MEASURED = b"VECTOR"  # a number follows
 FLAT = b"DEFINITIONAL_REPRESENTATION"
 CURVE = re.compile(rb"\w*?(?:CURVE|LINE|CIRCLE|ELLIPSE|HYPERBOLA|PARABOLA|CONIC|CLOTHOID)")
 LOOP, EDGE = b"EDGE_LOOP", b"ORIENTED_EDGE"
+USUAL = np.frombuffer(b",*,*,#", np.uint8)  # how an oriented edge goes on behind its name
+ORIENTED = re.compile(rb"ORIENTED_EDGE\(['$*]+,(?:[*$]|#\d+),(?:[*$]|#\d+),#")
+POLYGON, POINT = b"POLY_LOOP", b"CARTESIAN_POINT"
+CORNERS = re.compile(rb"POLY_LOOP\(['$*]+,\((?:#\d+,?)++\)\)")
+MOVED, PLACEMENT = b"ITEM_DEFINED_TRANSFORMATION", b"AXIS2_PLACEMENT_3D"
+AXES = 3  # what a placement refers to, if it says all of it
+AXIS = re.compile(rb"AXIS2_PLACEMENT_3D\(['$*]+,#\d+,(?:[*$]|#\d+),(?:[*$]|#\d+)\)")
+# These are called something by a string; behind that of a unit comes what it is measured in.
+UNIT = re.compile(rb"CONVERSION_BASED_UNIT\('+,#(\d+)\)")
+COLOUR = re.compile(rb"PRE_DEFINED_COLOUR\('")
 PLACING, PLACED = (
     re.compile(rb"REPRESENTATION_RELATIONSHIP_WITH_TRANSFORMATION\("),
     b"SHAPE_REPRESENTATION_RELATIONSHIP(",
@@ -46,11 +57,15 @@ def check(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
     """`defined` and `targets`: those of the graph, up to `highest`."""
     content = np.frombuffer(graph.text + bytes(DIGITS + 4), np.uint8)
     _types(graph, content)
+    _named(graph)
     _lists(graph, content)
     _measured(graph, content)
     _loops(graph, defined, targets, highest)
+    _edges(graph, content)
+    _polygons(graph, defined, targets, highest)
     counts = np.bincount(graph.owners, minlength=len(defined))
     begins = np.cumsum(counts) - counts  # of the references of each
+    _placements(graph, content, counts)
     _flat(graph, begins, defined, targets, highest)
     _vertices(graph, defined, targets, highest)
     _placings(graph)
@@ -60,6 +75,7 @@ def check(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
         for at, wanted in enumerate(order if fits.all() else ()):
             if wanted:
                 fits &= _of(graph, defined, highest, wanted)[targets[first + at]]
+                fits &= ~_strange(graph, defined, targets[first + at], wanted)
         if not fits.all():
             raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file is not made of what it has to be")
 
@@ -78,6 +94,58 @@ def _of(graph: Graph, defined: Nodes, highest: int, kind: bytes) -> npt.NDArray[
     found = np.zeros(highest + 1, bool)
     found[defined[graph.are(kind) | graph.are(b"")]] = True
     return found
+
+
+def _strange(graph: Graph, defined: Nodes, targets: Nodes, kind: bytes) -> npt.NDArray[np.bool_]:
+    """Which of these numbers are of several types, and of this one by none of them."""
+    wanted = np.zeros(int(max(defined.max(), targets.max(initial=0))) + 1, bool)
+    wanted[targets] = True
+    rows = np.flatnonzero(graph.are(b""))
+    rows = rows[wanted[defined[rows]]]
+    strange = [row for row in rows.tolist() if kind + b"(" not in graph.text[graph.begins[row] : graph.ends(row)]]
+    return np.isin(targets, defined[strange]) if strange else np.zeros(len(targets), bool)
+
+
+def _named(graph: Graph) -> None:
+    units = [int(number) for (number,) in _matches(graph.text, b"CONVERSION_BASED_UNIT(", UNIT)]
+    if units and not np.isin(np.array(units, np.int64), graph.defined).all():
+        raise Refused("corrupt_file", "a unit of the STEP file is not said in another one")
+    list(_matches(graph.text, b"PRE_DEFINED_COLOUR(", COLOUR))
+
+
+def _matches(text: bytes, word: bytes, pattern: re.Pattern[bytes]) -> Iterator[tuple[bytes, ...]]:
+    """The groups of the pattern, wherever the word stands. Far quicker than to search for the pattern."""
+    at = text.find(word)
+    while at >= 0:
+        found = pattern.match(text, at)
+        if not found:
+            raise Refused("corrupt_file", f"a {word[:-1].decode()} of the STEP file is not what it must be")
+        yield found.groups()
+        at = text.find(word, at + 1)
+
+
+def _edges(graph: Graph, content: Bytes) -> None:
+    rows = np.flatnonzero(graph.are(EDGE))
+    at = _behind_name(graph, content, EDGE)
+    usual = np.logical_and.reduce([content[at + each] == letter for each, letter in enumerate(USUAL)])
+    if not all(ORIENTED.match(graph.text, int(graph.words[row])) for row in rows[~usual].tolist()):
+        raise Refused("corrupt_file", "an ORIENTED_EDGE of the STEP file has no edge")
+
+
+def _placements(graph: Graph, content: Bytes, counts: Nodes) -> None:
+    _behind_name(graph, content, PLACEMENT)
+    rows = np.flatnonzero(graph.are(PLACEMENT) & (counts != AXES))
+    if not all(AXIS.match(graph.text, int(graph.words[row])) for row in rows.tolist()):
+        raise Refused("corrupt_file", "a placement of the STEP file lacks a parameter")
+
+
+def _polygons(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
+    rows = np.flatnonzero(graph.are(POLYGON))
+    points = np.zeros(highest + 1, bool)
+    points[defined[graph.are(POINT)]] = True
+    listed = all(CORNERS.match(graph.text, int(graph.words[row])) for row in rows.tolist())
+    if not listed or not points[targets[graph.are(POLYGON)[graph.owners]]].all():
+        raise Refused("corrupt_file", "a POLY_LOOP of the STEP file is made of what is no point")
 
 
 def _lists(graph: Graph, content: Bytes) -> None:
@@ -122,12 +190,15 @@ def _flat(graph: Graph, begins: Nodes, defined: Nodes, targets: Nodes, highest: 
 
 
 def _vertices(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
-    """Where they are has to be said by three numbers: after the name there are as many commas."""
+    """Where they are, and what is placed, has to be said by three numbers: after the name are as many commas."""
     places = np.zeros(highest + 1, bool)
-    places[targets[graph.are(b"VERTEX_POINT")[graph.owners]]] = True
+    moved = np.zeros(highest + 1, bool)
+    moved[targets[graph.are(MOVED)[graph.owners]]] = True
+    placed = graph.are(b"VERTEX_POINT") | graph.are(POLYGON) | (graph.are(PLACEMENT) & moved[defined])
+    places[targets[placed[graph.owners]]] = True
     for row in np.flatnonzero(places[defined] & graph.are(b"CARTESIAN_POINT")).tolist():
         if graph.text.count(b",", int(graph.begins[row]), graph.ends(row)) < DIMENSIONS:
-            raise Refused("corrupt_file", "a vertex of the STEP file has no place in space")
+            raise Refused("corrupt_file", "a point of the STEP file has no place in space")
 
 
 def _placings(graph: Graph) -> None:
@@ -150,4 +221,6 @@ def _behind_name(graph: Graph, content: Bytes, kind: bytes) -> Nodes:
         if not quoted.any():
             break
         at[quoted] += 1
+    if not (at > graph.words[graph.are(kind)] + len(kind) + 1).all():
+        raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file lacks a parameter")
     return at
