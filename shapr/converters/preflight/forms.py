@@ -1,7 +1,6 @@
 """How the parameters of a STEP entity stand: the kernel leaves one that has others empty, and falls into the hole."""
 
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -38,13 +37,19 @@ LOOP, EDGE = b"EDGE_LOOP", b"ORIENTED_EDGE"
 USUAL = np.frombuffer(b",*,*,#", np.uint8)  # how an oriented edge goes on behind its name
 ORIENTED = re.compile(rb"ORIENTED_EDGE\(['$*]+,(?:[*$]|#\d+),(?:[*$]|#\d+),#")
 POLYGON, POINT = b"POLY_LOOP", b"CARTESIAN_POINT"
-CORNERS = re.compile(rb"POLY_LOOP\(['$*]+,\((?:#\d+,?)++\)\)")
+TEXT, LISTED = rb"\(['$*]+,", rb"\((?:#\d+,?)++\)"
+# These are rare: each is read whole.
+FORMS = {
+    POLYGON: re.compile(POLYGON + TEXT + LISTED),
+    b"CONNECTED_FACE_SET": re.compile(b"CONNECTED_FACE_SET" + TEXT + LISTED),
+    b"NEXT_ASSEMBLY_USAGE_OCCURRENCE": re.compile(rb"\w+" + TEXT + rb"['$*]+,['$*]+,#\d+,#\d+"),
+    b"MAPPED_ITEM": re.compile(b"MAPPED_ITEM" + TEXT + rb"#\d+,#\d+"),
+    b"DRAUGHTING_PRE_DEFINED_COLOUR": re.compile(rb"\w+\('"),
+}
 MOVED, PLACEMENT = b"ITEM_DEFINED_TRANSFORMATION", b"AXIS2_PLACEMENT_3D"
 AXES = 3  # what a placement refers to, if it says all of it
 AXIS = re.compile(rb"AXIS2_PLACEMENT_3D\(['$*]+,#\d+,(?:[*$]|#\d+),(?:[*$]|#\d+)\)")
-# These are called something by a string; behind that of a unit comes what it is measured in.
-UNIT = re.compile(rb"CONVERSION_BASED_UNIT\('+,#(\d+)\)")
-COLOUR = re.compile(rb"PRE_DEFINED_COLOUR\('")
+UNIT, SAID = b"CONVERSION_BASED_UNIT(", re.compile(rb"CONVERSION_BASED_UNIT\((?:[#*]\d*,)?'+,#(\d+)\)")
 PLACING, PLACED = (
     re.compile(rb"REPRESENTATION_RELATIONSHIP_WITH_TRANSFORMATION\("),
     b"SHAPE_REPRESENTATION_RELATIONSHIP(",
@@ -57,11 +62,12 @@ def check(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
     """`defined` and `targets`: those of the graph, up to `highest`."""
     content = np.frombuffer(graph.text + bytes(DIGITS + 4), np.uint8)
     _types(graph, content)
-    _named(graph)
+    _units(graph)
     _lists(graph, content)
     _measured(graph, content)
     _loops(graph, defined, targets, highest)
     _edges(graph, content)
+    _formed(graph)
     _polygons(graph, defined, targets, highest)
     counts = np.bincount(graph.owners, minlength=len(defined))
     begins = np.cumsum(counts) - counts  # of the references of each
@@ -106,22 +112,15 @@ def _strange(graph: Graph, defined: Nodes, targets: Nodes, kind: bytes) -> npt.N
     return np.isin(targets, defined[strange]) if strange else np.zeros(len(targets), bool)
 
 
-def _named(graph: Graph) -> None:
-    units = [int(number) for (number,) in _matches(graph.text, b"CONVERSION_BASED_UNIT(", UNIT)]
-    if units and not np.isin(np.array(units, np.int64), graph.defined).all():
-        raise Refused("corrupt_file", "a unit of the STEP file is not said in another one")
-    list(_matches(graph.text, b"PRE_DEFINED_COLOUR(", COLOUR))
-
-
-def _matches(text: bytes, word: bytes, pattern: re.Pattern[bytes]) -> Iterator[tuple[bytes, ...]]:
-    """The groups of the pattern, wherever the word stands. Far quicker than to search for the pattern."""
-    at = text.find(word)
+def _units(graph: Graph) -> None:
+    """Each has a name, and is said in another unit. It is one of several types, as a rule."""
+    found, at = [], graph.text.find(UNIT)
     while at >= 0:
-        found = pattern.match(text, at)
-        if not found:
-            raise Refused("corrupt_file", f"a {word[:-1].decode()} of the STEP file is not what it must be")
-        yield found.groups()
-        at = text.find(word, at + 1)
+        found.append(SAID.match(graph.text, at))
+        at = graph.text.find(UNIT, at + 1)
+    numbers = np.array([int(each[1]) for each in found if each], np.int64)
+    if len(numbers) < len(found) or (found and not np.isin(numbers, graph.defined).all()):
+        raise Refused("corrupt_file", "a unit of the STEP file has no name, or is not said in another one")
 
 
 def _edges(graph: Graph, content: Bytes) -> None:
@@ -139,12 +138,16 @@ def _placements(graph: Graph, content: Bytes, counts: Nodes) -> None:
         raise Refused("corrupt_file", "a placement of the STEP file lacks a parameter")
 
 
+def _formed(graph: Graph) -> None:
+    for kind, form in FORMS.items():
+        if not all(form.match(graph.text, int(graph.words[row])) for row in np.flatnonzero(graph.are(kind)).tolist()):
+            raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file is not made of what it has to be")
+
+
 def _polygons(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
-    rows = np.flatnonzero(graph.are(POLYGON))
     points = np.zeros(highest + 1, bool)
     points[defined[graph.are(POINT)]] = True
-    listed = all(CORNERS.match(graph.text, int(graph.words[row])) for row in rows.tolist())
-    if not listed or not points[targets[graph.are(POLYGON)[graph.owners]]].all():
+    if not points[targets[graph.are(POLYGON)[graph.owners]]].all():
         raise Refused("corrupt_file", "a POLY_LOOP of the STEP file is made of what is no point")
 
 
