@@ -10,7 +10,7 @@ import numpy as np
 
 from shapr.converters.preflight import iges_curves, iges_lines, iges_units
 from shapr.converters.preflight.graph import check_instances, heights
-from shapr.converters.preflight.iges_beside import SURFACES, Entity, passed_over
+from shapr.converters.preflight.iges_beside import BODIES, SURFACES, Entity, passed_over
 from shapr.converters.preflight.iges_curves import integer, lie
 from shapr.converters.preflight.iges_end import unpadded
 from shapr.converters.preflight.iges_lines import joined, within_number
@@ -67,6 +67,8 @@ RULES: dict[int, Rule] = {
 OPTIONAL = {(142, 2), (142, 1), (142, 3), (144, 3), (402, 0)}  # 0 stands for none
 LONGEST = 3600  # characters of the global section; thousands of parameters in it crash the kernel
 EDGES = frozenset({502, 504})
+EDGE_LIST, LINE = 504, 110
+RIGID = BODIES | {100, 102, 104, 112, 124, 130, 510}  # other curves are made of points
 NEVER_EMPTY = frozenset({510, 514})  # or the kernel crashes
 NUMERIC = frozenset(b"0123456789.+-EeDd")
 
@@ -89,7 +91,18 @@ def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
         raise Refused(
             "unsupported_geometry", "the IGES file places a face or a shell of a solid by a matrix of its own"
         )
+    _check_matrices(entities)
+    lines = {target for owner, target in edges if entities[owner].kind == EDGE_LIST and entities[target].kind == LINE}
+    if any(iges_curves.straight_to_itself(entities[at].text) for at in lines):
+        raise Refused("invalid_geometry", "an edge of the IGES file has no length")  # the kernel crashes on it
     return (*iges_units.passed_over(head.translate(usual)), *passed_over(entities))
+
+
+def _check_matrices(entities: list[Entity]) -> None:
+    """The kernel forgets one that bends, or crashes on it, but for what is made of points alone."""
+    rigid = (entity.matrix for entity in entities if entity.kind in RIGID and entity.matrix > 0)
+    if any(iges_curves.bends(entities[(matrix - 1) // 2].text) for matrix in set(rigid)):
+        raise Refused("unsupported_geometry", "the IGES file places something by a matrix that bends it")
 
 
 def _moved(entities: list[Entity], entity: Entity) -> bool:
