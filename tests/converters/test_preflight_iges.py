@@ -183,6 +183,14 @@ def test_an_edge_of_an_iges_loop_has_a_number(tmp_path: Path, number: str) -> No
     assert code(tmp_path, "iges", iges([*loop, (508, 1, f"1,0,5,{number},1,0")])) == "corrupt_file"
 
 
+@pytest.mark.parametrize("kind", [1, 2, 4])
+def test_an_iges_loop_is_made_of_what_it_says(tmp_path: Path, kind: int) -> None:
+    """0 for an edge, 1 for a vertex: the kernel crashes on an edge that is said to be something else."""
+    loop = [(110, 0, "0.,0.,0.,1.,0.,0."), (502, 1, "2,0.,0.,0.,1.,0.,0."), (504, 1, "1,1,3,1,3,2")]
+    assert looked(tmp_path, "iges", iges([*loop, (508, 1, "1,1,3,1,1,0")])) == ()
+    assert code(tmp_path, "iges", iges([*loop, (508, 1, f"1,{kind},5,1,1,0")])) == "corrupt_file"
+
+
 def placed(entities: list[tuple[int, int, str]], matrix: str) -> str:
     """The last of them by a matrix."""
     lines = iges([*entities, (124, 0, matrix)]).splitlines()

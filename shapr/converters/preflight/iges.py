@@ -66,7 +66,7 @@ RULES: dict[int, Rule] = {
 }
 OPTIONAL = {(142, 2), (142, 1), (142, 3), (144, 3), (402, 0)}  # 0 stands for none
 LONGEST = 3600  # characters of the global section; thousands of parameters in it crash the kernel
-EDGES = frozenset({502, 504})
+EDGES = {0: frozenset({504}), 1: VERTICES}  # what a loop is made of, by the number that says which
 EDGE_LIST, LINE = 504, 110
 RIGID = BODIES | {100, 102, 104, 112, 124, 130, 510}  # other curves are made of points
 NEVER_EMPTY = frozenset({510, 514})  # or the kernel crashes
@@ -212,9 +212,12 @@ def _loop(entities: list[Entity], entity: Entity) -> Iterator[tuple[int, frozens
     values = _parameters(entity)
     at = 1
     for _ in range(_at(entity, values, 0)):
-        _, edges, number, _, curves = (_at(entity, values, at + each) for each in range(5))
-        head = entities[_target(entities, entity, edges, EDGES)].text[:40].split(b",", 2)
-        yield edges, EDGES
+        kind, edges, number, _, curves = (_at(entity, values, at + each) for each in range(5))
+        lists = EDGES.get(kind)
+        if lists is None:
+            raise Refused("corrupt_file", "a loop of the IGES file is made of neither edges nor vertices")
+        head = entities[_target(entities, entity, edges, lists)].text[:40].split(b",", 2)
+        yield edges, lists
         if curves < 0 or not 1 <= number <= integer(b"".join(head[1:2])):
             raise lie(entity.kind)
         for curve in range(curves):
