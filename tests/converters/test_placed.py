@@ -161,6 +161,23 @@ def test_parts_are_where_the_operator_places_them(
     assert {round(piece.Location().Transformation().ScaleFactor(), 9) for piece in pieces} == {1.0}
 
 
+SEVERAL = """#3010= (CARTESIAN_TRANSFORMATION_OPERATOR(#3001,#3002,#3004,2.)
+CARTESIAN_TRANSFORMATION_OPERATOR_3D ( #3003 )FUNCTIONALLY_DEFINED_TRANSFORMATION('a''(b', $)
+GEOMETRIC_REPRESENTATION_ITEM( )/* ' */REPRESENTATION_ITEM('c'));
+"""
+
+
+@pytest.mark.parametrize("whole", [MAPPED, USE], ids=["map", "use"])
+@pytest.mark.parametrize("mirror", [False, True])
+def test_an_operator_may_be_of_several_types(tmp_path: Path, whole: str, *, mirror: bool) -> None:
+    text = leg(tmp_path)
+    path = with_(tmp_path / "a.step", text, "2.", mirror, whole)
+    path.write_text(re.sub(r"#3010=.*\n", lambda _: SEVERAL, path.read_text()))
+    assert preflight.check("step", path) == ()
+    found = of_shape(document.shape(step.read(path)))
+    same(found, expected(text, tmp_path, 2.0, MIRRORED if mirror else TURNED, 1))
+
+
 @pytest.mark.parametrize("mirror", [False, True])
 def test_names_and_colours_stay_with_what_is_mirrored(tmp_path: Path, *, mirror: bool) -> None:
     model = step.read(with_(tmp_path / "a.step", leg(tmp_path), "1.", mirror, USE))

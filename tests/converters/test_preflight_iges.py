@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.hostile import iges as hostile_iges
-from benchmarks.hostile.iges import groups, iges
+from benchmarks.hostile.iges import RULED, groups, iges
 from shapr.converters import preflight
 from shapr.converters.brep import measure
 from shapr.converters.brep.iges import read as read_iges
@@ -181,3 +181,49 @@ def test_an_edge_of_an_iges_loop_has_a_number(tmp_path: Path, number: str) -> No
     loop = [(110, 0, "0.,0.,0.,1.,0.,0."), (502, 1, "2,0.,0.,0.,1.,0.,0."), (504, 1, "1,1,3,1,3,2")]
     assert looked(tmp_path, "iges", iges([*loop, (508, 1, "1,0,5,1,1,0")])) == ()
     assert code(tmp_path, "iges", iges([*loop, (508, 1, f"1,0,5,{number},1,0")])) == "corrupt_file"
+
+
+@pytest.mark.parametrize("kind", [1, 2, 4])
+def test_an_iges_loop_is_made_of_what_it_says(tmp_path: Path, kind: int) -> None:
+    """0 for an edge, 1 for a vertex: the kernel crashes on an edge that is said to be something else."""
+    loop = [(110, 0, "0.,0.,0.,1.,0.,0."), (502, 1, "2,0.,0.,0.,1.,0.,0."), (504, 1, "1,1,3,1,3,2")]
+    assert looked(tmp_path, "iges", iges([*loop, (508, 1, "1,1,3,1,1,0")])) == ()
+    assert code(tmp_path, "iges", iges([*loop, (508, 1, f"1,{kind},5,1,1,0")])) == "corrupt_file"
+
+
+def placed(entities: list[tuple[int, int, str]], matrix: str) -> str:
+    """The last of them by a matrix."""
+    lines = iges([*entities, (124, 0, matrix)]).splitlines()
+    at = [at for at, line in enumerate(lines) if line[72] == "D"][-4]
+    lines[at] = f"{lines[at][:48]}{2 * len(entities) + 1:8}{lines[at][56:]}"
+    return "\n".join([*lines, ""])
+
+
+@pytest.mark.parametrize(
+    ("rows", "refused"),
+    [
+        ("0.,-3.,0.,1.,3.,0.,0.,2.,0.,0.,-3.,5.", False),
+        ("1.,0.,0.,0.,0.,1.00005,0.,0.,0.,0.,1.,5.", False),
+        ("1.,0.,0.,0.,0.,2.,0.,0.,0.,0.,1.,5.", True),
+        ("1.,.5,0.,0.,0.,1.,0.,0.,0.,0.,1.,5.", True),
+        ("0.,0.,0.,0.,0.,0.,0.,0.,0.,0.,0.,5.", True),
+        ("1.,0.,0.,0.,0.,1.", True),
+    ],
+)
+def test_an_iges_matrix_that_bends_a_surface_is_refused(tmp_path: Path, rows: str, *, refused: bool) -> None:
+    """The kernel forgets it, or crashes on it; a line it places."""
+    if refused:
+        assert code(tmp_path, "iges", placed(RULED, rows)) == "unsupported_geometry"
+    else:
+        assert looked(tmp_path, "iges", placed(RULED, rows)) == ()
+    assert looked(tmp_path, "iges", placed(RULED[:1], rows)) == ()
+
+
+def test_an_iges_edge_has_a_length(tmp_path: Path) -> None:
+    """The kernel crashes on one that has none."""
+    sound = (SAMPLES / "bracket.iges").read_text()
+    line = re.search(r"110,(\S+?,\S+?,\S+?),(\S+?);", sound)
+    assert line
+    nowhere = sound.replace(line[0], f"110,{line[1]},{line[1]};".ljust(len(line[0])), 1)
+    assert len(nowhere) == len(sound)
+    assert code(tmp_path, "iges", nowhere) == "invalid_geometry"

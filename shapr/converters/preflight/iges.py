@@ -10,7 +10,7 @@ import numpy as np
 
 from shapr.converters.preflight import iges_curves, iges_lines, iges_units
 from shapr.converters.preflight.graph import check_instances, heights
-from shapr.converters.preflight.iges_beside import SURFACES, Entity, passed_over
+from shapr.converters.preflight.iges_beside import BODIES, SURFACES, Entity, passed_over
 from shapr.converters.preflight.iges_curves import integer, lie
 from shapr.converters.preflight.iges_end import unpadded
 from shapr.converters.preflight.iges_lines import joined, within_number
@@ -67,7 +67,9 @@ RULES: dict[int, Rule] = {
 }
 OPTIONAL = {(142, 2), (142, 1), (142, 3), (144, 3), (402, 0)}  # 0 stands for none
 LONGEST = 3600  # characters of the global section; thousands of parameters in it crash the kernel
-EDGES = frozenset({502, 504})
+EDGES = {0: frozenset({504}), 1: VERTICES}  # what a loop is made of, by the number that says which
+EDGE_LIST, LINE = 504, 110
+RIGID = BODIES | {100, 102, 104, 112, 124, 130, 510}  # other curves are made of points
 NEVER_EMPTY = frozenset({184, 406, 510, 514})  # or the kernel crashes
 NUMERIC = frozenset(b"0123456789.+-EeDd")
 
@@ -90,7 +92,18 @@ def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
         raise Refused(
             "unsupported_geometry", "the IGES file places a face or a shell of a solid by a matrix of its own"
         )
+    _check_matrices(entities)
+    lines = {target for owner, target in edges if entities[owner].kind == EDGE_LIST and entities[target].kind == LINE}
+    if any(iges_curves.straight_to_itself(entities[at].text) for at in lines):
+        raise Refused("invalid_geometry", "an edge of the IGES file has no length")  # the kernel crashes on it
     return (*iges_units.passed_over(head.translate(usual)), *passed_over(entities))
+
+
+def _check_matrices(entities: list[Entity]) -> None:
+    """The kernel forgets one that bends, or crashes on it, but for what is made of points alone."""
+    rigid = (entity.matrix for entity in entities if entity.kind in RIGID and entity.matrix > 0)
+    if any(iges_curves.bends(entities[(matrix - 1) // 2].text) for matrix in set(rigid)):
+        raise Refused("unsupported_geometry", "the IGES file places something by a matrix that bends it")
 
 
 def _moved(entities: list[Entity], entity: Entity) -> bool:
@@ -200,9 +213,12 @@ def _loop(entities: list[Entity], entity: Entity) -> Iterator[tuple[int, frozens
     values = _parameters(entity)
     at = 1
     for _ in range(_at(entity, values, 0)):
-        _, edges, number, _, curves = (_at(entity, values, at + each) for each in range(5))
-        head = entities[_target(entities, entity, edges, EDGES)].text[:40].split(b",", 2)
-        yield edges, EDGES
+        kind, edges, number, _, curves = (_at(entity, values, at + each) for each in range(5))
+        lists = EDGES.get(kind)
+        if lists is None:
+            raise Refused("corrupt_file", "a loop of the IGES file is made of neither edges nor vertices")
+        head = entities[_target(entities, entity, edges, lists)].text[:40].split(b",", 2)
+        yield edges, lists
         if curves < 0 or not 1 <= number <= integer(b"".join(head[1:2])):
             raise lie(entity.kind)
         for curve in range(curves):

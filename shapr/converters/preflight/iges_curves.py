@@ -1,7 +1,9 @@
 """Curves and surfaces of IGES: numbers, as many as they announce, that make sense to the kernel's reader."""
 
 import math
+import operator
 import re
+from itertools import combinations
 
 from shapr.errors import Refused
 
@@ -9,6 +11,7 @@ WORD = re.compile(rb"[A-CF-Za-cf-z]")  # in numbers only E and D have a meaning
 SAME = 1e-9
 HYPERBOLA, PARABOLA = 2, 3
 UNEVEN = 0.01
+BENT = 2e-4  # of the squares of a matrix's rows: the kernel takes less, and forgets a matrix that bends more
 FLAT = 1e-6  # of a parabola, whose numbers may be rounded
 NARROW = 1e-12  # of a hyperbola: one axis against the other, squared
 BEYOND = re.compile(rb"[EeDd]\+?[1-9]\d\d+")
@@ -83,6 +86,26 @@ def identity(matrix: bytes) -> bool:
     """Whether this one (124) moves nothing by more than it can say."""
     values = [_value(field) for field in matrix.partition(b";")[0].split(b",")[1:13]]
     return len(values) == 12 and all(abs(value - (at % 5 == 0)) < SAME for at, value in enumerate(values))
+
+
+def bends(matrix: bytes) -> bool:
+    """Whether this one does more than to move, turn, mirror and size alike in every direction; or leaves nothing."""
+    values = (*map(_value, matrix.partition(b";")[0].split(b",")[1:13]), *[0.0] * 12)
+    rows = [values[at : at + 3] for at in (0, 4, 8)]
+    size = math.fsum(value * value for value in rows[0])
+    lengths = [math.fsum(value * value for value in row) for row in rows]
+    angles = [math.fsum(map(operator.mul, *both)) for both in combinations(rows, 2)]
+    return (
+        not size
+        or not all(abs(one - size) <= BENT * size for one in lengths)
+        or any(abs(one) > BENT * size for one in angles)
+    )
+
+
+def straight_to_itself(line: bytes) -> bool:
+    """Whether a line (110) ends where it begins."""
+    values = (*map(_value, line.partition(b";")[0].split(b",")[1:7]), *[0.0] * 6)
+    return values[:3] == values[3:6]
 
 
 def _value(field: bytes) -> float:
