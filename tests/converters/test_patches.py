@@ -13,6 +13,7 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Face
 
 from shapr.converters.brep import document, measure, patches, tessellate, triangulation
+from shapr.converters.preflight import brep
 from shapr.converters.progress import silent
 from tests.converters.kit import convert
 from tests.converters.shapes import FACE, block, moved, rough, tube
@@ -94,7 +95,7 @@ def test_dividing_and_gathering_tell_of_each_patch() -> None:
 def test_measuring_tells_of_each_patch(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[float] = []
     monkeypatch.setattr(measure, "LONG", 500)
-    monkeypatch.setattr(measure, "SIDE", 6)
+    monkeypatch.setattr(patches, "SIDE", 6)
     measure.measured(document.holding(rough(30, 0.1), "rough"), told.append)
     assert told == sorted(told)
     assert len(set(told)) > 2 * 25
@@ -107,7 +108,7 @@ def test_measured_in_patches_it_is_as_large(monkeypatch: pytest.MonkeyPatch) -> 
     looked = []
     area_of = measure.area_of
     monkeypatch.setattr(measure, "LONG", 500)
-    monkeypatch.setattr(measure, "SIDE", 12)
+    monkeypatch.setattr(patches, "SIDE", 12)
     monkeypatch.setattr(measure, "area_of", lambda face, error: looked.append(error) or area_of(face, error))
     patched = measure.measured(model, silent)
     assert (looked.count(measure.PATCH), len(looked)) == (2 * 4, 2 * 9)
@@ -115,6 +116,19 @@ def test_measured_in_patches_it_is_as_large(monkeypatch: pytest.MonkeyPatch) -> 
     assert patched.volume == pytest.approx(whole.volume, rel=3e-5)
     assert patched.area == pytest.approx(whole.area, rel=1e-4)
     assert np.allclose((patched.low, patched.high), (whole.low, whole.high), atol=2e-3)
+
+
+def test_the_look_at_a_large_surface_tells_how_far_it_is(tmp_path: Path) -> None:
+    told: dict[int, list[float]] = {20: [], 80: []}
+    for poles, heard in told.items():
+        BRepTools.Write_s(rough(poles, 0.1), str(tmp_path / "rough.brep"))
+        brep.check(tmp_path / "rough.brep", heard.append)
+        assert heard == sorted(heard)
+    assert len(told[80]) == len(told[20]) + 1  # 19,200 numbers
+
+
+def test_poles_count_where_they_are_most_of_what_is_written() -> None:
+    assert patches.poles(document.compound([rough(60, 0.1), rough(20, 0.1)])) == 3600
 
 
 def test_an_ordinary_face_is_left_as_it_is() -> None:

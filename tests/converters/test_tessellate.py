@@ -11,7 +11,7 @@ from OCP.TopAbs import TopAbs_Orientation
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Compound
 
-from shapr.converters.brep import document, tessellate
+from shapr.converters.brep import document, tessellate, triangulation
 from tests.converters.shapes import FACE, moved
 
 Points = list[tuple[float, ...]]
@@ -44,6 +44,19 @@ def test_triangles_are_those_that_the_kernel_tells_one_by_one(
     drilled: TopoDS_Compound, hidden: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if hidden:  # a wheel of another layout
-        monkeypatch.setattr(tessellate, "_places", lambda _: None)
+        monkeypatch.setattr(triangulation, "_places", lambda _: None)
     (part,) = tessellate.mesh(document.holding(drilled, "drilled")).parts
     np.testing.assert_allclose(part.vertices[part.corners], list(told(drilled)), atol=1e-12)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_triangulation_is_made_as_it_is_given(hidden: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if hidden:
+        monkeypatch.setattr(triangulation, "_places", lambda _: None)
+        monkeypatch.setattr(triangulation, "_normals", lambda _: None)
+    nodes, normals = np.arange(12.0).reshape(4, 3), np.eye(4, 3, dtype=np.float32) - np.eye(4, 3, -3, dtype=np.float32)
+    made = triangulation.made(nodes, np.array([[1, 2, 3], [2, 4, 3]], dtype=np.int32), normals)
+    assert [made.Node(at).Coord() for at in range(1, 5)] == [tuple(node) for node in nodes]
+    assert [made.Triangle(at).Get()[-3:] for at in (1, 2)] == [(1, 2, 3), (2, 4, 3)]
+    assert [made.Normal(at).Coord() for at in range(1, 5)] == [tuple(normal) for normal in normals]
+    assert np.array_equal(triangulation.normals(made), normals)

@@ -24,7 +24,7 @@ from shapr.errors import Refused
 
 # Section heads of the text form. The kernel believes their counts and would spin for hours on a lie.
 COUNTS = re.compile(
-    rb"(?m)^(?:Locations|Curve2ds|Curves|Polygon3D|PolygonOnTriangulations|Surfaces|Triangulations|TShapes) +(\d+)"
+    rb"\n(?:Locations|Curve2ds|Curves|Polygon3D|PolygonOnTriangulations|Surfaces|Triangulations|TShapes) +(\d+)"
 )
 NOT_NUMBERS = re.compile(rb"(?i)[\s-](?:nan|inf)\b")
 BINARY = b"Open CASCADE Topology"

@@ -23,7 +23,7 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
-from shapr.converters.brep import document, ellipses, iges_looks, iges_own, resized, scale, seams, tree
+from shapr.converters.brep import document, ellipses, iges_looks, iges_own, patches, resized, scale, seams, tree
 from shapr.converters.brep.bodies import Body, Look, held, looks, unmirrored
 from shapr.converters.brep.iges_entities import Entities
 from shapr.converters.brep.iges_said import text
@@ -44,7 +44,7 @@ TOGETHER = 50  # solids in one root
 STAMP = "20000101.000000"
 # Of the global section; others are too rare to name.
 UNIT_FLAGS = {1: "in", 2: "mm", 4: "ft", 6: "m", 9: "um", 10: "cm"}
-ENTITY = 330  # bytes of an entity: two lines of the directory, some of parameters
+ENTITY, POLE = 330, 34  # bytes of an entity: two lines of the directory, some of parameters; of a large surface's pole
 # Of the time of reading: the file, then its entities as shapes, as a share of the rest. What is left is for sewing.
 SOLIDS, SURFACES = (0.15, 0.8), (0.12, 0.45)
 BAKING = 0.12  # of what is left
@@ -279,7 +279,8 @@ def write(
     header.SetLastChangeDate(TCollection_HAsciiString(STAMP))
     header.SetFileName(TCollection_HAsciiString(f"{ascii_stem(source_name)}.igs"))
     entities.SetGlobalSection(header)
-    progress.writing(1.0, path, ENTITY * entities.NbEntities())
+    expected = ENTITY * entities.NbEntities() + POLE * patches.poles(document.shape(apart))
+    progress.writing(1.0, path, expected)
     if not writer.Write(str(path)):
         raise Refused("unsupported_geometry", "the kernel cannot write this model as IGES")
 

@@ -32,8 +32,8 @@ from shapr.errors import Refused
 # 1e-3 is 0.02 % off on surfaces of revolution of an IGES file; this is within 1e-5 on all of them. Areas likewise, but
 # those of curves carried along a line: there it is 4 % off on an ellipse of 5 by 2, where the default is within 0.02 %.
 INTEGRATION = 1e-5
-LONG, SIDE = 30_000, 160  # spans of a NURBS face that takes longer than half a second, and of its patches along a side
-PATCH = 1e-4  # of a patch: the sum of 4 to 25 is within 3e-5, in the time of the whole at 1e-5
+LONG = 30_000  # spans of a NURBS face that the kernel integrates for longer than half a second
+PATCH = 1e-4  # of a patch: on rough surfaces, rational ones too, the sum of them is within 2e-5
 EXACT = 300  # faces whose exact box is asked for; the others count with a box that holds them
 DIVIDED = 0.2  # of the time of a piece: a face of very many knots is divided
 QUICK = 0.2  # of the time of the box: quick ones of all faces
@@ -148,7 +148,7 @@ def _piece(part: TDF_Label, reach: Reach) -> Piece:
 
 
 def _patched(shape: TopoDS_Shape, reach: Reach) -> Divided:
-    return patches.divided(shape, lambda: reach, LONG, SIDE)
+    return patches.divided(shape, lambda: reach, LONG, EXACT)
 
 
 def _holds(solid: TopoDS_Shape) -> bool:

@@ -6,6 +6,7 @@ edges divide those of the neighbours too, so that closed stays closed. And withi
 far it is: from patch to patch it shows.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,10 +57,10 @@ WHOLE = Divided(TopoDS_Shape(), ())  # nothing is divided
 
 
 def divided(
-    shape: TopoDS_Shape, begin: Callable[[], Reach] = lambda: silent, most: int = MOST, side: int = SIDE
+    shape: TopoDS_Shape, begin: Callable[[], Reach] = lambda: silent, most: int = MOST, pieces: int = 1 << 31
 ) -> Divided:
-    """The shape itself where no face has more than so many spans. A face that cannot be divided stays whole. `begin` is
-    called if there is something to do, and gives whom to tell."""
+    """The shape itself where no face has more than so many spans; others become so many pieces, about, at most. A face
+    that cannot be divided stays whole. `begin` is called if there is something to do, and gives whom to tell."""
     if not any(spans(face) > most for face in document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE)):
         return Divided(shape, ())
     every = {hash(face): face for face in map(_bare, document.once(shape, TopAbs_ShapeEnum.TopAbs_FACE))}
@@ -67,7 +68,7 @@ def divided(
     context = ShapeBuild_ReShape()
     context.ModeConsiderLocation = True  # what is placed elsewhere is replaced too
     for face, reach in apart(large, begin()):
-        _divide(face, side, context, reach)
+        _divide(face, max(SIDE, math.isqrt(spans(face) // pieces) + 1), context, reach)
     made = ((face, context.Apply(face)) for face in every.values())
     other = tuple((face, tuple(_faces(now))) for face, now in made if not now.IsSame(face))
     return Divided(context.Apply(shape), other)
@@ -88,6 +89,12 @@ def spans(face: TopoDS_Shape) -> int:
     if not surface.IsVPeriodic():
         v = sum(low_v <= knot < high_v for knot in all_v)
     return u * v
+
+
+def poles(shape: TopoDS_Shape) -> int:
+    """Of its large surfaces: what is written of a shape grows with them."""
+    faces = (each for each in document.once(shape, TopAbs_ShapeEnum.TopAbs_FACE) if spans(each) > MOST)
+    return sum(surface.NbUPoles() * surface.NbVPoles() for surface in map(_surface, faces))
 
 
 def _surface(face: TopoDS_Shape) -> Geom_Surface:

@@ -41,13 +41,14 @@ def arrays(triangulation: Poly_Triangulation) -> tuple[Vertices, Triangles]:
 def made(vertices: Vertices, corners: Triangles, normals: Normals | None = None) -> Poly_Triangulation:
     """A triangulation of nodes (n, 3) and 1-based corners (m, 3), with a normal for each node if they are given."""
     new = Poly_Triangulation(len(vertices), len(corners), False, normals is not None)
-    nodes, triangles = arrays(new)
-    nodes[:], triangles[:] = vertices, corners
-    if new.Node(len(vertices)).Coord() != tuple(vertices[-1].tolist()):  # those were copies
+    if _places(new) is None:
         for at, point in enumerate(vertices.tolist(), 1):
             new.SetNode(at, gp_Pnt(*point))
         for at, corner in enumerate(corners.tolist(), 1):
             new.SetTriangle(at, Poly_Triangle(*corner))
+    else:
+        nodes, triangles = arrays(new)
+        nodes[:], triangles[:] = vertices, corners
     if normals is not None:
         _set_normals(new, normals)
     return new

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Protocol
 
 from shapr.converters.preflight import shapes
-from shapr.converters.progress import Reach, along, silent, within
+from shapr.converters.progress import Reach, apart, silent, within
 from shapr.errors import Refused
 
 SETS = 8  # one, as we know it
+PACE = 10_000  # numbers of one surface, after which it says how far it is
 NESTED = 50  # a trimmed curve of an offset curve of...
 BINARY = b"Open CASCADE Topology"
 SECTIONS = (
@@ -26,7 +27,10 @@ NO_NUMBER = re.compile(rb"[^\s\d.eE+-]|[eE]\+?(?:1[1-9]\d|[2-9]\d\d|\d{4,})")
 
 
 class Reader(Protocol):
-    """Takes the numbers of curves and surfaces in turn; raises `corrupt_file` where there are no more."""
+    """Takes the numbers of curves and surfaces in turn; raises `corrupt_file` where there are no more. `reach` is told
+    how much is done of what is skipped at once."""
+
+    reach: Reach
 
     def kind(self) -> int: ...
     def flag(self) -> int: ...
@@ -46,7 +50,8 @@ def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
         for begin, count in heads.get(name, ()):
             end = _after(heads, begin, content)
             reader = Binary(content, begin) if binary else Text(content, begin, end)
-            for _ in along(range(count), count, within(reach, begin / len(content), end / len(content))):
+            for _, reader.reach in apart(range(count), within(reach, begin / len(content), end / len(content))):
+                reader.reach(0.0)
                 if size:
                     _curve(reader, size)
                 else:
@@ -98,6 +103,7 @@ class Text:
             )
         self.tokens = TOKEN.finditer(content, begin, max(begin, end))
         self.left = end - begin
+        self.reach: Reach = silent
 
     def kind(self) -> int:
         token = next(self.tokens, None)
@@ -110,22 +116,33 @@ class Text:
     def skip(self, reals: int) -> None:
         if not 0 <= reals <= self.left:
             raise _lie()
-        for _ in range(reals):
+        whole = reals
+        while reals > PACE:
+            self._pass(PACE)
+            reals -= PACE
+            self.reach(1 - reals / whole)
+        self._pass(reals)
+
+    def _pass(self, count: int) -> None:
+        for _ in range(count):
             if next(self.tokens, None) is None:
                 raise _lie()
 
     integers = skip
 
     def mark(self) -> None:
-        self.skip(1)
+        self._pass(1)
 
     def knots(self, count: int) -> None:
-        self.skip(2 * count)
+        if not 0 <= count <= self.left:
+            raise _lie()
+        self._pass(2 * count)
 
 
 class Binary:
     def __init__(self, content: bytes, begin: int) -> None:
         self.content = content
+        self.reach: Reach = silent
         self.at = begin + 1  # after the line's end
 
     def _take(self, form: str) -> int:
