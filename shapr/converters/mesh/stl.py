@@ -50,6 +50,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
         begun = 0.1
     else:
         raise Refused("corrupt_file", "the STL file is damaged: it does not hold the triangles it announces")
+    reach(begun)
     parts, seen, total = [], 0, max(sum(len(points) for _, points in solids), 1)
     for each, points in solids:
         welding = within(reach, begun + (1 - begun) * seen / total, begun + (1 - begun) * (seen + len(points)) / total)
