@@ -28,7 +28,9 @@ def measured(mesh: Mesh, reach: Reach = silent) -> Measured:
     if not watertight and (found := _apart(mesh, within(reach, 0.4, 0.6))) is not None:
         bodies, watertight, balanced = found, True, True
     reach(0.6)
-    used = whole.vertices[np.unique(whole.corners)] if len(whole.vertices) else whole.vertices
+    cornering = np.zeros(len(whole.vertices), bool)
+    cornering[whole.corners] = True
+    used = whole.vertices[cornering]
     reach(0.7)
     low, high = used.min(axis=0), used.max(axis=0)
     a, b, c = (whole.vertices[whole.corners[:, at]] for at in range(3))
