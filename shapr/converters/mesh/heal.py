@@ -82,7 +82,7 @@ def _cleaned(vertices: Vertices, corners: Triangles, first: Rows, inverse: Rows,
     reach(0.5)
     origin = good[origin]
     lost = len(corners) - len(np.unique(origin))
-    once = single(kept)
+    once = single(kept, within(reach, 0.5, 1.0))
     reach(1.0)
     return vertices[first], kept[once], origin[once], inverse, lost, len(kept) - len(once)
 
