@@ -41,8 +41,9 @@ IGES = re.compile(rb"[^\r\n]{72}[SCB][ \t]*+0*+1?[ \t]*+[\r\n]")
 BREP = re.compile(
     rb"(?:\s*DBRep_DrawableShape)?\s*(?:\x00{0,8})?.{0,64}?(?:CASCADE Topology V|Open CASCADE Topology)", re.DOTALL
 )
+PLY = re.compile(rb"ply[ \t]*+[\r\n]", re.IGNORECASE)
 JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
-SOLID = re.compile(rb"\s*+(?:#[^\r\n]*+\s++)*+solid", re.IGNORECASE)
+SOLID = re.compile(rb"(?:\xef\xbb\xbf)?\s*+(?:#[^\r\n]*+\s++)*+solid", re.IGNORECASE)
 OBJ = re.compile(rb"(?:^|\r)[ \t]*(?:v|vt|vn|vp|f|l|p|o|g|s|mtllib|usemtl)[ \t]", re.MULTILINE)
 
 OFF = re.compile(
@@ -113,7 +114,7 @@ def _obj(head: bytes) -> bool:
 
 
 def _ply(head: bytes) -> bool:
-    return head.startswith((b"ply\n", b"ply\r")) and b"format" in head[:4096]
+    return PLY.match(head) is not None and b"format" in head[:4096]
 
 
 def _off(head: bytes) -> bool:

@@ -1,9 +1,9 @@
 """The parts of a job, in order, each with a share of its percent by what it costs beside the others."""
 
-import mmap
 from pathlib import Path
 
 from shapr.converters.formats import FORMATS
+from shapr.converters.mentions import mentions
 from shapr.converters.progress import Page
 from shapr.converters.run.job import Job
 
@@ -62,7 +62,4 @@ def seconds(job: Job) -> dict[str, float]:
 
 def holds_solids(iges: Path) -> bool:
     """Whether the directory of an IGES file has one: its type, 186, at the start of a line."""
-    if not iges.stat().st_size:  # which cannot be mapped; whoever reads it refuses it
-        return False
-    with iges.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(b"\n     186") >= 0
+    return mentions(iges, b"\n     186")

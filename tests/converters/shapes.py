@@ -2,7 +2,7 @@
 
 import numpy as np
 from OCP.BRepAlgoAPI import BRepAlgoAPI_Common
-from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeFace
+from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeFace, BRepBuilderAPI_MakeWire, BRepBuilderAPI_Sewing
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCylinder, BRepPrimAPI_MakePrism
 from OCP.collections import Array1_double, Array1_int, Array2_gp_Pnt
 from OCP.Geom import Geom_BSplineSurface
@@ -11,11 +11,12 @@ from OCP.TCollection import TCollection_ExtendedString
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopLoc import TopLoc_Location
-from OCP.TopoDS import TopoDS_Face, TopoDS_Shape
+from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_DocumentTool
 
 from shapr.converters.brep import colours, document
 from shapr.converters.brep.bodies import call
+from shapr.converters.brep.sew import solid_of
 
 FACE = TopAbs_ShapeEnum.TopAbs_FACE
 SOLID = TopAbs_ShapeEnum.TopAbs_SOLID
@@ -71,6 +72,34 @@ def rough(poles: int, height: float) -> TopoDS_Face:
         times.SetValue(at, 4 if at in (1, poles - 2) else 1)
     surface = Geom_BSplineSurface(net, knots, knots, times, times, 3, 3, False, False)
     return BRepBuilderAPI_MakeFace(surface, 1e-6).Face()
+
+
+def tube(around: int, along: int) -> TopoDS_Shape:
+    """A closed rough pipe of a periodic NURBS face between two discs, radius 20 and length 40."""
+    radii = np.full((around, along), 20.0)
+    radii[:, 2:-2] += np.random.default_rng(3).uniform(-0.3, 0.3, (around, along - 4))
+    net = Array2_gp_Pnt(1, around, 1, along)
+    for (x, y), radius in np.ndenumerate(radii):
+        turned = 2 * np.pi * x / around
+        net.SetValue(x + 1, y + 1, gp_Pnt(radius * np.cos(turned), radius * np.sin(turned), 40 * y / (along - 1)))
+    turns, times, heights, multiple = (
+        kind(1, n) for n in (around + 1, along - 2) for kind in (Array1_double, Array1_int)
+    )
+    for at in range(1, around + 2):
+        turns.SetValue(at, float(at))
+        times.SetValue(at, 1)
+    for at in range(1, along - 1):
+        heights.SetValue(at, float(at))
+        multiple.SetValue(at, 4 if at in (1, along - 2) else 1)
+    side = BRepBuilderAPI_MakeFace(Geom_BSplineSurface(net, turns, heights, times, multiple, 3, 3, True, False), 1e-6)
+    sewing = BRepBuilderAPI_Sewing(1e-6)
+    sewing.Add(side.Face())
+    for edge in document.once(side.Face(), TopAbs_ShapeEnum.TopAbs_EDGE):
+        wire = BRepBuilderAPI_MakeWire(TopoDS.Edge(edge)).Wire()
+        if wire.Closed():
+            sewing.Add(BRepBuilderAPI_MakeFace(wire, True).Face())
+    sewing.Perform()
+    return solid_of(next(document.explore(sewing.SewedShape(), TopAbs_ShapeEnum.TopAbs_SHELL)))
 
 
 def block(lower: TopoDS_Face, poles: int) -> TopoDS_Shape:

@@ -262,6 +262,27 @@ def test_a_gltf_finds_its_buffer_in_the_archive(tmp_path: Path) -> None:
         gltf_read.read_gltf(unpacked(tmp_path / "again", packed(files), "gltf"), "a", quiet)
 
 
+def test_companions_are_found_in_any_case(tmp_path: Path) -> None:
+    """Packed on Windows, where case says nothing. One that is written just so comes before the others."""
+    content = square()
+    content["buffers"][0]["uri"] = "Buffers/shape.bin"
+    data = SQUARE.tobytes() + TWO.tobytes()
+    files = {"a.gltf": json.dumps(content).encode(), "buffers/SHAPE.bin": data}
+    assert gltf_read.read_gltf(unpacked(tmp_path, packed(files), "gltf"), "a", quiet).triangles == 2
+    (tmp_path / "again").mkdir()
+    files = {"a.gltf": files["a.gltf"], "buffers/x.bin": b"", "Buffers/shape.BIN": b"", "Buffers/shape.bin": data}
+    assert gltf_read.read_gltf(unpacked(tmp_path / "again", packed(files), "gltf"), "a", quiet).triangles == 2
+
+
+def test_of_companions_alike_none_is_guessed(tmp_path: Path) -> None:
+    content = square()
+    content["buffers"][0]["uri"] = "shape.bin"
+    data = SQUARE.tobytes() + TWO.tobytes()
+    files = {"a.gltf": json.dumps(content).encode(), "Shape.bin": data, "SHAPE.bin": data}
+    with pytest.raises(Refused, match="external_reference"):
+        gltf_read.read_gltf(unpacked(tmp_path, packed(files), "gltf"), "a", quiet)
+
+
 def test_a_large_archive_is_known_by_its_end(tmp_path: Path) -> None:
     noise = os.urandom(3 << 20)
     data = packed({"scene.gltf": b"{}", "noise.bin": noise})

@@ -46,6 +46,7 @@ def test_a_sample_is_what_it_is_and_nothing_else(sample: str) -> None:
         ("step", b"\xef\xbb\xbfISO-10303-21;\nHEADER;"),
         ("step", b"\n/* made by hand */\nISO-10303-21;\r\nHEADER;"),
         ("stl", b"  solid x\nfacet normal"),
+        ("stl", b"\xef\xbb\xbfsolid x\n facet normal"),
         ("stl", b"# made by hand\nsolid x\n"),
         ("obj", b"# comment\n\nmtllib a.mtl\nv 0 0 0\n"),
         ("brep", b"\nCASCADE Topology V1, (c) Matra-Datavision\n"),

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from shapr.converters.mesh.ears import Budget, Dents, clipped
+from shapr.converters.mesh.polygon import triangulated
 
 Points = npt.NDArray[np.float64]
 
@@ -71,3 +72,23 @@ def test_a_dent_is_found_where_there_is_one(seed: int) -> None:
         assert found in close if found is not None else not inside
         dents.drop(dropped)
         left.remove(dropped)
+
+
+def bridged(sides: int) -> Points:
+    """A square with a round hole, drawn in one line: it goes to the hole and comes back along the same bridge."""
+    angle = -np.linspace(0, 2 * np.pi, sides + 1) - np.pi * 3 / 4
+    hole = np.stack([5 + 2 * np.cos(angle), 5 + 2 * np.sin(angle)], axis=1)
+    hole[-1] = hole[0]
+    square = np.array([(0, 0), (10, 0), (10, 10), (0, 10), (0, 0)], float)
+    return np.concatenate([square, hole])
+
+
+@pytest.mark.parametrize("sides", [4, 8])  # few enough to be clipped with others at once
+def test_a_hole_at_the_end_of_a_bridge_is_left_open(sides: int) -> None:
+    flat = bridged(sides)
+    points = np.column_stack([flat, np.zeros(len(flat))])
+    triangles, _ = triangulated(np.array([len(flat)]), np.arange(len(flat)), points)
+    areas = doubled_areas(flat, triangles.astype(np.int64))
+    x, y = flat.T
+    assert (areas >= 0).all()
+    assert areas.sum() == pytest.approx((x * np.roll(y, -1) - y * np.roll(x, -1)).sum())

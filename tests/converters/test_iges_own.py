@@ -5,11 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox
-from OCP.collections import HArray1_IGESData_IGESEntity, HArray2_double
+from OCP.collections import (
+    HArray1_IGESData_IGESEntity,
+    HArray1_IGESGeom_TransformationMatrix,
+    HArray2_double,
+)
 from OCP.IGESBasic import IGESBasic_Group
 from OCP.IGESControl import IGESControl_Writer
 from OCP.IGESData import IGESData_IGESEntity
 from OCP.IGESGeom import IGESGeom_TransformationMatrix
+from OCP.IGESSolid import IGESSolid_SolidAssembly
 from OCP.TCollection import TCollection_HAsciiString
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
@@ -151,10 +156,36 @@ def test_what_cannot_be_placed_so_is_refused(tmp_path: Path, kind: int, rows: li
         read(writer, tmp_path / "a.igs")
 
 
-def test_in_a_group_that_does_not_tell_its_pieces_apart_it_is_refused(tmp_path: Path) -> None:
+def test_in_a_group_with_what_is_no_shape_it_is_placed_too(tmp_path: Path) -> None:
+    """Wherever the group is."""
     writer, entities = cone(1)
     with_matrix(writer, entities[0], MOVED)
-    direction = next(each for each in entities if each.TypeNumber() == 123)  # which is no shape
-    writer.Model().AddEntity(group([entities[0], direction]))
+    direction = next(each for each in entities if each.TypeNumber() == 123)
+    writer.Model().AddWithRefs(instance(figure(group([entities[0], direction]), "CONE"), 100, 1))
+    found = measured(writer, tmp_path / "a.igs")
+    assert (found.solids, found.low[0]) == (1, pytest.approx(108, abs=1e-3))
+
+
+def test_an_instance_of_a_face_is_placed_by_the_matrices_of_both(tmp_path: Path) -> None:
+    writer = IGESControl_Writer("MM", 1)
+    assert writer.AddShape(next(document.explore(BRepPrimAPI_MakeBox(1, 2, 3).Shape(), FACE)))
+    writer.ComputeModel()
+    face = writer.Model().Entity(1)
+    assert face.TypeNumber() == 510
+    with_matrix(writer, face, MOVED)
+    writer.Model().AddWithRefs(instance(figure(face, "FACE"), 100, 1))
+    found = measured(writer, tmp_path / "a.igs")
+    assert (found.faces, found.low[0]) == (1, pytest.approx(110, abs=1e-3))
+
+
+def test_in_what_the_reader_makes_nothing_of_it_is_refused(tmp_path: Path) -> None:
+    writer, entities = cone(1)
+    with_matrix(writer, entities[0], MOVED)
+    held = HArray1_IGESData_IGESEntity(1, 1)
+    held.SetValue(1, entities[0])
+    assembly = IGESSolid_SolidAssembly()
+    assembly.Init(held, HArray1_IGESGeom_TransformationMatrix(1, 1))
+    writer.Model().AddEntity(assembly)
+    assert writer.AddShape(BRepPrimAPI_MakeBox(1, 2, 3).Shape())
     with pytest.raises(Refused, match="unsupported_geometry"):
         read(writer, tmp_path / "a.igs")

@@ -249,7 +249,9 @@ def test_an_operator_says_what_it_does(tmp_path: Path, operator: str, code: str 
 @pytest.mark.parametrize(("scale", "refused"), [("1.", False), ("2.", True)])
 def test_a_surface_that_is_scaled_by_an_operator_is_refused(tmp_path: Path, scale: str, *, refused: bool) -> None:
     path = with_(tmp_path / "a.step", BRACKET, scale, False)
-    path.write_text(path.read_text().replace("ENDSEC;\nEND-ISO", "#6=SURFACE_REPLICA('',#31,#3010);\nENDSEC;\nEND-ISO"))
+    path.write_text(
+        path.read_text().replace("ENDSEC;\nEND-ISO", "#3011=SURFACE_REPLICA('',#31,#3010);\nENDSEC;\nEND-ISO")
+    )
     with pytest.raises(Refused, match="unsupported_geometry") if refused else nullcontext():
         preflight.check("step", path)
 

@@ -9,6 +9,7 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shapr.converters import detect
 from shapr.converters.mesh.model import Mesh
 from shapr.errors import Refused
 from tests.converters.meshes import cube, meshes, paint, read, soup, there_and_back
@@ -22,6 +23,20 @@ def ply(folder: Path, header: str, body: str | bytes, format: str = "ascii") -> 
     data = f"ply\nformat {format} 1.0\n{header}end_header\n".encode()
     (folder / "a.ply").write_bytes(data + (body if isinstance(body, bytes) else body.encode()))
     return read(folder / "a.ply")
+
+
+@pytest.mark.parametrize("magic", ["PLY\n", "PLY\r\n", "Ply\r", "ply \n", "ply\t\r\n"])
+def test_the_first_line_may_be_in_capitals_and_end_in_blanks(tmp_path: Path, magic: str) -> None:
+    path = tmp_path / "a.ply"
+    path.write_text(f"{magic}format ascii 1.0\n{VERTEX}{FACE}end_header\n{POINTS}3 0 1 2\n", newline="")
+    detect.check("ply", path)
+    assert read(path).triangles == 1
+
+
+def test_a_longer_word_is_another_format(tmp_path: Path) -> None:
+    (tmp_path / "a.ply").write_text(f"plyx\nformat ascii 1.0\n{VERTEX}{FACE}end_header\n{POINTS}3 0 1 2\n")
+    with pytest.raises(Refused, match="format_mismatch"):
+        detect.check("ply", tmp_path / "a.ply")
 
 
 @given(meshes(), st.sampled_from(["binary", "ascii"]))

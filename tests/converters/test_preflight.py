@@ -133,6 +133,13 @@ def test_a_bound_of_thousands_of_faces_is_refused(tmp_path: Path) -> None:
     assert code(tmp_path, "step", faces(1500)) == "limit_exceeded"
 
 
+def test_a_header_of_thousands_of_entities_is_refused(tmp_path: Path) -> None:
+    """The kernel takes a minute for 100,000."""
+    sound = (SAMPLES / "bracket.step").read_text()
+    assert code(tmp_path, "step", sound.replace("HEADER;", "HEADER;" + "X(1);" * 1001)) == "limit_exceeded"
+    assert looked(tmp_path, "step", sound.replace("HEADER;", "HEADER;" + "X(1);" * 900)) == ()
+
+
 def test_words_in_strings_and_comments_mean_nothing(tmp_path: Path) -> None:
     said = "((( #20=ORIENTED_EDGE(''x'',*,*,#20); DOCUMENT_FILE(''a.step'') /* END 1E999"
     assert looked(tmp_path, "step", BRACKET.replace("'Bracket'", f"'{said}'", 1)) == ()

@@ -1,5 +1,6 @@
 """Parameters of STEP entities that stand otherwise than the kernel takes for granted: it crashed on each of these."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,39 @@ HINGE = (SAMPLES / "assembly.step").read_text()
         (r"(DEFINITIONAL_REPRESENTATION\(''),\(#\d+\)", r"\1,*"),
         (r"SURFACE_SIDE_STYLE\(", "SURFACE_SIDE_STYL("),
         (r"(#501 = )ORIENTED_EDGE", r"\1('',#1371,#1372,#1373)"),
+        (r"(#501 = ORIENTED_EDGE\('',\*,\*),#\d+", r"\1,($)"),
+        (r"VECTOR\('',(#\d+),1.\)", r"VECTOR(,\1,1.)"),
+        (r"AXIS2_PLACEMENT_3D\('',", r"AXIS2_PLACEMENT_3D(,"),
+        (r"AXIS2_PLACEMENT_3D\('',#\d+,", r"AXIS2_PLACEMENT_3D('',"),
+        (r"(NEXT_ASSEMBLY_USAGE_OCCURRENCE\('[^']*','[^']*',)''", r"\1#99999"),
+        (r"(ENDSEC;\s*END-ISO)", r"#90000=CONNECTED_FACE_SET('',(#12,*));\1"),
+        (r"(ENDSEC;\s*END-ISO)", r"#90000=MAPPED_ITEM('',$,#12);\1"),
+        (r"VECTOR\('',#\d+,1.\)(.*ENDSEC)", r"VECTOR('',#90000,1.)\1;#90000=(A()B());ENDSEC"),
+        (r"(ENDSEC;\s*END-ISO)", r"#90000=POLY_LOOP('',(#12,1.E30));\1"),
+        (r"(ENDSEC;\s*END-ISO)", r"#90000=POLY_LOOP('',(#99999));\1"),
+        (r"(ENDSEC;\s*END-ISO)", r"#90000=POLY_LOOP('',(#90001));#90001=CARTESIAN_POINT('',(0.,0.));\1"),
+        (r"(ENDSEC;\s*END-ISO)", r"#90000=POLY_LOOP('',(#90001));#90001=DIRECTION('',(0.,0.,1.));\1"),
+        (r"(ENDSEC;\s*END-ISO)", r"#90000=(CONVERSION_BASED_UNIT($,#12)LENGTH_UNIT()NAMED_UNIT(#12));\1"),
+        (r"(ENDSEC;\s*END-ISO)", r"#90000=(CONVERSION_BASED_UNIT('INCH',$)LENGTH_UNIT()NAMED_UNIT(#12));\1"),
+        (r"(ENDSEC;\s*END-ISO)", r"#90000=(CONVERSION_BASED_UNIT('INCH',#99999)LENGTH_UNIT()NAMED_UNIT(#12));\1"),
+        (r"(ENDSEC;\s*END-ISO)", r"#90000=DRAUGHTING_PRE_DEFINED_COLOUR($);\1"),
     ],
 )
 def test_an_entity_that_the_kernel_would_leave_empty_is_refused(tmp_path: Path, pattern: str, new: str) -> None:
     assert code(tmp_path, "step", replaced(pattern, new)(HINGE)) == "corrupt_file"
+
+
+def test_what_these_entities_may_be_made_of_is_read(tmp_path: Path) -> None:
+    more = (
+        "#90000=POLY_LOOP('',(#90001,#90001));#90001=CARTESIAN_POINT('',(0.,0.,0.));"
+        "#90002=(CONVERSION_BASED_UNIT('INCH',#90001)LENGTH_UNIT()NAMED_UNIT(*));"
+        "#90003=DRAUGHTING_PRE_DEFINED_COLOUR('it''s red');"
+        "#90004=(A()DIRECTION((0.,0.,1.)));#90005=VECTOR('',#90004,1.);"
+        "#90007=(COLOUR()PRE_DEFINED_COLOUR()PRE_DEFINED_ITEM('red'));#90008=CONVERSION_BASED_UNIT(*,'INCH',#90001);"
+        "#90009=CAMERA_USAGE(#90006,#12);#90010=MAPPED_ITEM('',#90009,#90006);"
+        "#90006=AXIS2_PLACEMENT_3D('',#90001,$,$);"
+    )
+    assert looked(tmp_path, "step", replaced(r"(ENDSEC;\s*END-ISO)", more + r"\1")(HINGE)) == ()
 
 
 def test_a_swept_surface_needs_what_it_is_swept_along(tmp_path: Path) -> None:
@@ -70,3 +100,28 @@ PLACED = r"(\( REPRESENTATION_RELATIONSHIP\('',''),(#\d+),(#\d+)\)"
 def test_what_is_placed_and_in_what_has_to_be_representations(tmp_path: Path, pattern: str, new: str) -> None:
     assert looked(tmp_path, "step", HINGE) == ()
     assert code(tmp_path, "step", replaced(pattern, new)(HINGE)) == "corrupt_file"
+
+
+UNKNOWN = "(UNKNOWN_A('first')UNKNOWN_B('second'))"
+USED = {
+    "LINE": r"DEFINITIONAL_REPRESENTATION\('',\(#(\d+)\)",
+    "VECTOR": r"LINE\('',#\d+,#(\d+)\)",
+    "CARTESIAN_POINT": r"LINE\('',#(\d+),#\d+\)",
+    "DIRECTION": r"VECTOR\('',#(\d+),1.\)",
+    "SURFACE_SIDE_STYLE": r"SURFACE_STYLE_USAGE\(\.BOTH\.,#(\d+)\)",
+}
+
+
+@pytest.mark.parametrize("kind", USED)
+def test_several_types_have_to_be_the_one_that_is_needed_too(tmp_path: Path, kind: str) -> None:
+    used = re.search(USED[kind], HINGE)
+    assert used
+    said = rf"#{used[1]} = ({kind}\([^;]*\));"
+    assert code(tmp_path, "step", replaced(said, f"#{used[1]}={UNKNOWN};")(HINGE)) == "corrupt_file"
+    assert looked(tmp_path, "step", replaced(said, rf"#{used[1]}=(A()\1B());")(HINGE)) == ()
+
+
+def test_a_number_that_two_entities_have_is_refused(tmp_path: Path) -> None:
+    """The kernel takes the one here and the other there."""
+    twice = HINGE.replace("ENDSEC;\nEND-ISO", f"#31={UNKNOWN};\nENDSEC;\nEND-ISO")
+    assert code(tmp_path, "step", twice) == "corrupt_file"

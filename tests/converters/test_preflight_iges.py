@@ -1,10 +1,17 @@
 """What is seen of an IGES file before the kernel is let near it."""
 
+import re
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
+from benchmarks.hostile import iges as hostile_iges
 from benchmarks.hostile.iges import groups, iges
+from shapr.converters import preflight
+from shapr.converters.brep import measure
+from shapr.converters.brep.iges import read as read_iges
+from shapr.converters.progress import silent
 from tests.converters.kit import SAMPLES
 from tests.converters.test_preflight import code, looked
 
@@ -43,6 +50,17 @@ def test_what_iges_has_beside_its_surfaces_is_named(tmp_path: Path) -> None:
     assert hidden != sound
     told = "Surfaces and bodies that the file hides were converted like the others: 1."
     assert looked(tmp_path, "iges", hidden) == (told,)
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [("10.,0.,0.,10.", 0), ("10.,0.,0.,10.05", 0), ("10.,0.,0.,-99999.", 1), ("0.,0.,10.,0.", 1), ("10.", 1), ("", 0)],
+)
+def test_iges_arcs_whose_ends_do_not_fit_are_counted(tmp_path: Path, ends: str, told: int) -> None:
+    """The kernel takes the first one's distance, and the direction of the other."""
+    line = (110, 0, "0.,0.,0.,1.,0.,0.")
+    sentence = "Arcs whose ends are not as far from the centre as each other have the radius of the first: 1."
+    assert looked(tmp_path, "iges", iges([line, (100, 0, f"0.,0.,0.,{ends}")])) == (sentence,) * told
 
 
 NURBS = "1,1,{0},1,0,0,1,0,0,{1},0.,0.,1.,1.,1.,1.,1.,1.,0.,0.,0.,9.,0.,0.,0.,9.,0.,9.,9.,5.,0.,1.,0.,1."
@@ -104,12 +122,45 @@ def in_two_lines(first: str, second: str) -> str:
     return "\n".join([*lines, ""])
 
 
-def test_iges_numbers_that_go_on_in_the_next_line_are_refused(tmp_path: Path) -> None:
-    """The kernel drops the rest of them: what is counted here would not be what it reads."""
-    first = "110,0.,0.,0.,1.,0.,".ljust(63) + "1"
-    assert code(tmp_path, "iges", in_two_lines(first, "2.;")) == "corrupt_file"
-    assert looked(tmp_path, "iges", in_two_lines(first, ".;".rjust(9))) == ()
+def end_of_line(folder: Path, content: str) -> float:
+    (folder / "source").write_text(content)
+    return measure.measured(read_iges(folder / "source", "a.igs"), silent).high[1]
+
+
+def test_an_iges_number_may_go_on_in_the_next_line(tmp_path: Path) -> None:
+    """The kernel drops the rest of it."""
+    first = "110,0.,0.,0.,1.,".ljust(63) + "1"
+    content = in_two_lines(first, "2.,2.;")
+    assert looked(tmp_path, "iges", content) == ()
+    assert end_of_line(tmp_path, content) == pytest.approx(12)
+    assert looked(tmp_path, "iges", in_two_lines(first, ".,2.;".rjust(9))) == ()
     assert looked(tmp_path, "iges", in_two_lines("110,0.,0.,0.,1.,0.,2.;".ljust(64, "1"), "2 is said of it")) == ()
+
+
+def test_an_iges_number_that_goes_on_behind_something_else_is_refused(tmp_path: Path) -> None:
+    lines = in_two_lines("110,0.,0.,0.,1.,".ljust(63) + "1", "2.,2.;").splitlines()
+    at = next(at for at, line in enumerate(lines) if line[72] == "P")
+    assert code(tmp_path, "iges", "\n".join([*lines[: at + 1], "", *lines[at + 1 :], ""])) == "corrupt_file"
+
+
+def test_a_solid_whose_numbers_are_cut_anywhere_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = (SAMPLES / "bracket.iges").read_text().splitlines()
+    texts: dict[str, str] = defaultdict(str)
+    for line in lines:
+        if line[72:73] == "P":
+            texts[line[64:72]] += line[:64].rstrip()
+    forms = [int(line[32:40]) for line in lines if line[72:73] == "D"][1::2]
+    long = [re.sub(r"(?<=\.)(?=[,;])", "00000000", text).rstrip(";").split(",", 1) for text in texts.values()]
+    entities = [(int(kind), form, text) for (kind, text), form in zip(long, forms, strict=True)]
+    whole, cut = tmp_path / "whole.igs", tmp_path / "cut.igs"
+    whole.write_text(iges(entities))
+    monkeypatch.setattr(hostile_iges, "LINES", re.compile(".{1,64}"))
+    cut.write_text(iges(entities))
+    assert cut.read_text() != whole.read_text()
+    assert preflight.check("iges", cut) == preflight.check("iges", whole)
+    found, wanted = (measure.measured(read_iges(path, "a.igs"), silent) for path in (cut, whole))
+    assert found == wanted
+    assert (tmp_path / "joined.iges").exists()
 
 
 @pytest.mark.parametrize(("form", "a", "c"), [(2, 1, 30), (2, 1, 0), (3, 1, 30), (3, 1, -1)])

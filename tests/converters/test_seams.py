@@ -9,8 +9,10 @@ from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCylinder
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS, TopoDS_Shape
 
+from benchmarks.hostile.iges import iges as iges_text
 from shapr.converters.brep import document, iges, measure, seams
 from shapr.converters.brep.bodies import Look
+from tests.converters import kit
 
 RED = Look(colour=(1.0, 0.0, 0.0, 1.0))
 
@@ -49,3 +51,14 @@ def test_a_loose_seam_is_written_to_iges_as_halves(tmp_path: Path) -> None:
     iges.write(document.holding(shape, "pin"), tmp_path / "a.igs", "pin", {"units": "mm"})
     measured = measure.measured(iges.read(tmp_path / "a.igs", "a.igs"), lambda _: None)
     assert (measured.solids, measured.faces, measured.watertight) == (1, 4, True)
+
+
+async def test_a_face_that_only_its_seam_closes_is_refused_as_iges_alone(tmp_path: Path) -> None:
+    """An arc of all but 10 of a circle of radius 100,000, carried along a line: the kernel's reader closes it, and its
+    tool to divide it gives up."""
+    (tmp_path / "a.igs").write_text(iges_text([(100, 0, "0.,0.,1.E5,10.,0.,0.,0."), (122, 0, "1,10.,0.,10.")]))
+    (tmp_path / "scratch").mkdir()
+    found = await kit.convert(tmp_path / "scratch", tmp_path / "a.igs", "iges,step")
+    assert found["step"].error is None
+    assert found["iges"].error is not None
+    assert found["iges"].error.code == "invalid_geometry"

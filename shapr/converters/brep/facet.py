@@ -9,14 +9,12 @@ import numpy.typing as npt
 from OCP.BRep import BRep_Builder
 from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeShapeOnMesh, BRepBuilderAPI_MakeSolid
 from OCP.BRepLib import BRepLib
-from OCP.gp import gp_Pnt
-from OCP.Poly import Poly_Triangle, Poly_Triangulation
 from OCP.StdFail import StdFail_NotDone
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
 
-from shapr.converters.brep import body_names, document, tessellate
+from shapr.converters.brep import body_names, document, triangulation
 from shapr.converters.brep.bodies import Body, Look, held
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices
@@ -238,7 +236,7 @@ def _solid(outer: TopoDS_Shell, inner: list[TopoDS_Shell], component: Component)
 
 
 def _shells(surfaces: Surfaces, progress: Indicator, share: float) -> tuple[list[TopoDS_Shell], dict[int, Look]] | None:
-    making = BRepBuilderAPI_MakeShapeOnMesh(_triangulation(surfaces.vertices, surfaces.triangles))
+    making = BRepBuilderAPI_MakeShapeOnMesh(triangulation.made(surfaces.vertices, surfaces.triangles + 1))
     try:
         making.Build(progress.range(share / 2))
     except StdFail_NotDone:  # an edge is shorter than the kernel's tolerance
@@ -261,15 +259,3 @@ def _shells(surfaces: Surfaces, progress: Indicator, share: float) -> tuple[list
         if look >= 0:
             looks[hash(face)] = surfaces.known[look]
     return shells, looks
-
-
-def _triangulation(vertices: Vertices, triangles: Triangles) -> Poly_Triangulation:
-    made = Poly_Triangulation(len(vertices), len(triangles), False)
-    nodes, corners = tessellate.arrays(made)
-    nodes[:], corners[:] = vertices, triangles + 1
-    if made.Node(len(vertices)).Coord() != tuple(vertices[-1].tolist()):  # those were copies
-        for at, point in enumerate(vertices.tolist(), 1):
-            made.SetNode(at, gp_Pnt(*point))
-        for at, corner in enumerate((triangles + 1).tolist(), 1):
-            made.SetTriangle(at, Poly_Triangle(*corner))
-    return made

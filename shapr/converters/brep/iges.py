@@ -25,6 +25,7 @@ from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
 from shapr.converters.brep import document, ellipses, iges_looks, iges_own, resized, scale, seams, tree
 from shapr.converters.brep.bodies import Body, Look, held, looks, unmirrored
+from shapr.converters.brep.iges_entities import Entities
 from shapr.converters.brep.iges_said import text
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.sew import sewn
@@ -32,7 +33,9 @@ from shapr.converters.brep.step import UNITS, ascii_stem
 from shapr.converters.brep.unrepaired import REPAIRS, without
 from shapr.converters.mesh.model import Colour
 from shapr.converters.phases import holds_solids
+from shapr.converters.preflight.iges_aside import geometry
 from shapr.converters.preflight.iges_end import tail, unpadded
+from shapr.converters.preflight.iges_lines import joined
 from shapr.converters.preflight.iges_units import NAMED, NUMBERS
 from shapr.converters.progress import PLAIN, along, silent
 from shapr.errors import Refused
@@ -54,7 +57,7 @@ TERMINATE, ENDING = re.compile(rb"[^\r\n]{72}T"), 4096  # the last line, by its 
 def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: bool = True) -> TDocStd_Document:
     """A document in millimetres. Names, colours and layers stay with the faces that are sewn. Without repair: shapes
     just as the file has them, but sewn."""
-    path = unpadded(path)
+    path = joined(unpadded(geometry(path)))
     if not TERMINATE.search(tail(path, ENDING)):
         raise Refused("corrupt_file", "the IGES file is cut short: it has no terminate section")
     reader = IGESControl_Reader()  # its kin for documents crashes on entities that became nothing; see `iges_looks.py`
@@ -64,16 +67,17 @@ def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: boo
         raise Refused("corrupt_file", "the IGES file breaks the rules of its syntax, or is cut short")
     _say_unit(reader.IGESModel())
     made = _transferred(reader, path, progress, transferred, repair)
-    own = iges_own.Own(reader, path)
+    entities = Entities(reader, path)
+    own = iges_own.Own(entities)
     resize = repair and (resized.holds(made) or own.resized)
     if resize:
         reader.WS().InitTransferReader(0)  # forgets what it made
         made = _transferred(reader, path, progress, transferred, repair=False)
-    said, losses = iges_looks.looks(reader, path, document.roots(made), progress.step(LOOKING))
-    moved = own.moved(reader, document.roots(made))
+    said, losses = iges_looks.looks(reader, entities, document.roots(made), progress.step(LOOKING))
+    moved = own.moved(document.roots(made))
     head = reader.IGESModel().GlobalSection()
     units, precision = UNIT_FLAGS.get(head.UnitFlag()), head.Resolution() * head.UnitValue() if resize else None
-    del reader, head, own  # seconds for a big file: so before the next step begins, which shows
+    del reader, head, own, entities  # seconds for a big file: so before the next step begins, which shows
     if resize or not document.faceless(made) or iges_looks.more(made, said):
         made = solid(made, PurePath(source_name).stem, progress, said, precision, moved)
     document.say_units(made, units)

@@ -2,15 +2,13 @@
 of what is neither placed nor in a subfigure, where a colour is said."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from operator import itemgetter
-from pathlib import Path
 
 from OCP.IGESControl import IGESControl_Reader
-from OCP.IGESData import IGESData_IGESEntity, IGESData_IGESModel
-from OCP.IGESToBRep import IGESToBRep_CurveAndSurface
+from OCP.IGESData import IGESData_IGESEntity
 from OCP.TDF import TDF_Label
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
@@ -21,6 +19,7 @@ from OCP.XCAFDoc import XCAFDoc_ShapeTool
 from shapr.converters.brep import document, iges_lost
 from shapr.converters.brep.bodies import Look, call
 from shapr.converters.brep.bodies import looks as known_looks
+from shapr.converters.brep.iges_entities import Entities
 from shapr.converters.brep.iges_said import look, property_name
 from shapr.converters.preflight.iges_curves import integer
 from shapr.converters.progress import Reach, along, silent, within
@@ -59,11 +58,11 @@ class Told:
 
 
 def looks(
-    reader: IGESControl_Reader, path: Path, roots: list[TDF_Label], reach: Reach = silent
+    reader: IGESControl_Reader, entities: Entities, roots: list[TDF_Label], reach: Reach = silent
 ) -> tuple[dict[int, Look], tuple[str, ...]]:
     """The look nearest to each face and free edge inside of the roots, by its `hash`; the roots are called here. And
     what was lost, in sentences: names of faces within something, which have no place, and what could not be read."""
-    told, found = _told(reader, path, within(reach, 0.0, 0.5)), dict[int, Look]()
+    told, found = _told(entities, within(reach, 0.0, 0.5)), dict[int, Look]()
     named = set(told.named)
     for root in along(roots, len(roots), within(reach, 0.5, 1.0)):
         shape = XCAFDoc_ShapeTool.GetShape_s(root)
@@ -104,26 +103,14 @@ def _over(outer: Look, own: Look) -> Look:
     return Look(own.name or outer.name, own.colour or outer.colour, own.layers or outer.layers)
 
 
-def _told(reader: IGESControl_Reader, path: Path, reach: Reach) -> Told:
-    made, told = IGESToBRep_CurveAndSurface(), Told()
-    made.SetTransferProcess(reader.WS().TransferReader().TransientProcess())
-    for entity in _entities(reader.IGESModel(), path, reach):
-        shape = made.GetShapeResult(entity)
-        if shape is None or shape.IsNull():
+def _told(entities: Entities, reach: Reach) -> Told:
+    shape_of, told = entities.shapes(), Told()
+    for entity in entities.of(_counts, reach):
+        if (shape := shape_of(entity)) is None:
             told.nothing.append(entity)
         else:
             told.add(entity, shape)
     return told
-
-
-def _entities(model: IGESData_IGESModel, path: Path, reach: Reach) -> Iterator[IGESData_IGESEntity]:
-    """Those of the kinds above, by the directory of the text: to ask each of a million takes the kernel 6 s."""
-    with path.open("rb") as file:
-        directory = [line for line in file if line[72:73] == b"D"][::2]
-    told = len(directory) == model.NbEntities()
-    for at in along(range(model.NbEntities()), model.NbEntities(), reach):
-        if not told or _counts(directory[at]):
-            yield model.Entity(at + 1)
 
 
 def _counts(line: bytes) -> bool:

@@ -5,7 +5,6 @@ The kernel's reader scales by the inverse of what such an operator says, and doe
 by less than nothing, which does. What comes of that are placements that only its shapes can have: no format has them.
 """
 
-import mmap
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +30,7 @@ from OCP.XCAFDoc import (
 )
 
 from shapr.converters.brep import document, entities
+from shapr.converters.mentions import mentions
 from shapr.converters.preflight.placed import OPERATOR, SAME, mirrors
 from shapr.converters.progress import Reach, silent
 from shapr.errors import Refused
@@ -44,9 +44,8 @@ COMPOUND = TopAbs_ShapeEnum.TopAbs_COMPOUND
 def say(reader: STEPCAFControl_Reader, path: Path) -> bool:
     """Change what a reader has read of the file such that it does what the operators mean; whether it has to be made
     parts of thereafter."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        if content.find(OPERATOR) < 0:
-            return False
+    if not mentions(path, OPERATOR):
+        return False
     classes = (StepGeom_CartesianTransformationOperator3d,)
     return sum(map(_say, entities.of(reader, path.read_bytes(), (OPERATOR,), classes))) > 0
 

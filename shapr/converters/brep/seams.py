@@ -12,6 +12,7 @@ from OCP.TopoDS import TopoDS, TopoDS_Shape
 
 from shapr.converters.brep import document
 from shapr.converters.brep.bodies import Look
+from shapr.errors import Refused
 
 EXACT = 1e-6  # millimetres; up to here the reader has lost none in some 100 parts
 
@@ -35,7 +36,7 @@ def cut(shape: TopoDS_Shape, looks: dict[int, Look]) -> TopoDS_Shape:
     for face in faces:
         dividing = ShapeUpgrade_ClosedFaceDivide(TopoDS.Face(face))
         dividing.SetContext(context)
-        if dividing.Perform():
+        if _divided(dividing):
             context.Replace(face, dividing.Result())
     made = context.Apply(shape)
     for face in document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE):
@@ -43,3 +44,14 @@ def cut(shape: TopoDS_Shape, looks: dict[int, Look]) -> TopoDS_Shape:
             now = document.explore(context.Apply(face), TopAbs_ShapeEnum.TopAbs_FACE)
             looks |= {hash(each): look for each in now}
     return made
+
+
+def _divided(dividing: ShapeUpgrade_ClosedFaceDivide) -> bool:
+    """The kernel gives up on faces that are closed only by what their seam bridges."""
+    try:
+        return bool(dividing.Perform())
+    except Exception as failure:
+        if not document.kernel_gave_up(failure):
+            raise
+        reason = "a closed face whose ends do not meet cannot be written as IGES"
+        raise Refused("invalid_geometry", reason) from failure

@@ -1,6 +1,5 @@
-"""B-Rep to triangles: the kernel's incremental mesh, and its arrays without a loop in Python."""
+"""B-Rep to triangles: the kernel's incremental mesh, as parts."""
 
-import ctypes
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,6 @@ from OCP.collections import IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher
 from OCP.GeomAbs import GeomAbs_SurfaceType
 from OCP.IMeshTools import IMeshTools_Parameters
 from OCP.OSD import OSD_ThreadPool
-from OCP.Poly import Poly_Triangulation
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_Orientation, TopAbs_ShapeEnum
 from OCP.TopExp import TopExp
@@ -27,21 +25,20 @@ from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
 from shapr.converters.brep import colours, document, patches, several, tree
 from shapr.converters.brep.indicator import SILENT, Indicator
+from shapr.converters.brep.triangulation import CORNERS, NODE, content
 from shapr.converters.formats import QUALITY
-from shapr.converters.mesh.model import MAX_PARTS, Colour, Mesh, Part, Triangles, Vertices
+from shapr.converters.mesh.model import MAX_PARTS, Colour, Mesh, Part
 from shapr.converters.progress import PLAIN, Reach, along, within
 from shapr.converters.progress import apart as reaches
 from shapr.errors import Refused
 
 TRIANGULATION = 0.8  # of the time that a mesh file takes; gathering and writing share the rest
+DIVISION, GATHERING = 0.05, 0.1  # of what is left then, where faces are meshed in patches
 # Before the first face is meshed, all are looked at: that shows in the memory it takes, up to so many bytes for each.
 MODEL, BY_POSITION = 15_000.0, 0.85
 FINEST = 1e-6  # millimetres; a preset of a tiny part does not go below
 # Deflections below it are refused, as fractions of the diagonal: a sphere would have ten million triangles.
 SENSELESS = 1e-7
-PYBIND_VALUE = 16  # bytes from a pybind11 object to its C++ pointer
-NODE, CORNERS = 24, 12  # bytes of three doubles, of three integers
-TWO, THREE = ctypes.c_int32 * 2, ctypes.c_int64 * 3  # here: each time that one is multiplied, it is a new type
 
 
 def deflections(shape: TopoDS_Shape, options: dict[str, Any]) -> tuple[float, float]:
@@ -67,12 +64,13 @@ def triangulate(
         OSD_ThreadPool.DefaultPool_s().SetNbDefaultThreadsToLaunch(threads)
         given.InParallel = True
     taken = MODEL * document.count(shape, TopAbs_ShapeEnum.TopAbs_FACE)
-    divided = patches.divided(shape)
+    divided = patches.divided(shape, lambda: progress.step(DIVISION))
     BRepMesh_IncrementalMesh(divided.shape, given, progress.range(TRIANGULATION, PLAIN, taken, BY_POSITION))
     lacking = bare(divided.shape)
     for face in filter(_is_cone, lacking):
         again(face, parameters(linear, angular))
-    divided.gather()
+    if divided.faces:
+        divided.gather(progress.step(GATHERING))
     return len(bare(shape)) if lacking or divided.faces else 0
 
 
@@ -199,63 +197,9 @@ def pieces(shape: TopoDS_Shape) -> Iterator[tuple[TopoDS_Face, Piece]]:
         triangulation = BRep_Tool.Triangulation_s(face, location)
         if triangulation is None or not triangulation.NbTriangles():
             continue
-        nodes, corners = _content(triangulation)
+        nodes, corners = content(triangulation)
         if not location.IsIdentity():
             matrix = tree.matrix(location)
             nodes = (np.frombuffer(nodes).reshape(-1, 3) @ matrix[:, :3].T + matrix[:, 3]).tobytes()
         # A face that is placed by a mirroring has its normal turned with it, so that changes nothing here.
         yield face, Piece(nodes, corners, face.Orientation() == TopAbs_Orientation.TopAbs_REVERSED)
-
-
-def _content(triangulation: Poly_Triangulation) -> tuple[bytes, bytes]:
-    """A triangulation's nodes and 1-based corners, copied."""
-    if places := _places(triangulation):
-        nodes, corners = places
-        return ctypes.string_at(*nodes), ctypes.string_at(*corners)
-    vertices, triangles = _copied(triangulation)
-    return vertices.tobytes(), triangles.tobytes()
-
-
-def arrays(triangulation: Poly_Triangulation) -> tuple[Vertices, Triangles]:
-    """Views on a triangulation's nodes (n, 3) and 1-based corners (m, 3); copies where the wheel hides them."""
-    places = _places(triangulation)
-    if places is None:
-        return _copied(triangulation)
-    (nodes, nodes_size), (corners, corners_size) = places
-    return (
-        np.asarray(_View(nodes, nodes_size // NODE, "<f8")),
-        np.asarray(_View(corners, corners_size // CORNERS, "<i4")),
-    )
-
-
-def _places(triangulation: Poly_Triangulation) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Where the nodes and the corners are in memory, and how many bytes they take.
-
-    That is the wheel's private layout, checked each time; None where it is another one.
-    """
-    n, m = triangulation.NbNodes(), triangulation.NbTriangles()
-    nodes, corners = (
-        ctypes.c_void_p.from_address(id(each) + PYBIND_VALUE).value or 0
-        for each in (triangulation.InternalNodes(), triangulation.InternalTriangles())
-    )
-    stride, size = TWO.from_address(nodes + 8)
-    lower, length, first = THREE.from_address(corners + 8)
-    if (size, stride, lower, length) != (n, NODE, 1, m):
-        return None
-    return (ctypes.c_void_p.from_address(nodes).value or 0, n * NODE), (first, m * CORNERS)
-
-
-class _View:
-    """Rows of three numbers somewhere in memory, as numpy takes them. A ctypes array would be a new type for each n."""
-
-    def __init__(self, address: int, rows: int, kind: str) -> None:
-        self.__array_interface__ = {"data": (address, False), "shape": (rows, 3), "typestr": kind, "version": 3}
-
-
-def _copied(triangulation: Poly_Triangulation) -> tuple[Vertices, Triangles]:
-    points = (triangulation.Node(at) for at in range(1, triangulation.NbNodes() + 1))
-    corners = (triangulation.Triangle(at).Get() for at in range(1, triangulation.NbTriangles() + 1))
-    return (
-        np.array([(p.X(), p.Y(), p.Z()) for p in points], dtype=np.float64),
-        np.array([corner[-3:] for corner in corners], dtype=np.int32),
-    )

@@ -6,13 +6,14 @@ Most arrays are views on the buffers, so that a file cannot make us hold much mo
 import base64
 import binascii
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
 import numpy.typing as npt
 
+from shapr.converters.mesh.beside import Companions
 from shapr.converters.mesh.glb import Json, corrupt
 from shapr.errors import Refused
 
@@ -226,12 +227,8 @@ def companion(folder: Path, uri: str) -> Path:
     told = shown(name)
     if not name or name.startswith((".", "/")) or any(c in name for c in "\\:\0") or ".." in name.split("/"):
         raise Refused("external_reference", f"'{told}' lies outside of the upload")
-    try:
-        path = (folder / name).resolve()
-        inside = path.is_relative_to(folder.resolve()) and path.is_file()
-    except OSError:  # such as a name that is too long
-        inside = False
-    if not inside:
+    path = Companions(folder).find(PurePosixPath(name))
+    if path is None:
         raise Refused("external_reference", f"'{told}' is not in the upload: put it in a ZIP with the file")
     return path
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from shapr.converters.mesh import text
+from shapr.converters.mesh.beside import Companions
 from shapr.converters.mesh.model import LONGEST_NAME, Colour
 
 MOST = 100  # libraries of one file
@@ -17,9 +18,10 @@ def read(folder: Path, libraries: Iterable[str]) -> tuple[dict[str, Colour | Non
     """
     materials: dict[str, Colour | None] = {}
     losses: list[str] = []
+    companions = Companions(folder)
     known: set[Path] = set()  # the same file has many names
     for statement in libraries:
-        found, lacking = _files(folder, statement)
+        found, lacking = _files(companions, statement)
         losses += [f"materials are in {name}, which was not part of the upload" for name in lacking]
         for path in [each for each in found if each not in known]:
             known.add(path)
@@ -27,7 +29,7 @@ def read(folder: Path, libraries: Iterable[str]) -> tuple[dict[str, Colour | Non
     return materials, list(dict.fromkeys(losses))[:MOST]
 
 
-def _files(folder: Path, statement: str) -> tuple[list[Path], list[str]]:
+def _files(folder: Companions, statement: str) -> tuple[list[Path], list[str]]:
     """The files, and printable names of those that are not there. A name may hold blanks, a statement several names."""
     if (whole := _beside(folder, statement)) is not None:
         return [whole], []
@@ -43,20 +45,12 @@ def _files(folder: Path, statement: str) -> tuple[list[Path], list[str]]:
     return found, lacking
 
 
-def _beside(folder: Path, name: str) -> Path | None:
+def _beside(folder: Companions, name: str) -> Path | None:
     """The file of that name in the folder; one whose path leads elsewhere counts as lying beside the source."""
     relative = PurePosixPath(name.strip().strip('"').replace("\\", "/"))
     if relative.suffix.lower() != ".mtl" or "\0" in name:
         return None  # nothing else in the folder is meant to be read
-    home = folder.resolve()
-    for each in (relative, PurePosixPath(relative.name)):
-        try:
-            path = (home / each).resolve()
-            if path.is_relative_to(home) and path.is_file():
-                return path
-        except OSError:  # too long a name, or a circle of links
-            continue
-    return None
+    return folder.find(relative) or folder.find(PurePosixPath(relative.name))
 
 
 def _parse(content: bytes, materials: dict[str, Colour | None]) -> list[str]:

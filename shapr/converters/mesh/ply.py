@@ -86,7 +86,7 @@ def _open(path: Path, reach: Reach) -> tuple[Body, list[Element]]:
     with path.open("rb") as file:
         head = file.read(HEADER)
     end = END.search(head)
-    if not head.startswith(b"ply") or end is None:
+    if head[:3].lower() != b"ply" or end is None:
         raise Refused("corrupt_file", "the header of the PLY file has no end")
     start = end.end()
     elements, format = _header(head[: end.start()].decode("latin-1"))
@@ -119,7 +119,9 @@ def _header(header: str) -> tuple[list[Element], str]:
                     elements[-1].properties.append(Property(name, TYPES[kind], TYPES[count]))
                 case ["property", kind, name]:
                     elements[-1].properties.append(Property(name, TYPES[kind]))
-                case [] | ["ply"] | ["comment" | "obj_info", *_] | ["Created", "by", "Blender3D", *_]:
+                case [magic] if magic.lower() == "ply":
+                    pass
+                case [] | ["comment" | "obj_info", *_] | ["Created", "by", "Blender3D", *_]:
                     pass  # the last is a comment that Blender 2.4 forgot to call one
                 case _:
                     raise ValueError(line)

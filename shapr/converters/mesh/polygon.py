@@ -108,7 +108,8 @@ def _clipped_together(flat: Any) -> Rows:
         a, b, c = (np.take_along_axis(flat, corner[:, :, at, None], axis=1)[:, :, None] for at in range(3))
         other = np.take_along_axis(flat, rest[:, :, None], axis=1)[:, None]  # (f, 1, left, 2)
         inside = (_turn(a, b, other) >= 0) & (_turn(b, c, other) >= 0) & (_turn(c, a, other) >= 0)
-        own = (rest[:, None, :, None] == corner[:, :, None, :]).any(axis=3)
+        # One that lies where a corner does is twice there: the end of a bridge to a hole.
+        own = (other == a).all(axis=3) | (other == b).all(axis=3) | (other == c).all(axis=3)
         ear = (_turn(a, b, c)[..., 0] > 0) & ~(inside & ~own).any(axis=2)
         at = np.argmax(ear, axis=1)  # the first; 0 where there is none: it crosses itself
         triangles[:, step] = np.take_along_axis(corner, at[:, None, None], axis=1)[:, 0]

@@ -7,7 +7,7 @@ files by name. Each look here is linear, and small beside the parse that it prec
 from collections.abc import Callable
 from pathlib import Path
 
-from shapr.converters.preflight import brep, iges, placed, step, tessellated, unheard
+from shapr.converters.preflight import brep, iges, iges_aside, mapped, placed, step, tessellated, unheard
 from shapr.converters.progress import PLAIN, Page, Reach, silent, within
 
 # Of a look at STEP: bytes of memory for each of the file, taken as its words are found, and how much that is of it.
@@ -18,13 +18,20 @@ CHECKED = 0.89  # of what is left then: when it is known that the kernel may see
 def _step(path: Path, reach: Reach) -> tuple[str, ...]:
     graph, losses = step.check(path, within(reach, 0.0, CHECKED))
     placed.check(graph)
+    mapped.check(graph)
     tessellated.check(graph)
     return (*losses, *unheard.passed_over(graph))
 
 
+def _iges(path: Path, reach: Reach) -> tuple[str, ...]:
+    losses = iges.check(path, within(reach, 0.0, CHECKED))
+    iges_aside.lay(path)
+    return losses
+
+
 LOOKS: dict[str, Callable[[Path, Reach], tuple[str, ...]]] = {
     "step": _step,
-    "iges": iges.check,
+    "iges": _iges,
     "brep": brep.check,
 }
 

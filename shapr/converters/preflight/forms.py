@@ -32,8 +32,25 @@ ORDERS = {
 TYPED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_(!&"  # what a type begins with, or several, or a scope
 MEASURED = b"VECTOR"  # a number follows
 FLAT = b"DEFINITIONAL_REPRESENTATION"
+FLAT_CURVES = (b"LINE", b"B_SPLINE_CURVE_WITH_KNOTS", b"B_SPLINE_CURVE")
 CURVE = re.compile(rb"\w*?(?:CURVE|LINE|CIRCLE|ELLIPSE|HYPERBOLA|PARABOLA|CONIC|CLOTHOID)")
 LOOP, EDGE = b"EDGE_LOOP", b"ORIENTED_EDGE"
+USUAL = np.frombuffer(b",*,*,#", np.uint8)  # how an oriented edge goes on behind its name
+ORIENTED = re.compile(rb"ORIENTED_EDGE\(['$*]+,(?:[*$]|#\d+),(?:[*$]|#\d+),#")
+POLYGON, POINT = b"POLY_LOOP", b"CARTESIAN_POINT"
+TEXT, LISTED = rb"\(['$*]+,", rb"\((?:#\d+,?)++\)"
+# These are rare: each is read whole.
+FORMS = {
+    POLYGON: re.compile(POLYGON + TEXT + LISTED),
+    b"CONNECTED_FACE_SET": re.compile(b"CONNECTED_FACE_SET" + TEXT + LISTED),
+    b"NEXT_ASSEMBLY_USAGE_OCCURRENCE": re.compile(rb"\w+" + TEXT + rb"['$*]+,['$*]+,#\d+,#\d+"),
+    b"MAPPED_ITEM": re.compile(b"MAPPED_ITEM" + TEXT + rb"#\d+,#\d+"),
+    b"DRAUGHTING_PRE_DEFINED_COLOUR": re.compile(rb"\w+\('"),
+}
+MOVED, PLACEMENT = b"ITEM_DEFINED_TRANSFORMATION", b"AXIS2_PLACEMENT_3D"
+AXES = 3  # what a placement refers to, if it says all of it
+AXIS = re.compile(rb"AXIS2_PLACEMENT_3D\(['$*]+,#\d+,(?:[*$]|#\d+),(?:[*$]|#\d+)\)")
+UNIT, SAID = b"CONVERSION_BASED_UNIT(", re.compile(rb"CONVERSION_BASED_UNIT\((?:[#*]\d*,)?'+,#(\d+)\)")
 PLACING, PLACED = (
     re.compile(rb"REPRESENTATION_RELATIONSHIP_WITH_TRANSFORMATION\("),
     b"SHAPE_REPRESENTATION_RELATIONSHIP(",
@@ -46,11 +63,16 @@ def check(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
     """`defined` and `targets`: those of the graph, up to `highest`."""
     content = np.frombuffer(graph.text + bytes(DIGITS + 4), np.uint8)
     _types(graph, content)
+    _units(graph)
     _lists(graph, content)
     _measured(graph, content)
     _loops(graph, defined, targets, highest)
+    _edges(graph, content)
+    _formed(graph)
+    _polygons(graph, defined, targets, highest)
     counts = np.bincount(graph.owners, minlength=len(defined))
     begins = np.cumsum(counts) - counts  # of the references of each
+    _placements(graph, content, counts)
     _flat(graph, begins, defined, targets, highest)
     _vertices(graph, defined, targets, highest)
     _placings(graph)
@@ -59,7 +81,7 @@ def check(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
         first, fits = begins[rows], counts[rows] == len(order)
         for at, wanted in enumerate(order if fits.all() else ()):
             if wanted:
-                fits &= _of(graph, defined, highest, wanted)[targets[first + at]]
+                fits &= of(graph, defined, highest, (wanted,), targets[first + at])[targets[first + at]]
         if not fits.all():
             raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file is not made of what it has to be")
 
@@ -73,11 +95,55 @@ def _types(graph: Graph, content: Bytes) -> None:
         raise Refused("corrupt_file", "an entity of the STEP file has no type")
 
 
-def _of(graph: Graph, defined: Nodes, highest: int, kind: bytes) -> npt.NDArray[np.bool_]:
-    """By number, what is of this type, or of several, which may be among them."""
-    found = np.zeros(highest + 1, bool)
-    found[defined[graph.are(kind) | graph.are(b"")]] = True
+def of(graph: Graph, defined: Nodes, highest: int, kinds: tuple[bytes, ...], targets: Nodes) -> npt.NDArray[np.bool_]:
+    """By number, what is of one of these types; of several types, if it is among the targets."""
+    found, asked = np.zeros(highest + 1, bool), np.zeros(highest + 1, bool)
+    for kind in kinds:
+        found[defined[graph.are(kind)]] = True
+    asked[targets] = ~found[targets]
+    if asked.any():
+        for row in np.flatnonzero(graph.are(b"") & asked[defined]).tolist():
+            found[defined[row]] = any(graph.is_also(row, kind) for kind in kinds)
     return found
+
+
+def _units(graph: Graph) -> None:
+    """Each has a name, and is said in another unit. It is one of several types, as a rule."""
+    found, at = [], graph.text.find(UNIT)
+    while at >= 0:
+        found.append(SAID.match(graph.text, at))
+        at = graph.text.find(UNIT, at + 1)
+    numbers = np.array([int(each[1]) for each in found if each], np.int64)
+    if len(numbers) < len(found) or (found and not np.isin(numbers, graph.defined).all()):
+        raise Refused("corrupt_file", "a unit of the STEP file has no name, or is not said in another one")
+
+
+def _edges(graph: Graph, content: Bytes) -> None:
+    rows = np.flatnonzero(graph.are(EDGE))
+    at = _behind_name(graph, content, EDGE)
+    usual = np.logical_and.reduce([content[at + each] == letter for each, letter in enumerate(USUAL)])
+    if not all(ORIENTED.match(graph.text, int(graph.words[row])) for row in rows[~usual].tolist()):
+        raise Refused("corrupt_file", "an ORIENTED_EDGE of the STEP file has no edge")
+
+
+def _placements(graph: Graph, content: Bytes, counts: Nodes) -> None:
+    _behind_name(graph, content, PLACEMENT)
+    rows = np.flatnonzero(graph.are(PLACEMENT) & (counts != AXES))
+    if not all(AXIS.match(graph.text, int(graph.words[row])) for row in rows.tolist()):
+        raise Refused("corrupt_file", "a placement of the STEP file lacks a parameter")
+
+
+def _formed(graph: Graph) -> None:
+    for kind, form in FORMS.items():
+        if not all(form.match(graph.text, int(graph.words[row])) for row in np.flatnonzero(graph.are(kind)).tolist()):
+            raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file is not made of what it has to be")
+
+
+def _polygons(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
+    points = np.zeros(highest + 1, bool)
+    points[defined[graph.are(POINT)]] = True
+    if not points[targets[graph.are(POLYGON)[graph.owners]]].all():
+        raise Refused("corrupt_file", "a POLY_LOOP of the STEP file is made of what is no point")
 
 
 def _lists(graph: Graph, content: Bytes) -> None:
@@ -114,20 +180,22 @@ def _flat(graph: Graph, begins: Nodes, defined: Nodes, targets: Nodes, highest: 
     """The curve of an edge in the parameters of a face has to be one."""
     first = begins[graph.are(FLAT)]
     items = targets[first[first < len(targets)]]
-    usual = _of(graph, defined, highest, b"LINE") | _of(graph, defined, highest, b"B_SPLINE_CURVE_WITH_KNOTS")
-    items = items[~usual[items]]
+    items = items[~of(graph, defined, highest, FLAT_CURVES, items)[items]]
     rows = np.flatnonzero(np.isin(defined, items)) if len(items) else items
     if not all(CURVE.match(graph.text, int(graph.words[row])) for row in rows.tolist()):
         raise Refused("corrupt_file", "a curve in the parameters of a face of the STEP file is none")
 
 
 def _vertices(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
-    """Where they are has to be said by three numbers: after the name there are as many commas."""
+    """Where they are, and what is placed, has to be said by three numbers: after the name are as many commas."""
     places = np.zeros(highest + 1, bool)
-    places[targets[graph.are(b"VERTEX_POINT")[graph.owners]]] = True
+    moved = np.zeros(highest + 1, bool)
+    moved[targets[graph.are(MOVED)[graph.owners]]] = True
+    placed = graph.are(b"VERTEX_POINT") | graph.are(POLYGON) | (graph.are(PLACEMENT) & moved[defined])
+    places[targets[placed[graph.owners]]] = True
     for row in np.flatnonzero(places[defined] & graph.are(b"CARTESIAN_POINT")).tolist():
         if graph.text.count(b",", int(graph.begins[row]), graph.ends(row)) < DIMENSIONS:
-            raise Refused("corrupt_file", "a vertex of the STEP file has no place in space")
+            raise Refused("corrupt_file", "a point of the STEP file has no place in space")
 
 
 def _placings(graph: Graph) -> None:
@@ -150,4 +218,6 @@ def _behind_name(graph: Graph, content: Bytes, kind: bytes) -> Nodes:
         if not quoted.any():
             break
         at[quoted] += 1
+    if not (at > graph.words[graph.are(kind)] + len(kind) + 1).all():
+        raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file lacks a parameter")
     return at

@@ -48,6 +48,11 @@ class Graph(NamedTuple):
             self.known[kind] = self._are(kind)
         return self.known[kind]
 
+    def is_also(self, at: int, kind: bytes) -> bool:
+        """Whether a definition of several types is of this one by one of them."""
+        said = self.text[int(self.words[at]) : self.ends(at)]
+        return said[:1] == b"(" and any(before + kind + b"(" in said for before in (b"(", b")"))
+
     def _are(self, kind: bytes) -> npt.NDArray[np.bool_]:
         content, wanted = np.frombuffer(self.text, np.uint8), kind + b"("
         mask = np.uint64((1 << 8 * min(len(wanted), HEAD)) - 1)

@@ -50,11 +50,12 @@ def numbers(graph: Graph, *kinds: bytes) -> set[int]:
 
 
 def inside(graph: Graph, wanted: Iterable[int]) -> Inside:
-    owners = graph.defined[graph.owners]
-    chosen = np.isin(owners, list(wanted))
+    rows = np.flatnonzero(np.isin(graph.defined, list(wanted)))
+    begins, ends = (np.searchsorted(graph.owners, rows, side).tolist() for side in ("left", "right"))
     found: Inside = defaultdict(list)
-    for owner, target in zip(owners[chosen].tolist(), graph.targets[chosen].tolist(), strict=True):
-        found[owner].append(target)
+    for owner, begin, end in zip(graph.defined[rows].tolist(), begins, ends, strict=True):
+        if end > begin:
+            found[owner] += graph.targets[begin:end].tolist()
     return found
 
 
@@ -70,7 +71,7 @@ def saying(graph: Graph, word: bytes) -> set[int]:
 def _doubles(graph: Graph) -> set[int]:
     """The statements that tie a tessellated shape to a part that has an exact one."""
     ties, shapes = inside(graph, numbers(graph, *TIES)), numbers(graph, *SHAPES)
-    part = _parts(ties)
+    part = parts(ties)
     bodies = numbers(graph, *BODIES)
     items = inside(graph, part)
     exact = {part[each] for each in part if each not in shapes and not bodies.isdisjoint(items[each])}
@@ -78,7 +79,7 @@ def _doubles(graph: Graph) -> set[int]:
     return {tie for tie, ends in ties.items() if not spare.isdisjoint(ends)}
 
 
-def _parts(ties: Inside) -> dict[int, int]:
+def parts(ties: Inside) -> dict[int, int]:
     """Of the shapes and products that are tied: for each a number that it has in common with those of the same part."""
     part: dict[int, int] = {}
 

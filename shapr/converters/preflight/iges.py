@@ -1,37 +1,30 @@
 """IGES 5.3, fixed ASCII: sections, counts and pointers. The kernel trusts all of them."""
 
 import re
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from shapr.converters.preflight import iges_curves, iges_units
+from shapr.converters.preflight import iges_curves, iges_lines, iges_units
 from shapr.converters.preflight.graph import check_instances, heights
+from shapr.converters.preflight.iges_beside import SURFACES, Entity, passed_over
 from shapr.converters.preflight.iges_curves import integer, lie
 from shapr.converters.preflight.iges_end import unpadded
-from shapr.converters.preflight.iges_units import NEXT, STRING
+from shapr.converters.preflight.iges_lines import joined, within_number
+from shapr.converters.preflight.iges_units import STRING
 from shapr.converters.progress import Reach, along, silent, within
 from shapr.errors import Refused
 
 SECTIONS = b"SGDPT"
 FORMS = {ord("C"): "compressed ASCII", ord("B"): "binary"}  # by what the first line says
-GROUPS = (1, 7, 14, 15)  # forms of entity 402 that hold others
+COUNTED = {402: (1, 7, 14, 15), 406: (1,)}  # forms that hold others, or layers
 EXTERNAL = 416
 SOLIDS, PIECES = (186, 514), (510, 514)  # solids and shells, of which shells and faces are pieces
 PLACES = {402, 408, 308, 184, 430}  # what holds others, so that nesting multiplies
 LONG = re.compile(rb",\s*(\d{4,})H")
-DELIMITERS = re.compile(rb"\s*(?:1H(.))?.(?:1H(.))?", re.DOTALL)
-
-
-class Entity(NamedTuple):
-    kind: int
-    form: int
-    matrix: int  # where its transformation is in the directory, 0 for none
-    status: bytes  # two digits each: 01 for hidden, 00 for what belongs to nothing else, 01 for a drawing, hierarchy
-    text: bytes  # its parameters, its type first
 
 
 class Rule(NamedTuple):
@@ -47,10 +40,6 @@ class Rule(NamedTuple):
 ANY: frozenset[int] = frozenset()
 FACES, SHELLS, LOOPS, VERTICES = frozenset({510}), frozenset({514}), frozenset({508}), frozenset({502})
 POINTS, DIRECTIONS = frozenset({116}), frozenset({123})
-SURFACES = frozenset({108, 114, 118, 120, 122, 128, 140, 143, 144, 180, 190, 192, 194, 196, 198})
-NOTES = frozenset(range(202, 231))  # dimensions, notes, leaders, symbols, hatches
-POINT = 116
-BODIES = SURFACES | frozenset({150, 152, 154, 156, 158, 160, 162, 164, 168, 180, 182, 184, 186, 402, 408, 430, 514})
 RULES: dict[int, Rule] = {
     102: Rule((), (0, 1, 1, ((0, ANY),))),
     118: Rule(((0, ANY), (1, ANY))),
@@ -65,6 +54,7 @@ RULES: dict[int, Rule] = {
     186: Rule(((0, SHELLS),), (2, 3, 2, ((0, SHELLS),))),
     308: Rule((), (2, 3, 1, ((0, ANY),))),
     402: Rule((), (0, 1, 1, ((0, ANY),))),
+    406: Rule((), (0, 1, 1, ())),
     408: Rule(((0, frozenset({308})),)),
     412: Rule(((0, ANY),)),
     414: Rule(((0, ANY),)),
@@ -78,16 +68,16 @@ RULES: dict[int, Rule] = {
 OPTIONAL = {(142, 2), (142, 1), (142, 3), (144, 3), (402, 0)}  # 0 stands for none
 LONGEST = 3600  # characters of the global section; thousands of parameters in it crash the kernel
 EDGES = frozenset({502, 504})
-NEVER_EMPTY = frozenset({510, 514})  # or the kernel crashes
+NEVER_EMPTY = frozenset({184, 406, 510, 514})  # or the kernel crashes
 NUMERIC = frozenset(b"0123456789.+-EeDd")
 
 
 def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
-    sections = _sections(unpadded(path).read_bytes())
+    sections = _sections(joined(unpadded(path)).read_bytes())
     head = b"".join(line[:72] for line in sections[ord("G")])
     if len(head) > LONGEST:
         raise Refused("limit_exceeded", "the global section of the IGES file is too long")
-    usual = _usual(head[:72])
+    usual = iges_lines.usual(head[:72])
     entities = _entities(sections, usual, within(reach, 0.1, 0.6))
     if any(entity.kind == EXTERNAL for entity in entities):
         raise Refused("external_reference", "geometry of the IGES file is in other files that it names")
@@ -100,7 +90,7 @@ def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
         raise Refused(
             "unsupported_geometry", "the IGES file places a face or a shell of a solid by a matrix of its own"
         )
-    return (*iges_units.passed_over(head.translate(usual)), *_passed_over(entities))
+    return (*iges_units.passed_over(head.translate(usual)), *passed_over(entities))
 
 
 def _moved(entities: list[Entity], entity: Entity) -> bool:
@@ -109,18 +99,6 @@ def _moved(entities: list[Entity], entity: Entity) -> bool:
         return False
     matrix = entities[(entity.matrix - 1) // 2]
     return matrix.matrix > 0 or not iges_curves.identity(matrix.text)
-
-
-def _passed_over(entities: list[Entity]) -> Iterator[str]:
-    """In sentences: what is beside the surfaces and curves of the file."""
-    alone = [entity for entity in entities if entity.status[2:4] == b"00"]
-    if any(entity.kind in NOTES for entity in entities):
-        yield "Dimensions and notes were passed over."
-    points = sum(entity.kind == POINT for entity in alone)
-    if points and any(entity.kind in BODIES for entity in entities):  # curves alone keep theirs
-        yield f"Points were passed over: {points}."
-    if hidden := sum(entity.kind in BODIES and entity.status[:2] == b"01" for entity in alone):
-        yield f"Surfaces and bodies that the file hides were converted like the others: {hidden}."
 
 
 def _sections(data: bytes) -> dict[int, list[bytes]]:
@@ -144,7 +122,7 @@ def _sections(data: bytes) -> dict[int, list[bytes]]:
 
 
 def _entities(sections: dict[int, list[bytes]], usual: bytes, reach: Reach) -> list[Entity]:
-    """The directory with its parameters, which say themselves whose they are. `usual`: see `_usual`."""
+    """The directory with its parameters, which say themselves whose they are. `usual`: see `iges_lines.py`."""
     lines, entities = sections[ord("D")], []
     texts: dict[int, list[bytes]] = defaultdict(list)
     begins: dict[int, int] = {}
@@ -157,7 +135,7 @@ def _entities(sections: dict[int, list[bytes]], usual: bytes, reach: Reach) -> l
         if begins.setdefault(owner, number) != number and line[0] in NUMERIC and texts[owner][-1][-1] in NUMERIC:
             broken[owner].append(64 * len(texts[owner]))
         texts[owner].append(line[:64])
-    if any(_within_number(b"".join(texts[owner]).translate(usual), places) for owner, places in broken.items()):
+    if any(within_number(b"".join(texts[owner]).translate(usual), places) for owner, places in broken.items()):
         raise Refused("corrupt_file", "a number of the IGES file goes on in the next line")  # the kernel's ends there
     for at in along(range(0, len(lines), 2), len(lines) // 2, within(reach, 0.4, 1.0)):
         first, second = lines[at], lines[at + 1]
@@ -172,30 +150,6 @@ def _entities(sections: dict[int, list[bytes]], usual: bytes, reach: Reach) -> l
         status = first[64:72].replace(b" ", b"0")
         entities.append(Entity(kind, integer(second[32:40]), integer(first[48:56]), status, text))
     return entities
-
-
-def _within_number(text: bytes, places: list[int]) -> bool:
-    """Whether one of these is, and not in a string, nor in a comment behind the last parameter."""
-    waiting, begin = deque(places), 0
-    while waiting:
-        string = STRING.match(text, begin)
-        number = string.end() if string else begin
-        found = NEXT.search(text, min(number + integer(string[1]), len(text)) if string else begin)
-        end = found.start() if found else len(text)
-        while waiting and waiting[0] < end:
-            if begin < waiting.popleft() < (number if string else end):
-                return True
-        if found is None or found[0] == b";":
-            return False
-        begin = end + 1
-    return False
-
-
-def _usual(head: bytes) -> bytes:
-    """The translation of a file's own delimiters, which it may choose, to the usual ones."""
-    found = DELIMITERS.match(head)
-    between, last = (found[1] or b",", found[2] or b";") if found else (b",", b";")
-    return bytes.maketrans(between + last, b",;")
 
 
 def _edges(entities: list[Entity], reach: Reach) -> Iterator[tuple[int, int]]:
@@ -213,7 +167,7 @@ def _edges(entities: list[Entity], reach: Reach) -> Iterator[tuple[int, int]]:
             pointers = _loop(entities, entity) if entity.kind == 508 else _boundary(entity)
             yield from ((at, _target(entities, entity, *pointer)) for pointer in pointers)
         rule = RULES.get(entity.kind)
-        if rule and (entity.kind != 402 or entity.form in GROUPS):
+        if rule and entity.form in COUNTED.get(entity.kind, (entity.form,)):
             for position, pointer, kinds in _pointers(entity, rule):
                 if pointer or (entity.kind, position) not in OPTIONAL:
                     yield at, _target(entities, entity, pointer, kinds)

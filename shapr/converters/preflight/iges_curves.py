@@ -1,5 +1,6 @@
 """Curves and surfaces of IGES: numbers, as many as they announce, that make sense to the kernel's reader."""
 
+import math
 import re
 
 from shapr.errors import Refused
@@ -7,6 +8,7 @@ from shapr.errors import Refused
 WORD = re.compile(rb"[A-CF-Za-cf-z]")  # in numbers only E and D have a meaning
 SAME = 1e-9
 HYPERBOLA, PARABOLA = 2, 3
+UNEVEN = 0.01
 FLAT = 1e-6  # of a parabola, whose numbers may be rounded
 NARROW = 1e-12  # of a hyperbola: one axis against the other, squared
 BEYOND = re.compile(rb"[EeDd]\+?[1-9]\d\d+")
@@ -68,6 +70,13 @@ def _knots(kind: int, text: bytes, first: int, directions: list[tuple[int, int]]
         first += len(knots)
         if not 1 <= degree <= last or sorted(knots) != knots or knots[degree] >= knots[last + 1]:
             raise Refused("corrupt_file", f"the degree or the knots of an IGES entity of type {kind} make no sense")
+
+
+def uneven(arc: bytes) -> bool:
+    """Whether the ends of a circular arc (100) are not as far from its centre as each other: 1 % and more."""
+    x, y, *ends = (*map(_value, arc.partition(b";")[0].split(b",")[2:8]), *[0.0] * 6)
+    begin, end = math.hypot(ends[0] - x, ends[1] - y), math.hypot(ends[2] - x, ends[3] - y)
+    return abs(begin - end) > UNEVEN * max(begin, end)
 
 
 def identity(matrix: bytes) -> bool:

@@ -61,3 +61,10 @@ def without_references(path: Path) -> Path:
     cleaned = path.with_name("cleaned.step")
     cleaned.write_bytes(kept)
     return cleaned
+
+
+def uncommented(content: bytes) -> bytes:
+    content = content.replace(b"\0", b" ")
+    if b"/*" not in content:
+        return content
+    return ASIDE.sub(lambda aside: aside[0] if aside[0].startswith(b"'") else b" ", content)

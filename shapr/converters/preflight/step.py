@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from shapr.converters.preflight import forms, references
 from shapr.converters.preflight.forms import DIGITS
@@ -15,6 +16,7 @@ from shapr.errors import Refused
 
 MAX_ID = 2**31 - 1  # the kernel's
 NESTED = 100  # parentheses; real files need some five, the kernel's stack holds some ten thousand
+HEADERS = 1000  # entities; real files have three to ten, and the kernel's time grows with their square
 SPACE = b" \t\r\n\f\v"
 # Of text without strings, comments and white space:
 DATA = re.compile(rb"\bDATA[;(]")
@@ -49,6 +51,7 @@ NUMBERS = rb"(?:[-+]?+\d*+(?:\.\d*+(?:[Ee][-+]?+\d++)?+)?+,?+)++"
 ODD_LISTS = tuple(re.compile(kind + rb"\('*+,\((?!" + NUMBERS + rb"\))") for kind in (b"CARTESIAN_POINT", b"DIRECTION"))
 REPEATED = 10_000  # references in one entity
 BOUNDARIES = (b"EDGE_CURVE", b"ORIENTED_EDGE", b"EDGE_LOOP", b"FACE_BOUND", b"FACE_OUTER_BOUND")
+NONE = np.zeros(0, np.int64)
 SHARED = 1000  # uses of one of those; real files have some two
 FOUND, COUNTED = 0.38, 0.58  # of the time since the words are found
 
@@ -87,8 +90,11 @@ def _words(content: bytes) -> bytes:
 
 
 def _structure(text: bytes) -> None:
-    if not DATA.search(text):
+    data = DATA.search(text)
+    if not data:
         raise Refused("corrupt_file", "the STEP file has no data section")
+    if text.count(b";", 0, data.start()) > HEADERS:
+        raise Refused("limit_exceeded", f"the header of the STEP file has more than {HEADERS} entities")
     tail = text[-4096:]
     if not END.search(tail) and not END.search(text):
         raise Refused("corrupt_file", "the STEP file is cut short: it has no end")
@@ -166,22 +172,28 @@ def _check(graph: Graph, reach: Reach) -> None:
 
 
 def _needed(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
-    kinds = {kind: graph.are(kind) for kind in {*WHOLE, *(each for one, others in NEEDED for each in (one, *others))}}
-    complex_ = graph.are(b"")
     there = np.zeros(highest + 1, bool)
     there[defined] = True
+    if np.count_nonzero(there) < len(defined):
+        raise Refused("corrupt_file", "two entities of the STEP file have the same number")
     lacking = graph.owners[~there[targets]]
-    if any(kinds[kind][lacking].any() for kind in WHOLE):
+    if any(graph.are(kind)[lacking].any() for kind in WHOLE):
         raise Refused("corrupt_file", "an edge or a face of the STEP file refers to what is not there")
     for kind, others in NEEDED:
-        if not kinds[kind].any():
+        if not graph.are(kind).any():
             continue
-        fitting = np.zeros(highest + 1, bool)
-        fitting[defined[np.logical_or.reduce([complex_, *(kinds[other] for other in others)])]] = True
-        has = np.zeros(len(defined), bool)
-        has[graph.owners[fitting[targets]]] = True
-        if not has[kinds[kind]].all():
-            raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file has no {others[0].decode()}")
+        without = graph.are(kind) & ~_having(graph, forms.of(graph, defined, highest, others, NONE)[targets])
+        if without.any():
+            fitting = forms.of(graph, defined, highest, others, targets[without[graph.owners]])
+            if (without & ~_having(graph, fitting[targets])).any():
+                raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file has no {others[0].decode()}")
+
+
+def _having(graph: Graph, wanted: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The definitions that one of these references stands in."""
+    has = np.zeros(len(graph.defined), bool)
+    has[graph.owners[wanted]] = True
+    return has
 
 
 def _documents(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:

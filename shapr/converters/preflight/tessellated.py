@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from shapr.converters.mentions import mentions
 from shapr.converters.preflight.editions import plain
 from shapr.converters.preflight.facets import COMPLEX, COORDINATES, TRIANGLES, Lists
 from shapr.converters.preflight.graph import HEAD, Graph
 from shapr.converters.preflight.hybrid import EXACT, HOLDERS, Inside, exact_alone, inside, numbers
-from shapr.converters.preflight.references import ASIDE
+from shapr.converters.preflight.references import uncommented
 from shapr.converters.preflight.sets import MOST, Matrix, Sets
 from shapr.converters.preflight.step import MAX_ID, graph_of
 from shapr.errors import Refused
@@ -51,7 +52,7 @@ class Aside:
 
 def mentioned(path: Path) -> bool:
     """Whether there may be tessellated shapes in it."""
-    return COORDINATES in path.read_bytes()
+    return mentions(path, COORDINATES)
 
 
 def check(graph: Graph) -> None:
@@ -63,7 +64,7 @@ def check(graph: Graph) -> None:
 
 def put_aside(path: Path) -> Aside:
     path = exact_alone(plain(path))
-    content = _uncommented(path.read_bytes())
+    content = uncommented(path.read_bytes())
     graph = graph_of(content)
     items = numbers(graph, *TRIANGLES, *COMPLEX)
     holders = {number: kind for kind in HOLDERS for number in numbers(graph, kind)}
@@ -100,13 +101,6 @@ def put_aside(path: Path) -> Aside:
 def _begins(graph: Graph, kind: bytes) -> bool:
     """Whether a definition may be of it: a search of the text for the whole word would take longer."""
     return bool((graph.heads == np.uint64(int.from_bytes(kind[:HEAD], "little"))).any())
-
-
-def _uncommented(content: bytes) -> bytes:
-    content = content.replace(b"\0", b" ")
-    if b"/*" not in content:
-        return content
-    return ASIDE.sub(lambda aside: aside[0] if aside[0].startswith(b"'") else b" ", content)
 
 
 def _held(graph: Graph, items: set[int], holders: set[int]) -> Inside:

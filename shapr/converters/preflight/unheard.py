@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from shapr.converters.preflight import products, styles
+from shapr.converters.preflight import mapped, products, styles
 from shapr.converters.preflight.graph import Graph
 from shapr.converters.preflight.hybrid import BODIES, HOLDERS, inside, numbers
 
@@ -26,6 +26,8 @@ def passed_over(graph: Graph) -> Iterator[str]:
         yield f"Parts that share the shape of another part, and are nowhere else, were passed over: {sharing}."
     if products.USE in graph.text and (unplaced := products.unplaced(graph)):
         yield f"Parts of assemblies that do not say where they are were passed over: {unplaced}."
+    if unseen := mapped.unseen(graph):
+        yield f"Bodies that no part has, or only in a way that is not read, were passed over: {unseen}."
     if HIDDEN in graph.text and (hidden := _hidden(graph)):
         yield f"Bodies that the file hides were converted like the others: {hidden}."
 

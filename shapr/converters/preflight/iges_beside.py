@@ -1,0 +1,33 @@
+"""Entities of an IGES file as its text has them; and in sentences what is beside its surfaces and curves, or is not as
+it should be."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shapr.converters.preflight.iges_curves import uneven
+
+SURFACES = frozenset({108, 114, 118, 120, 122, 128, 140, 143, 144, 180, 190, 192, 194, 196, 198})
+NOTES = frozenset(range(202, 231))  # dimensions, notes, leaders, symbols, hatches
+POINT, ARC = 116, 100
+BODIES = SURFACES | frozenset({150, 152, 154, 156, 158, 160, 162, 164, 168, 180, 182, 184, 186, 402, 408, 430, 514})
+
+
+class Entity(NamedTuple):
+    kind: int
+    form: int
+    matrix: int  # where its transformation is in the directory, 0 for none
+    status: bytes  # two digits each: 01 for hidden, 00 for what belongs to nothing else, 01 for a drawing, hierarchy
+    text: bytes  # its parameters, its type first
+
+
+def passed_over(entities: list[Entity]) -> Iterator[str]:
+    alone = [entity for entity in entities if entity.status[2:4] == b"00"]
+    if any(entity.kind in NOTES for entity in entities):
+        yield "Dimensions and notes were passed over."
+    if arcs := sum(entity.kind == ARC and uneven(entity.text) for entity in entities):
+        yield f"Arcs whose ends are not as far from the centre as each other have the radius of the first: {arcs}."
+    points = sum(entity.kind == POINT for entity in alone)
+    if points and any(entity.kind in BODIES for entity in entities):  # curves alone keep theirs
+        yield f"Points were passed over: {points}."
+    if hidden := sum(entity.kind in BODIES and entity.status[:2] == b"01" for entity in alone):
+        yield f"Surfaces and bodies that the file hides were converted like the others: {hidden}."

@@ -1,0 +1,145 @@
+"""IGES files in which a number goes on in the next line. The standard lets only texts do so, and the kernel's reader
+ends the number with its line: it gets the same parameters in other lines."""
+
+import re
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from shapr.converters.preflight.iges_curves import integer
+from shapr.converters.preflight.iges_units import NEXT, STRING
+
+WIDTH, LINE = 64, 90  # of a line: its parameters; all of it, and some more
+OWNER, LETTER, BEGIN, COUNT = slice(64, 72), slice(72, 73), slice(8, 16), slice(24, 32)
+LENGTH = 16  # of a text's beginning, which is a number too
+NUMERIC = np.isin(np.arange(256), list(b"0123456789.+-EeDd"))  # by letter
+DELIMITERS = re.compile(rb"\s*(?:1H(.))?.(?:1H(.))?", re.DOTALL)
+
+Lines = dict[int, list[bytes]]  # of parameters, by the number of whom they belong to
+
+
+def usual(head: bytes) -> bytes:
+    """The translation of a file's own delimiters, which it may choose, to the usual ones."""
+    found = DELIMITERS.match(head)
+    between, last = (found[1] or b",", found[2] or b";") if found else (b",", b";")
+    return bytes.maketrans(between + last, b",;")
+
+
+def joined(path: Path) -> Path:
+    """The file itself, or a copy beside it in which every number is within a line."""
+    content = path.read_bytes()
+    found = _suspects(content)
+    if not found:
+        return path
+    lines = [line for line in content.splitlines() if len(line) > WIDTH]
+    head = next((line[:72] for line in lines if line[LETTER] == b"G"), b"")
+    parameters: Lines = defaultdict(list)
+    for line in lines:
+        if line[LETTER] == b"P":
+            parameters[integer(line[OWNER])].append(line[:WIDTH])
+    anew = {owner: _anew(parameters[owner], usual(head)) for owner in found}
+    changed = {owner: made for owner, made in anew.items() if made is not None}
+    if not changed:
+        return path
+    made = path.with_name("joined.iges")
+    made.write_bytes(b"\n".join(_numbered(lines, parameters, changed)) + b"\n")
+    return made
+
+
+def _numbered(lines: list[bytes], before: Lines, changed: Lines) -> Iterator[bytes]:
+    """The lines of the file with these parameters, and the numbers by which its sections know each other."""
+    now = before | changed
+    begins: dict[int, tuple[int, int]] = {}
+    old = new = 1
+    for owner in before:
+        begins[owner] = old, new
+        old, new = old + len(before[owner]), new + len(now[owner])
+    entry = 0
+    for line in lines:
+        if line[LETTER] == b"D":
+            entry += 1
+            yield _entry(line, entry, begins, before, now)
+        elif line[LETTER] == b"P":
+            owner = integer(line[OWNER])
+            if owner in begins:
+                first = begins.pop(owner)[1]
+                yield from (b"%-64b%8dP%7d" % (text, owner, first + at) for at, text in enumerate(now[owner]))
+        elif line[LETTER] == b"T":
+            yield line.replace(b"P%7d" % (old - 1), b"P%7d" % (new - 1))
+        else:
+            yield line
+
+
+def _entry(line: bytes, at: int, begins: dict[int, tuple[int, int]], before: Lines, now: Lines) -> bytes:
+    """A line of the directory; what is wrong in it stays so."""
+    owner, second = (at, False) if at % 2 else (at - 1, True)
+    old, new = (len(each.get(owner, ())) for each in (before, now)) if second else begins.get(owner, (0, 0))
+    place = COUNT if second else BEGIN
+    if integer(line[place]) != old:
+        return line
+    return b"%b%8d%b" % (line[: place.start], new, line[place.stop :])
+
+
+def _anew(lines: list[bytes], translation: bytes) -> list[bytes] | None:
+    """The parameters in other lines; None where no number of theirs goes on in the next."""
+    said = b"".join(line.ljust(WIDTH) for line in lines)
+    text = said.translate(translation)
+    if not within_number(text, list(range(WIDTH, len(text), WIDTH))):
+        return None
+    made = [bytearray()]
+    for begin, end, is_text in _parameters(text):
+        part = said[begin:end] if is_text else said[begin:end].strip()
+        if len(made[-1]) + (LENGTH if is_text else len(part)) > WIDTH:
+            made.append(bytearray())
+        while len(made[-1]) + len(part) > WIDTH:
+            room = WIDTH - len(made[-1])
+            made[-1] += part[:room]
+            part = part[room:]
+            made.append(bytearray())
+        made[-1] += part
+    return list(map(bytes, made))
+
+
+def _parameters(text: bytes) -> Iterator[tuple[int, int, bool]]:
+    """Where each begins and, with its delimiter, ends; and whether it is a text. What is behind the last is none."""
+    begin = 0
+    while begin < len(text):
+        string = STRING.match(text, begin)
+        found = NEXT.search(text, min(string.end() + integer(string[1]), len(text)) if string else begin)
+        end = found.end() if found else len(text)
+        yield begin, end, string is not None
+        if found is None or found[0] == b";":
+            return
+        begin = end
+
+
+def within_number(text: bytes, places: list[int]) -> bool:
+    """Whether one of these is, and not in a text, nor in a comment behind the last parameter."""
+    waiting = deque(places)
+    for begin, end, is_text in _parameters(text):
+        string = STRING.match(text, begin) if is_text else None
+        stop = string.end() if string else end - 1
+        while waiting and waiting[0] < end:
+            at = waiting.popleft()
+            if begin < at < stop and NUMERIC[text[at - 1]] and NUMERIC[text[at]]:
+                return True
+    return False
+
+
+def _suspects(content: bytes) -> set[int]:
+    """Whose parameters go on in a line that begins like a number where the one before ends like one: it may be a text.
+    All at once, for there may be a million lines."""
+    letters = np.frombuffer(content + bytes(LINE), np.uint8)
+    begins = np.append(0, np.flatnonzero(letters == ord("\n")) + 1)
+    here, there = begins[:-1], begins[1:]
+    here, there = here[there - here > LETTER.start], there[there - here > LETTER.start]
+    broken = NUMERIC[letters[here + WIDTH - 1]] & NUMERIC[letters[there]]
+    here, there = here[broken], there[broken]
+    both = (letters[here + LETTER.start] == ord("P")) & (letters[there + LETTER.start] == ord("P"))
+    owners = (
+        (content[a + WIDTH : a + 72], content[b + WIDTH : b + 72])
+        for a, b in zip(here[both].tolist(), there[both].tolist(), strict=True)
+    )
+    return {integer(one) for one, other in owners if one == other}

@@ -1,0 +1,114 @@
+"""STEP representations that are placed by mapped items (ISO 10303-43). The kernel places what they hold, and what is
+said to be of their shape besides (SHAPE_REPRESENTATION_RELATIONSHIP) only where they hold a shape themselves: elsewhere
+it stands once, and where it was made. So it is told to place the other one."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from shapr.converters.mentions import mentions
+from shapr.converters.preflight.graph import Graph, heights
+from shapr.converters.preflight.hybrid import BODIES, inside, numbers, parts
+from shapr.converters.preflight.references import uncommented
+from shapr.converters.preflight.step import graph_of
+from shapr.errors import Refused
+
+MAP, TIE = b"REPRESENTATION_MAP", b"SHAPE_REPRESENTATION_RELATIONSHIP"
+ITEM, SHAPE_OF, PLACE = b"MAPPED_ITEM", b"SHAPE_DEFINITION_REPRESENTATION", b"AXIS2_PLACEMENT_3D"
+TARGET = re.compile(rb"'[^']*'|(\bREPRESENTATION_MAP\s*\(\s*#\d+\s*,\s*#)(\d+)(?=\s*\))")
+
+
+class Shapes:
+    """Representations: what each holds, which are said to be of the same shape, and which each mapped item places."""
+
+    def __init__(self, graph: Graph) -> None:
+        maps = {number: ends[1] for number, ends in inside(graph, numbers(graph, MAP)).items() if len(ends) > 1}
+        uses = inside(graph, numbers(graph, ITEM))
+        self.placed = {item: maps[ends[0]] for item, ends in uses.items() if ends[0] in maps}
+        self.ties = inside(graph, numbers(graph, TIE))
+        self.products = {ends[1] for ends in inside(graph, numbers(graph, SHAPE_OF)).values() if len(ends) > 1}
+        tied = {end for ends in self.ties.values() for end in ends}
+        self.items = inside(graph, {*self.products, *tied, *self.placed.values()})
+        self.places = numbers(graph, PLACE)
+
+    def check(self) -> None:
+        part = parts(self.ties)
+        pairs = [
+            (part.get(shape, shape), part.get(placed, placed))
+            for shape, items in self.items.items()
+            for placed in self._placed_in(items)
+        ]
+        names, numbered = np.unique(np.array(pairs, np.int64), return_inverse=True)
+        heights(len(names), *numbered.reshape(-1, 2).T)
+
+    def instead(self) -> dict[int, int]:
+        """By what is placed and holds nothing but places: the one of its shape that does hold something."""
+        part, found = parts(self.ties), dict[int, int]()
+        full: dict[int, list[int]] = defaultdict(list)
+        for each in part:
+            if not self._bare(each):
+                full[part[each]].append(each)
+        for shape in {each for each in self.placed.values() if each in part and self._bare(each)}:
+            others = full[part[shape]]
+            if len(others) > 1:
+                raise Refused("unsupported_geometry", "the STEP file places a shape that is said in several pieces")
+            found |= dict.fromkeys([shape] * len(others), *others)
+        return found
+
+    def unseen(self, bodies: set[int]) -> set[int]:
+        """Those that no product shows, as the kernel goes from one to the next: it follows one tie, not several."""
+        instead, tied = self.instead(), defaultdict[int, set[int]](set)
+        for ends in self.ties.values():
+            for end in ends:
+                tied[end].update(ends)
+        left, looked, seen, waiting = set(bodies), set[int](), set[int](), [*self.products]
+        while waiting and left:
+            if (shape := waiting.pop()) in seen:
+                continue
+            seen.add(shape)
+            for each in {shape, *tied[shape]} - looked:
+                items = self.items.get(each, [])
+                left.difference_update(items)
+                waiting += (instead.get(placed, placed) for placed in self._placed_in(items))
+            looked |= {shape, *tied[shape]}
+        return left
+
+    def _placed_in(self, items: Iterable[int]) -> Iterator[int]:
+        return (self.placed[item] for item in items if item in self.placed)
+
+    def _bare(self, shape: int) -> bool:
+        return self.places.issuperset(self.items.get(shape, ())[:-1])  # the last one is the context
+
+
+def check(graph: Graph) -> None:
+    """`corrupt_file` for a shape that is placed in itself, `unsupported_geometry` for what cannot be placed."""
+    if MAP in graph.text and TIE in graph.text:
+        shapes = Shapes(graph)
+        shapes.check()
+        shapes.instead()
+
+
+def unseen(graph: Graph) -> int:
+    """How many bodies of a file that has products are in none of them, where the kernel looks."""
+    shapes = Shapes(graph)
+    return len(shapes.unseen(numbers(graph, *BODIES))) if shapes.products else 0
+
+
+def placed(path: Path) -> Path:
+    """The file itself, or a copy beside it in which what is placed holds what is to be seen."""
+    if not mentions(path, MAP) or not mentions(path, TIE):
+        return path
+    content = uncommented(path.read_bytes())
+    instead = Shapes(graph_of(content)).instead()
+    if not instead:
+        return path
+
+    def said(found: re.Match[bytes]) -> bytes:
+        return b"%b%d" % (found[1], instead.get(int(found[2]), int(found[2]))) if found[1] else found[0]
+
+    made = path.with_name("placed.step")
+    made.write_bytes(TARGET.sub(said, content))
+    return made
