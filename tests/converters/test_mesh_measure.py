@@ -34,6 +34,32 @@ def test_a_surface_wound_at_random_is_wound_alike() -> None:
     assert (found[0].closed, found[0].oriented, abs(found[0].volume)) == (True, True, pytest.approx(1.0))
 
 
+@pytest.mark.parametrize(
+    "keys", [[5, 3, 3, 9, 0, 5], [1 << 63, 7, 1 << 63, 1 << 40, 7], list(range(40, 0, -1)), [2, 2], []]
+)
+def test_many_keys_are_put_in_order_in_parts_each_of_which_tells(
+    keys: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topology, "MANY", 1)
+    monkeypatch.setattr(topology, "LEADING", 2)
+    told: list[float] = []
+    given = np.array(keys, np.uint64)
+    rows = topology.in_order(given, told.append)
+    assert given[rows].tolist() == sorted(keys)
+    assert sorted(rows.tolist()) == list(range(len(keys)))
+    assert told == sorted(told)
+    assert len(told) == (4 if max(keys, default=0) > 3 else 0)
+
+
+def test_a_mesh_tells_how_far_its_healing_and_measuring_are() -> None:
+    mesh = Mesh((cube(), cube((3.0, 0.0, 0.0))))
+    for work in (healed, measured):
+        told: list[float] = []
+        work(mesh, told.append)
+        assert told == sorted(told)
+        assert len(set(told)) >= 12
+
+
 def with_sliver() -> Part:
     """The middle of one edge of a cube belongs to a sliver on one side of it."""
     vertices, triangles = both(cube())

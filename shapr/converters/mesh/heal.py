@@ -47,9 +47,8 @@ def _object(own: list[Part], diagonal: float, told: dict[str, int], parts: list[
         if len(welding[0]) == points:
             continue  # no more points became one
         points = len(welding[0])
-        attempt = _cleaned(joined.vertices, joined.corners, *welding)
-        this(0.4)
-        triangles, turned = wound(attempt[1])
+        attempt = _cleaned(joined.vertices, joined.corners, *welding, within(this, 0.2, 0.4))
+        triangles, turned = wound(attempt[1], within(this, 0.4, 0.8))
         found = surfaces(triangles, within(this, 0.8, 1.0))
         closed = int(found.closed[found.labels].sum())
         if len(triangles) and (best is None or closed > best[0]):
@@ -62,6 +61,7 @@ def _object(own: list[Part], diagonal: float, told: dict[str, int], parts: list[
     vertices, before, origin, inverse, lost, repeated, triangles, _, found = best[2]
     reach(0.9)
     triangles = _outwards(vertices, triangles, found, before)
+    reach(0.95)
     told["welded_vertices"] += len(joined.vertices) - len(vertices)
     told["degenerate_triangles"] += lost
     told["duplicate_triangles"] += repeated
@@ -74,14 +74,16 @@ def _welding(vertices: Vertices, tolerance: float, reach: Reach) -> tuple[Rows, 
     return same_points(vertices if tolerance == 0.0 else np.round(vertices / tolerance), reach)
 
 
-def _cleaned(vertices: Vertices, corners: Triangles, first: Rows, inverse: Rows) -> tuple[Any, ...]:
+def _cleaned(vertices: Vertices, corners: Triangles, first: Rows, inverse: Rows, reach: Reach) -> tuple[Any, ...]:
     """Vertices, triangles, where each comes from, the welding, and how many were degenerate or repeated."""
     triangles = inverse.astype(np.int32)[corners]
     good = np.flatnonzero(cornered(triangles))
     kept, origin = without_slivers(vertices[first], triangles[good])
+    reach(0.5)
     origin = good[origin]
     lost = len(corners) - len(np.unique(origin))
-    once = single(kept)
+    once = single(kept, within(reach, 0.5, 1.0))
+    reach(1.0)
     return vertices[first], kept[once], origin[once], inverse, lost, len(kept) - len(once)
 
 

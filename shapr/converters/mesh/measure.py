@@ -24,15 +24,19 @@ def measured(mesh: Mesh, reach: Reach = silent) -> Measured:
     if not mesh.triangles:
         raise Refused("no_geometry", "it holds no triangle")
     whole = Part.joined(mesh.parts)
-    bodies, watertight, balanced = _bodies(whole, within(reach, 0.0, 0.5))
-    if not watertight and (found := _apart(mesh, within(reach, 0.5, 0.9))) is not None:
+    bodies, watertight, balanced = _bodies(whole, within(reach, 0.0, 0.4))
+    if not watertight and (found := _apart(mesh, within(reach, 0.4, 0.6))) is not None:
         bodies, watertight, balanced = found, True, True
-    used = whole.vertices[np.unique(whole.corners)] if len(whole.vertices) else whole.vertices
-    reach(0.95)
+    reach(0.6)
+    cornering = np.zeros(len(whole.vertices), bool)
+    cornering[whole.corners] = True
+    used = whole.vertices[cornering]
+    reach(0.7)
     low, high = used.min(axis=0), used.max(axis=0)
     a, b, c = (whole.vertices[whole.corners[:, at]] for at in range(3))
     with np.errstate(over="ignore", invalid="ignore"):
         area = float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
+        reach(0.85)
         volume = float(volumes(whole.vertices, whole.corners, (low + high) / 2).sum())
     if not np.isfinite([*low, *high, area, volume]).all():
         raise Refused("invalid_geometry", "a coordinate is not a number, or too large to measure with")

@@ -45,11 +45,14 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     elif exact or (not solid and 0 <= size - HEADER - FACET.itemsize * count < FACET.itemsize):  # some pad the end
         check_triangles(count)
         facets = np.fromfile(path, FACET, count, offset=HEADER)
+        reach(0.03)
         solids = [(name, facets["corners"].reshape(-1, 3).astype(np.float64))]
+        reach(0.07)
         colours = _colours(head[:80], facets["attributes"])
         begun = 0.1
     else:
         raise Refused("corrupt_file", "the STL file is damaged: it does not hold the triangles it announces")
+    reach(begun)
     parts, seen, total = [], 0, max(sum(len(points) for _, points in solids), 1)
     for each, points in solids:
         welding = within(reach, begun + (1 - begun) * seen / total, begun + (1 - begun) * (seen + len(points)) / total)

@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters.mesh.model import Triangles, Vertices
-from shapr.converters.progress import Reach, along, silent
+from shapr.converters.progress import Reach, along, silent, within
 
 Rows = npt.NDArray[np.int64]
+MANY, LEADING = 1 << 20, 4  # rows that are put in order in parts; the bits of their keys by which
 MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))  # of xxHash
 
 
@@ -43,11 +44,9 @@ def same_points(points: Vertices, reach: Reach = silent) -> tuple[Rows, Rows]:
     for axis in range(3):
         mixed = (mixed ^ keys[:, axis]) * MIX[axis]
         mixed ^= mixed >> np.uint64(29)
-    reach(0.2)
-    order = np.argsort(mixed)
-    reach(0.6)
-    first, inverse = _alike(order, mixed)
-    reach(0.9)
+        reach(0.2 * (axis + 1) / 3)
+    order = in_order(mixed, within(reach, 0.2, 0.6))
+    first, inverse = _alike(order, mixed, within(reach, 0.6, 0.9))
     if (keys[first][inverse] != keys).any():  # two points with one hash: three times as slow, and exact
         order = np.lexsort(keys.T)
         changes = (keys[order][1:] != keys[order][:-1]).any(axis=1)
@@ -57,18 +56,37 @@ def same_points(points: Vertices, reach: Reach = silent) -> tuple[Rows, Rows]:
     return first, inverse
 
 
-def _alike(order: Rows, keys: npt.NDArray[np.uint64] | Rows) -> tuple[Rows, Rows]:
+def in_order(keys: npt.NDArray[np.uint64], reach: Reach = silent) -> Rows:
+    """The rows as their keys rise; in whatever order where these are equal. Of many, one part after the other by the
+    keys' leading bits: no single call takes seconds then."""
+    bits = int(keys.max(initial=0)).bit_length()
+    if len(keys) < MANY or bits <= LEADING:
+        return np.argsort(keys)
+    leading = (keys >> np.uint64(bits - LEADING)).astype(np.uint8)
+    order, end = np.empty(len(keys), np.int64), 0
+    for part in range(1 << LEADING):
+        rows = np.flatnonzero(leading == part)
+        begin, end = end, end + len(rows)
+        order[begin:end] = rows[np.argsort(keys[rows])]
+        reach(end / len(keys))
+    return order
+
+
+def _alike(order: Rows, keys: npt.NDArray[np.uint64] | Rows, reach: Reach = silent) -> tuple[Rows, Rows]:
     """`order` sorts the keys. The first row of each different key, in their order, and which one each row is."""
     if not len(order):
         return order, order
     ordered = keys[order]
     begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
     first = np.minimum.reduceat(order, np.flatnonzero(begins))
+    reach(0.4)
     by_first = np.argsort(first)
     rank = np.empty_like(by_first)
     rank[by_first] = np.arange(len(by_first))
     inverse = np.empty_like(order)
+    reach(0.6)
     inverse[order] = rank[np.cumsum(begins) - 1]
+    reach(1.0)
     return first[by_first], inverse
 
 
@@ -90,11 +108,15 @@ def cornered(triangles: Triangles) -> npt.NDArray[np.bool_]:
     return result
 
 
-def single(triangles: Triangles) -> Rows:
+def single(triangles: Triangles, reach: Reach = silent) -> Rows:
     """The first triangle over each three corners, however they are wound."""
     low, middle, high = np.sort(triangles, axis=1).astype(np.uint64).T
     edges = low << np.uint64(32) | middle
-    order = np.lexsort((high, edges))
+    reach(0.2)
+    order = np.argsort(high, kind="stable")
+    reach(0.5)
+    order = order[np.argsort(edges[order], kind="stable")]
+    reach(0.8)
     repeats = (edges[order][1:] == edges[order][:-1]) & (high[order][1:] == high[order][:-1])
     groups = np.flatnonzero(np.concatenate([[True], ~repeats]))
     return np.sort(np.minimum.reduceat(order, groups)) if len(order) else order
@@ -111,12 +133,11 @@ def surfaces(triangles: Triangles, reach: Reach = silent) -> Surfaces:
     keys = edge_keys(triangles).ravel()
     forward = (triangles < triangles[:, [1, 2, 0]]).ravel()
     reach(0.1)
-    order = np.argsort(keys)
-    reach(0.4)
+    order = in_order(keys, within(reach, 0.1, 0.4))
     starts, counts = _runs(keys[order])
     pairs = _pairs(order, starts, counts)
     reach(0.6)
-    _, labels = _alike_labels(connected(len(triangles), pairs // 3))
+    _, labels = _alike_labels(connected(len(triangles), pairs // 3, within(reach, 0.6, 0.9)))
     reach(0.9)
     count = int(labels.max(initial=-1)) + 1
     closed, oriented = np.ones(count, bool), np.ones(count, bool)
@@ -154,7 +175,7 @@ def _alike_labels(labels: Rows) -> tuple[Rows, Rows]:
     return firsts, number[labels]
 
 
-def connected(count: int, pairs: Rows) -> Rows:
+def connected(count: int, pairs: Rows, reach: Reach = silent) -> Rows:
     """For every one of `count` the smallest that it is connected with.
 
     Each tree hangs itself on its smallest neighbour, trees become stars, edges within a star go: few rounds, whatever
@@ -170,10 +191,11 @@ def connected(count: int, pairs: Rows) -> Rows:
         one, other = labels[one], labels[other]
         apart = one != other
         one, other = one[apart], other[apart]
+        reach(1 - len(one) / len(pairs))
     return labels
 
 
-def wound(triangles: Triangles) -> tuple[Triangles, int]:
+def wound(triangles: Triangles, reach: Reach = silent) -> tuple[Triangles, int]:
     """Every surface wound like its first triangle where it can be, so that each edge runs both ways; how many turned.
 
     By the surface's double cover: each triangle as it is and turned over, connected with the side of its neighbour
@@ -182,13 +204,13 @@ def wound(triangles: Triangles) -> tuple[Triangles, int]:
     count = len(triangles)
     keys = edge_keys(triangles).ravel()
     forward = (triangles < triangles[:, [1, 2, 0]]).ravel()
-    order = np.argsort(keys)
+    order = in_order(keys, within(reach, 0.0, 0.3))
     pairs = _pairs(order, *_runs(keys[order]))
     alike = (forward[pairs[:, 0]] != forward[pairs[:, 1]]).astype(np.int64)
     one, other = pairs.T // 3
     sides = [np.stack([one, other + count * (1 - alike)], axis=1), np.stack([one + count, other + count * alike], 1)]
-    labels = connected(2 * count, np.concatenate(sides))
-    turned = labels[:count] != connected(count, pairs // 3)
+    labels = connected(2 * count, np.concatenate(sides), within(reach, 0.3, 0.8))
+    turned = labels[:count] != connected(count, pairs // 3, within(reach, 0.8, 1.0))
     result = triangles.copy()
     result[turned] = result[turned][:, [0, 2, 1]]
     return result, int(turned.sum())
