@@ -34,6 +34,7 @@ HINGE = (SAMPLES / "assembly.step").read_text()
         (r"AXIS2_PLACEMENT_3D\('',#\d+,", r"AXIS2_PLACEMENT_3D('',"),
         (r"(NEXT_ASSEMBLY_USAGE_OCCURRENCE\('[^']*','[^']*',)''", r"\1#99999"),
         (r"(ENDSEC;\s*END-ISO)", r"#90000=CONNECTED_FACE_SET('',(#12,*));\1"),
+        (r"(ENDSEC;\s*END-ISO)", r"#90000=CONNECTED_FACE_SET('',(#12,));\1"),
         (r"(ENDSEC;\s*END-ISO)", r"#90000=MAPPED_ITEM('',$,#12);\1"),
         (r"(ENDSEC;\s*END-ISO)", r"#90000=PRESENTATION_LAYER_ASSIGNMENT($,'',(#12));\1"),
         (r"SURFACE_STYLE_USAGE\(\.BOTH\.", "SURFACE_STYLE_USAGE("),

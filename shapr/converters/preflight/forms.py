@@ -37,7 +37,7 @@ LOOP, EDGE = b"EDGE_LOOP", b"ORIENTED_EDGE"
 USUAL = np.frombuffer(b",*,*,#", np.uint8)  # how an oriented edge goes on behind its name
 ORIENTED = re.compile(rb"ORIENTED_EDGE\(['$*]+,(?:[*$]|#\d+),(?:[*$]|#\d+),#")
 POLYGON, POINT = b"POLY_LOOP", b"CARTESIAN_POINT"
-TEXT, LISTED = rb"\(['$*]+,", rb"\((?:#\d+,?)++\)"
+TEXT, LISTED = rb"\(['$*]+,", rb"\(#\d+(?:,#\d+)*+\)"
 # These are rare: each is read whole.
 FORMS = {
     POLYGON: re.compile(POLYGON + TEXT + LISTED),
