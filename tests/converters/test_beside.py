@@ -1,6 +1,7 @@
 """What a STEP file has beside the shapes of its parts, as those of the CAx Implementor Forum and of NIST do: the same
 shape tessellated, notes and tolerances, hidden bodies. It does not count as shape, and is named."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from OCP.TopAbs import TopAbs_ShapeEnum
 from shapr.converters import preflight
 from shapr.converters.brep import document, step
 from shapr.converters.preflight.references import LOSS
+from shapr.errors import Refused
 from tests.converters.kit import SAMPLES, convert, converter, job
 
 BRACKET = (SAMPLES / "bracket.step").read_text()
@@ -89,6 +91,17 @@ async def test_pmi_is_named_and_keeps_no_output_from_being_written(tmp_path: Pat
     assert not any(word in text for word in ("TOLERANCE", "ANNOTATION", "DATUM")), "nor are there pieces of it"
 
 
+CALCULATED = "Solids that are primitives, sweeps or calculated of others were passed over: 1."
+SWEPT = CALCULATED.replace("1.", "2.")
+
+
+def test_primitives_alone_are_not_supported(tmp_path: Path) -> None:
+    path = with_(tmp_path / "a.step", "#2050=BLOCK('',#11,1.,1.,1.);\n#2051=CSG_SOLID('',#2050);\n")
+    path.write_text(re.sub(r"(ADVANCED_FACE|CLOSED_SHELL|MANIFOLD_SOLID_BREP)(?= ?\()", "X", path.read_text()))
+    with pytest.raises(Refused, match="unsupported_geometry"):
+        preflight.check("step", path)
+
+
 @pytest.mark.parametrize(
     ("said", "losses"),
     [
@@ -103,9 +116,23 @@ async def test_pmi_is_named_and_keeps_no_output_from_being_written(tmp_path: Pat
         (f"#2050=PRESENTATION_LAYER_ASSIGNMENT('1','',({BODY}));\n#2051=INVISIBILITY((#2050));\n", (HIDES,)),
         (f"#2050=PRESENTATION_LAYER_ASSIGNMENT('1','',({STYLE}));\n#2051=INVISIBILITY((#2050));\n", (HIDES,)),
         ("#2050=PRESENTATION_LAYER_ASSIGNMENT('axes','',(#11));\n#2051=INVISIBILITY((#2050));\n", ()),
+        ("#2050=BLOCK('',#11,1.,1.,1.);\n#2051=CSG_SOLID('',#2050);\n", (CALCULATED,)),
+        ("#2050=EXTRUDED_FACE_SOLID('',#11,#11,1.);\n#2051=EXTRUDED_FACE_SOLID('',#11,#11,2.);\n", (SWEPT,)),
         ("#2050=DESCRIPTIVE_REPRESENTATION_ITEM('','DRAUGHTING_CALLOUT, INVISIBILITY');\n", ()),
     ],
-    ids=["tolerance", "note", "construction", "one use", "hidden", "layer", "style on layer", "axes", "words"],
+    ids=[
+        "tolerance",
+        "note",
+        "construction",
+        "one use",
+        "hidden",
+        "layer",
+        "style on layer",
+        "axes",
+        "csg",
+        "swept",
+        "words",
+    ],
 )
 def test_what_is_passed_over_is_named(tmp_path: Path, said: str, losses: tuple[str, ...]) -> None:
     assert preflight.check("step", with_(tmp_path / "a.step", said)) == losses

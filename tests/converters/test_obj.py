@@ -86,6 +86,8 @@ def test_dialects(tmp_path: Path, text: str, triangles: int) -> None:
         ("v 0 0 0\nv nan 0 0\nv 0 1 0\nf 1 2 3\n", "invalid_geometry"),
         ("v 0 0 0\nv 1e309 0 0\nv 0 1 0\nf 1 2 3\n", "invalid_geometry"),
         ("v 0 0 0\nv 1 0 0\nl 1 2\n", "no_geometry"),
+        ("v 0 0 0\ncstype bezier\ndeg 1 1\nsurf 0 1 0 1 1 1 1 1\nend\n", "unsupported_geometry"),
+        (TRIANGLE + "call part.obj\nf 1 2 3\n", "external_reference"),
         ("\n", "no_geometry"),
     ],
 )

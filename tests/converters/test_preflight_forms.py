@@ -35,7 +35,10 @@ HINGE = (SAMPLES / "assembly.step").read_text()
         (r"AXIS2_PLACEMENT_3D\('',#\d+,", r"AXIS2_PLACEMENT_3D('',"),
         (r"(NEXT_ASSEMBLY_USAGE_OCCURRENCE\('[^']*','[^']*',)''", r"\1#99999"),
         (r"(ENDSEC;\s*END-ISO)", r"#90000=CONNECTED_FACE_SET('',(#12,*));\1"),
+        (r"(ENDSEC;\s*END-ISO)", r"#90000=CONNECTED_FACE_SET('',(#12,));\1"),
         (r"(ENDSEC;\s*END-ISO)", r"#90000=MAPPED_ITEM('',$,#12);\1"),
+        (r"(ENDSEC;\s*END-ISO)", r"#90000=PRESENTATION_LAYER_ASSIGNMENT($,'',(#12));\1"),
+        (r"SURFACE_STYLE_USAGE\(\.BOTH\.", "SURFACE_STYLE_USAGE("),
         (r"VECTOR\('',#\d+,1.\)(.*ENDSEC)", r"VECTOR('',#90000,1.)\1;#90000=(A()B());ENDSEC"),
         (r"(ENDSEC;\s*END-ISO)", r"#90000=POLY_LOOP('',(#12,1.E30));\1"),
         (r"(ENDSEC;\s*END-ISO)", r"#90000=POLY_LOOP('',(#99999));\1"),
@@ -44,6 +47,7 @@ HINGE = (SAMPLES / "assembly.step").read_text()
         (r"(ENDSEC;\s*END-ISO)", r"#90000=(CONVERSION_BASED_UNIT($,#12)LENGTH_UNIT()NAMED_UNIT(#12));\1"),
         (r"(ENDSEC;\s*END-ISO)", r"#90000=(CONVERSION_BASED_UNIT('INCH',$)LENGTH_UNIT()NAMED_UNIT(#12));\1"),
         (r"(ENDSEC;\s*END-ISO)", r"#90000=(CONVERSION_BASED_UNIT('INCH',#99999)LENGTH_UNIT()NAMED_UNIT(#12));\1"),
+        (r"(ENDSEC;\s*END-ISO)", r"#90000=(CONVERSION_BASED_UNIT('X',#12)LENGTH_UNIT(#12)NAMED_UNIT(#12));\1"),
         (r"(ENDSEC;\s*END-ISO)", r"#90000=DRAUGHTING_PRE_DEFINED_COLOUR($);\1"),
     ],
 )

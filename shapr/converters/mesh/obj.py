@@ -66,6 +66,8 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
         _take(content, pending + chunk)
         pending = b""
     _take(content, pending)
+    if not content.sizes and content.passed_over["surf"]:
+        raise Refused("unsupported_geometry", "the OBJ file holds free-form surfaces, and no face")
     if not content.sizes:
         raise Refused("no_geometry", "the OBJ file holds no face")
     vertices = np.concatenate(content.points) if content.points else np.empty((0, 3))
@@ -200,12 +202,20 @@ def _statements(content: _Content, chunk: bytes, rows: Rows, starts: Rows, ends:
             if len(content.groups) > MAX_PARTS:
                 raise Refused("limit_exceeded", f"it has more than {MAX_PARTS} groups")
             states.append(state(row))
-        elif key == b"mtllib":
-            if len(content.libraries) < mtl.MOST:
-                content.libraries[text.said(said).strip()] = None
-        elif (word := key.decode("ascii", "replace")) in PASSED_OVER:
-            content.passed_over[word] += 1
+        else:
+            _other(content, key, said)
     return states
+
+
+def _other(content: _Content, key: bytes, said: bytes) -> None:
+    """A statement that says nothing of groups."""
+    if key == b"mtllib":
+        if len(content.libraries) < mtl.MOST:
+            content.libraries[text.said(said).strip()] = None
+    elif key == b"call":
+        raise Refused("external_reference", "geometry of the OBJ file is in other files that it calls")
+    elif (word := key.decode("ascii", "replace")) in PASSED_OVER:
+        content.passed_over[word] += 1
 
 
 def _colours(content: _Content) -> Colours | None:

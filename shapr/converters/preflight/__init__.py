@@ -7,7 +7,7 @@ files by name. Each look here is linear, and small beside the parse that it prec
 from collections.abc import Callable
 from pathlib import Path
 
-from shapr.converters.preflight import brep, iges, iges_aside, mapped, placed, step, tessellated, unheard
+from shapr.converters.preflight import brep, iges, iges_aside, mapped, measures, placed, step, tessellated, unheard
 from shapr.converters.progress import PLAIN, Page, Reach, silent, within
 
 # Of a look at STEP: bytes of memory for each of the file, taken as its words are found, and how much that is of it.
@@ -20,6 +20,8 @@ def _step(path: Path, reach: Reach) -> tuple[str, ...]:
     placed.check(graph)
     mapped.check(graph)
     tessellated.check(graph)
+    if measures.UNIT in graph.text:
+        measures.lay(path, graph)
     return (*losses, *unheard.passed_over(graph))
 
 

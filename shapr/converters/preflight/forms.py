@@ -38,7 +38,7 @@ LOOP, EDGE = b"EDGE_LOOP", b"ORIENTED_EDGE"
 USUAL = np.frombuffer(b",*,*,#", np.uint8)  # how an oriented edge goes on behind its name
 ORIENTED = re.compile(rb"ORIENTED_EDGE\(['$*]+,(?:[*$]|#\d+),(?:[*$]|#\d+),#")
 POLYGON, POINT = b"POLY_LOOP", b"CARTESIAN_POINT"
-TEXT, LISTED = rb"\(['$*]+,", rb"\((?:#\d+,?)++\)"
+TEXT, LISTED = rb"\(['$*]+,", rb"\(#\d+(?:,#\d+)*+\)"
 # These are rare: each is read whole.
 FORMS = {
     POLYGON: re.compile(POLYGON + TEXT + LISTED),
@@ -46,8 +46,11 @@ FORMS = {
     b"NEXT_ASSEMBLY_USAGE_OCCURRENCE": re.compile(rb"\w+" + TEXT + rb"['$*]+,['$*]+,#\d+,#\d+"),
     b"MAPPED_ITEM": re.compile(b"MAPPED_ITEM" + TEXT + rb"#\d+,#\d+"),
     b"DRAUGHTING_PRE_DEFINED_COLOUR": re.compile(rb"\w+\('"),
+    b"PRESENTATION_LAYER_ASSIGNMENT": re.compile(rb"\w+\('"),
+    b"SURFACE_STYLE_USAGE": re.compile(rb"\w+\([^,]"),
 }
 MOVED, PLACEMENT = b"ITEM_DEFINED_TRANSFORMATION", b"AXIS2_PLACEMENT_3D"
+ODD = re.compile(rb"(?:ANGLE|LENGTH)_UNIT\((?!\))")
 AXES = 3  # what a placement refers to, if it says all of it
 AXIS = re.compile(rb"AXIS2_PLACEMENT_3D\(['$*]+,#\d+,(?:[*$]|#\d+),(?:[*$]|#\d+)\)")
 UNIT, SAID = b"CONVERSION_BASED_UNIT(", re.compile(rb"CONVERSION_BASED_UNIT\((?:[#*]\d*,)?'+,#(\d+)\)")
@@ -112,6 +115,8 @@ def _units(graph: Graph) -> None:
     found, at = [], graph.text.find(UNIT)
     while at >= 0:
         found.append(SAID.match(graph.text, at))
+        if ODD.search(graph.text, at, graph.text.find(b";", at)):
+            raise Refused("corrupt_file", "a unit of the STEP file has a parameter too many")
         at = graph.text.find(UNIT, at + 1)
     numbers = np.array([int(each[1]) for each in found if each], np.int64)
     if len(numbers) < len(found) or (found and not np.isin(numbers, graph.defined).all()):

@@ -4,10 +4,20 @@ from collections.abc import Iterator
 
 from shapr.converters.preflight import mapped, products, styles
 from shapr.converters.preflight.graph import Graph
-from shapr.converters.preflight.hybrid import BODIES, HOLDERS, inside, numbers
+from shapr.converters.preflight.hybrid import BODIES, EXACT, HOLDERS, TESSELLATED, inside, numbers
+from shapr.errors import Refused
 
 PMI = (b"DRAUGHTING_CALLOUT", b"ANNOTATION_", b"_TOLERANCE(", b"DIMENSIONAL_SIZE", b"DIMENSIONAL_LOCATION", b"=DATUM(")
 CONSTRUCTION = b"CONSTRUCTIVE_GEOMETRY_REPRESENTATION"
+# Solids that are made by calculating: the kernel reads none of them. One or the other word is in each such file.
+SETS = b"GEOMETRIC_SET", b"GEOMETRIC_CURVE_SET"
+CALCULATED = b"CSG_", b"_SOLID("
+SOLIDS = (
+    *(b"CSG_SOLID", b"BOOLEAN_RESULT", b"SOLID_REPLICA", b"HALF_SPACE_SOLID", b"BOXED_HALF_SPACE"),
+    *(b"EXTRUDED_FACE_SOLID", b"REVOLVED_FACE_SOLID", b"EXTRUDED_AREA_SOLID", b"REVOLVED_AREA_SOLID"),
+    *(b"SWEPT_DISK_SOLID", b"SURFACE_CURVE_SWEPT_AREA_SOLID", b"BLOCK", b"SPHERE", b"TORUS", b"ELLIPSOID"),
+    *(b"RIGHT_CIRCULAR_CYLINDER", b"RIGHT_CIRCULAR_CONE", b"RIGHT_ANGULAR_WEDGE", b"ECCENTRIC_CONE"),
+)
 HIDDEN, LAYER = b"INVISIBILITY", b"PRESENTATION_LAYER_ASSIGNMENT"
 STYLED = b"=STYLED_ITEM"
 OF_ONE_USE = b"CONTEXT_DEPENDENT_OVER_RIDING_STYLED_ITEM"
@@ -26,6 +36,8 @@ def passed_over(graph: Graph) -> Iterator[str]:
         yield f"Parts that share the shape of another part, and are nowhere else, were passed over: {sharing}."
     if products.USE in graph.text and (unplaced := products.unplaced(graph)):
         yield f"Parts of assemblies that do not say where they are were passed over: {unplaced}."
+    if any(word in graph.text for word in CALCULATED) and (calculated := _calculated(graph)):
+        yield f"Solids that are primitives, sweeps or calculated of others were passed over: {calculated}."
     if unseen := mapped.unseen(graph):
         yield f"Bodies that no part has, or only in a way that is not read, were passed over: {unseen}."
     if HIDDEN in graph.text and (hidden := _hidden(graph)):
@@ -36,6 +48,15 @@ def _uses(graph: Graph) -> int:
     """The kernel hears of a colour for a representation in its context, not of one for a body there."""
     bodies = numbers(graph, *BODIES, *HOLDERS)
     return sum(not bodies.isdisjoint(ends) for ends in inside(graph, numbers(graph, OF_ONE_USE)).values())
+
+
+def _calculated(graph: Graph) -> int:
+    """Those that are not in another one; `unsupported_geometry` where there is nothing else."""
+    solids = numbers(graph, *SOLIDS)
+    whole = solids.difference(*inside(graph, solids).values())
+    if whole and not numbers(graph, *EXACT, *TESSELLATED, *SETS):
+        raise Refused("unsupported_geometry", "the solids of the STEP file are primitives, sweeps or calculated ones")
+    return len(whole)
 
 
 def _hidden(graph: Graph) -> int:

@@ -1,0 +1,83 @@
+"""Units of a STEP file that the kernel does not understand, and takes for its own without a word: those that are said
+in a unit that is said in another one itself (a foot in inches), and those whose measure is of several types."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from shapr.converters.preflight.graph import Graph
+from shapr.converters.preflight.references import uncommented
+from shapr.errors import Refused
+
+UNIT = b"CONVERSION_BASED_UNIT("
+COPY = ".measures"  # behind the file's own name
+KINDS = {b"LENGTH_UNIT(": b"LENGTH_MEASURE", b"PLANE_ANGLE_UNIT(": b"PLANE_ANGLE_MEASURE"}
+SAID = re.compile(rb"CONVERSION_BASED_UNIT\((?:[#*]\d*,)?'+,#(\d+)\)")
+MEASURE = re.compile(rb"MEASURE_WITH_UNIT\((?:\w+\()?(\d+\.?\d*(?:[Ee][-+]?\d{1,2})?)\)?,#(\d+)\)")
+DEFINED = re.compile(rb"(#(\d+)\s*=\s*)[^;]*;")
+DEEPEST = 10  # units said in each other
+
+
+def lay(path: Path, graph: Graph) -> None:
+    """Write a copy beside the file in which each such unit is said in one of the SI, if there are any."""
+    texts = Texts(graph)
+    instead: dict[int, bytes] = {}
+    for row in graph.holders([found.start() for found in re.finditer(re.escape(UNIT), graph.text)]):
+        unit = graph.text[graph.begins[row] : graph.ends(row)]
+        measured = next((measure for kind, measure in KINDS.items() if kind in unit), None)
+        said = SAID.search(unit)
+        if measured and said and texts.strange(int(said[1])):
+            factor, base = texts.resolved(int(said[1]))
+            instead[int(said[1])] = b"%b_WITH_UNIT(%b(%b),#%d)" % (measured, measured, b"%.16E" % factor, base)
+    if instead:
+        path.with_name(path.name + COPY).write_bytes(_with(path.read_bytes(), instead))
+
+
+def direct(path: Path) -> Path:
+    """The copy, if there had to be one; else the file itself."""
+    copy = path.with_name(path.name + COPY)
+    return copy if copy.is_file() else path
+
+
+class Texts:
+    """What entities say, by their numbers."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        ordered = bool((np.diff(graph.defined) > 0).all())
+        self._order = np.arange(len(graph.defined)) if ordered else np.argsort(graph.defined, kind="stable")
+        self._sorted = graph.defined[self._order]
+
+    def of(self, number: int) -> bytes:
+        at = int(np.searchsorted(self._sorted, number))
+        if at == len(self._sorted) or self._sorted[at] != number:
+            return b""
+        row = int(self._order[at])
+        return self._graph.text[self._graph.begins[row] : self._graph.ends(row)]
+
+    def strange(self, measure: int) -> bool:
+        said = MEASURE.search(self.of(measure))
+        return said is not None and (b"=(" in self.of(measure) or UNIT in self.of(int(said[2])))
+
+    def resolved(self, measure: int) -> tuple[float, int]:
+        """How many of which unit of the SI."""
+        factor = 1.0
+        for _ in range(DEEPEST):
+            said = MEASURE.search(self.of(measure))
+            if not said:
+                break
+            factor *= float(said[1])
+            further = SAID.search(self.of(int(said[2])))
+            if not further:
+                return factor, int(said[2])
+            measure = int(further[1])
+        raise Refused("corrupt_file", "a unit of the STEP file is said in no other one")
+
+
+def _with(content: bytes, instead: dict[int, bytes]) -> bytes:
+    def said(found: re.Match[bytes]) -> bytes:
+        text = instead.get(int(found[2]))
+        return found[0] if text is None else found[1] + text + b";"
+
+    return DEFINED.sub(said, uncommented(content))
