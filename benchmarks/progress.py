@@ -44,7 +44,7 @@ PAIRS: tuple[tuple[str, str, Options], ...] = (
     ("wave.brep", "stl", {}),
     ("wave.brep", "step", {}),
     ("wave.brep", "iges", {}),
-    ("wave.brep", "glb", {"quality": "fine"}),
+    ("wave.brep", "glb", {}),
     ("wave.step", "stl", {}),
     ("wave.iges", "stl", {}),
     ("ball.obj", "stl", {}),
