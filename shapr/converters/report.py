@@ -38,9 +38,9 @@ class Opened:
 
     @property
     def names(self) -> frozenset[str]:
-        """Those that somebody gave."""
-        invented = re.compile(rf"(part|{re.escape(self.stem)}( \d+)?)")
-        return frozenset(name for name in self.measured.labels if not invented.fullmatch(name))
+        """Those that somebody gave; without blanks around them, which some readers leave out."""
+        invented = re.compile(rf"(part|{re.escape(self.stem)}( \d+)?|)")
+        return frozenset(name for name in map(str.strip, self.measured.labels) if not invented.fullmatch(name))
 
 
 def report(source: Opened, outputs: dict[str, tuple[Opened, dict[str, Any]]], healing: dict[str, Any] | None) -> Any:

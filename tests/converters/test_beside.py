@@ -102,6 +102,16 @@ def test_primitives_alone_are_not_supported(tmp_path: Path) -> None:
         preflight.check("step", path)
 
 
+@pytest.mark.parametrize("kind", ["EXTRUDED", "REVOLVED"])
+def test_swept_faces_alone_are_not_either(tmp_path: Path, kind: str) -> None:
+    """The face is in the file as others are."""
+    path = with_(tmp_path / "a.step", f"#2050={kind}_FACE_SOLID('',#17,#11,1.);\n")
+    text = re.sub(r"(ADVANCED_FACE|CLOSED_SHELL|MANIFOLD_SOLID_BREP)(?= ?\()", "X", path.read_text())
+    path.write_text(re.sub(r"#17 = X", "#17 = ADVANCED_FACE", text))
+    with pytest.raises(Refused, match="unsupported_geometry"):
+        preflight.check("step", path)
+
+
 @pytest.mark.parametrize(
     ("said", "losses"),
     [

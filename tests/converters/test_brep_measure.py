@@ -23,7 +23,7 @@ from OCP.BRepPrimAPI import (
 )
 from OCP.gp import gp_Ax2, gp_Dir, gp_Elips, gp_Lin, gp_Pln, gp_Pnt, gp_Trsf, gp_Vec
 from OCP.TopLoc import TopLoc_Location
-from OCP.TopoDS import TopoDS_Shape, TopoDS_Solid
+from OCP.TopoDS import TopoDS_Face, TopoDS_Shape, TopoDS_Solid
 from OCP.XCAFDoc import XCAFDoc_DocumentTool
 
 from shapr.converters.brep import brep, colours, document, facet, heal, measure, step, tessellate
@@ -31,7 +31,7 @@ from shapr.converters.brep.document import compound
 from shapr.converters.brep.indicator import Indicator
 from shapr.converters.measure import Measured
 from shapr.converters.mesh.model import Mesh, Part
-from shapr.converters.progress import Page, Reading
+from shapr.converters.progress import Page, Reading, silent
 from shapr.errors import Refused
 from tests.converters.kit import SAMPLES
 from tests.converters.shapes import FACE, SOLID, assembly, moved
@@ -111,6 +111,15 @@ def test_nothing_and_no_numbers_are_refused(shape: TopoDS_Shape, code: str) -> N
     with pytest.raises(Refused) as caught:
         document.check(document.holding(shape, "x"))
     assert caught.value.code == code
+
+
+def test_what_has_no_extent_is_refused() -> None:
+    """A face without a surface."""
+    face = TopoDS_Face()
+    BRep_Builder().MakeFace(face)
+    with pytest.raises(Refused) as caught:
+        measure.measured(document.holding(face, "x"), silent)
+    assert caught.value.code == "invalid_geometry"
 
 
 def test_a_brep_with_a_number_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -57,6 +57,13 @@ def test_the_last_name_is_lost_too(tmp_path: Path) -> None:
         assert f"names cannot be stored in {format.upper()}" in told["outputs"][format]["losses"]
 
 
+def test_a_name_that_ends_in_a_blank_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.step"
+    path.write_text((kit.SAMPLES / "bracket.step").read_text().replace("'Bracket'", "'Bracket '"))
+    for format, told in answered(tmp_path, path, "step,glb").report["outputs"].items():
+        assert f"names cannot be stored in {format.upper()}" not in told["losses"]
+
+
 def test_the_tree_of_a_mesh_is_lost_also_where_the_format_has_one(tmp_path: Path) -> None:
     source = tmp_path / "tree.glb"
     model = step.read(kit.SAMPLES / "assembly.step")

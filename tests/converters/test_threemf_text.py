@@ -1,4 +1,4 @@
-"""3MF whose XML is UTF-16, as the specification allows."""
+"""3MF in ways that the specification allows, and the library does not read: XML in UTF-16, names that are not whole."""
 
 import zipfile
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from shapr.converters import archive
 from shapr.errors import Refused
 from tests.converters.test_gltf import quiet
-from tests.converters.test_threemf import RELS, SIMPLE, TYPES, package, read, refused, threemf
+from tests.converters.test_threemf import RELS, SIMPLE, TETRAHEDRON, TYPES, package, read, refused, threemf
 
 NAMED = SIMPLE.replace('name="tip"', 'name="csúcs 部品 😀"').replace("UTF-8", "UTF-16")
 DTD = '<!DOCTYPE model [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
@@ -61,3 +61,35 @@ def test_in_utf_8_it_is_not_larger_than_it_may_be(tmp_path: Path, monkeypatch: p
         monkeypatch.setattr(archive, "MAX_TOTAL", sum(entry.file_size for entry in made.infolist()))
     with pytest.raises(Refused, match="decompression_bomb"):
         threemf.read(path, "a", quiet)
+
+
+MODEL = '<model unit="millimeter" xmlns="http://schemas.microsoft.com/3dmanufacturing/core/2015/02"'
+PRODUCTION = 'xmlns:p="http://schemas.microsoft.com/3dmanufacturing/production/2015/06" requiredextensions="p"'
+BUILDS_OTHER = (
+    f'{MODEL} {PRODUCTION}><resources><object id="9"><components><component objectid="1" p:path="/3D/o/b.model"/>'
+    '</components></object></resources><build><item objectid="9"/></build></model>'
+)
+OTHER = f'{MODEL}><resources><object id="1">{{}}</object></resources><build/></model>'
+FACES = "".join(f'<triangle v1="{a}" v2="{b}" v3="{c}"/>' for a, b, c in ((0, 2, 1), (0, 1, 3), (1, 2, 3), (2, 0, 3)))
+
+
+@pytest.mark.parametrize("target", ["3D/3dmodel.model", "./3D/3dmodel.model", "x/../3D/3dmodel.model"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_the_model_may_be_named_as_seen_from_the_package(tmp_path: Path, target: str, encoding: str) -> None:
+    path = tmp_path / "a.3mf"
+    rels = RELS.format(more="").replace("/3D/3dmodel.model", target).replace("UTF-8", encoding)
+    assert target in rels
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("[Content_Types].xml", TYPES)
+        made.writestr("_rels/.rels", rels.encode(encoding))
+        made.writestr("3D/3dmodel.model", SIMPLE)
+    assert threemf.read(path, "a", quiet).triangles == 4
+
+
+@pytest.mark.parametrize("target", ["/3D/o/b.model", "o/b.model", "../3D/o/b.model"])
+def test_another_part_may_be_named_as_seen_from_the_model(tmp_path: Path, target: str) -> None:
+    part = {
+        "3D/o/b.model": OTHER.format(TETRAHEDRON.format(triangles=FACES)).encode(),
+        "3D/_rels/3dmodel.model.rels": RELS.format(more="").replace("/3D/3dmodel.model", target).encode(),
+    }
+    assert read(tmp_path, BUILDS_OTHER, **part).triangles == 4

@@ -23,7 +23,7 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
-from shapr.converters.brep import document, ellipses, iges_looks, iges_own, patches, resized, scale, seams, tree
+from shapr.converters.brep import document, ellipses, iges_looks, iges_own, patches, resized, scale, seams, torn, tree
 from shapr.converters.brep.bodies import Body, Look, held, looks, unmirrored
 from shapr.converters.brep.iges_entities import Entities
 from shapr.converters.brep.iges_said import text
@@ -66,18 +66,20 @@ def read(path: Path, source_name: str, progress: Indicator = SILENT, repair: boo
     if reader.ReadFile(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("corrupt_file", "the IGES file breaks the rules of its syntax, or is cut short")
     _say_unit(reader.IGESModel())
-    made = _transferred(reader, path, progress, transferred, repair)
     entities = Entities(reader, path)
+    planes = torn.planes(entities)
+    made = _transferred(reader, path, progress, transferred, repair, planes)
     own = iges_own.Own(entities)
     resize = repair and (resized.holds(made) or own.resized)
     if resize:
         reader.WS().InitTransferReader(0)  # forgets what it made
-        made = _transferred(reader, path, progress, transferred, repair=False)
+        made = _transferred(reader, path, progress, transferred, False, planes)
     said, losses = iges_looks.looks(reader, entities, document.roots(made), progress.step(LOOKING))
+    losses += torn.sentences(planes)
     moved = own.moved(document.roots(made))
     head = reader.IGESModel().GlobalSection()
     units, precision = UNIT_FLAGS.get(head.UnitFlag()), head.Resolution() * head.UnitValue() if resize else None
-    del reader, head, own, entities  # seconds for a big file: so before the next step begins, which shows
+    del reader, head, own, entities, planes  # seconds for a big file: so before the next step begins, which shows
     if resize or not document.faceless(made) or iges_looks.more(made, said):
         made = solid(made, PurePath(source_name).stem, progress, said, precision, moved)
     document.say_units(made, units)
@@ -95,17 +97,20 @@ def _say_unit(model: IGESData_IGESModel) -> None:
 
 
 def _transferred(
-    reader: IGESControl_Reader, path: Path, progress: Indicator, share: float, repair: bool
+    reader: IGESControl_Reader, path: Path, progress: Indicator, share: float, repair: bool, planes: torn.Planes
 ) -> TDocStd_Document:
     made = document.new()
     with without(reader, () if repair else REPAIRS):
         alone = scale.IGES_ALONE if reader.NbRootsForTransfer() == 1 else PLAIN
         taken = scale.IGES_MEMORY * path.stat().st_size
         reader.ClearShapes()
+        torn.skip(reader, planes)
         reader.TransferRoots(progress.range(share, alone, taken, scale.BY_POSITION, again=True))
     tool = XCAFDoc_DocumentTool.ShapeTool_s(made.Main())
     for at in range(1, reader.NbShapes() + 1):
         tool.AddShape(reader.Shape(at), False)
+    if planes and torn.empty(made):
+        raise Refused("invalid_geometry", torn.SENTENCE)
     if not document.roots(made):
         raise Refused("no_geometry", "the IGES file holds no shape that can be read")
     return made

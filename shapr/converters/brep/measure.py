@@ -237,9 +237,8 @@ def _box(leaves: list[tree.Leaf], pieces: list[Piece], reach: Reach) -> Extent:
         outer = np.array([quick_extent(face) for face in faces]).reshape(-1, 6)
         return _tightest(outer, lambda face: face_extent(faces[face], outer[face]))
 
-    return _tightest(
-        np.array([_placed(piece.outer, leaf.matrix) for leaf, piece in zip(leaves, pieces, strict=True)]), exact
-    )
+    outer = np.array([_placed(piece.outer, leaf.matrix) for leaf, piece in zip(leaves, pieces, strict=True)])
+    return _tightest(outer.reshape(-1, 6), exact)  # also where nothing has a box
 
 
 def _tightest(outer: npt.NDArray[np.float64], exact: Callable[[int], Extent]) -> Extent:

@@ -1,7 +1,6 @@
 """STEP (ISO 10303-21) in and out, with names, colours, layers and the assembly tree."""
 
 import mmap
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -22,7 +21,7 @@ from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopExp import TopExp
 
-from shapr.converters.brep import ap203, body_names, document, orientation, placed, planes, scale, unread
+from shapr.converters.brep import ap203, body_names, codepage, document, orientation, placed, planes, scale, unread
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.unrepaired import REPAIRS, TURNS, without
 from shapr.converters.preflight import mapped, measures
@@ -46,7 +45,6 @@ LENGTHS = {  # as the kernel says them
 }
 STAMP = "2000-01-01T00:00:00"  # the same source gives the same bytes, so no clock is asked
 
-BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\r?\n?[\x80-\xff])*")  # the kernel breaks long lines anywhere
 
 READING, TO_ENTITIES = 0.3, 0.55  # shares of the time, measured on 37 MB and 66 MB
 AS_AP203 = 0.7  # of what is left then, where there are many parts
@@ -79,7 +77,8 @@ def read(
         keep(True)
     reader.SetGDTMode(False)  # it keeps pieces of PMI, and cannot write some of them as AP242
     reader.SetViewMode(False)
-    Interface_Static.SetCVal_s("read.step.codepage", codepage(cleaned))
+    page, losses = codepage.of(cleaned)
+    Interface_Static.SetCVal_s("read.step.codepage", page)
     progress.reading(READING if repair else UNREPAIRED, cleaned)
     if reader.ReadFile(str(cleaned)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("corrupt_file", "the STEP file breaks the rules of its syntax, or is cut short")
@@ -100,7 +99,7 @@ def read(
         raise Refused("no_geometry", "the STEP file holds no shape that can be read")
     reach = progress.step(APART)
     document.say_units(made, _units(reader))
-    for sentence in _unread(reader):
+    for sentence in (*losses, *_unread(reader)):
         document.say_unread(made, sentence)
     body_names.keep(reader, cleaned, made)
     reach(0.5)
@@ -172,24 +171,6 @@ def _rough() -> Iterator[None]:
         Interface_Static.SetRVal_s(SMOOTHNESS, SMOOTH)
 
 
-def codepage(path: Path) -> str:
-    """How text beyond ASCII is to be read: as UTF-8, or, where that is what it cannot be, as Windows wrote it in the
-    West. The kernel cuts a name off where it is no UTF-8."""
-    content = path.read_bytes()
-    if content.isascii():
-        return "UTF8"
-    runs = [run[0].replace(b"\r", b"").replace(b"\n", b"") for run in BEYOND_ASCII.finditer(content)]
-    return "CP1252" if 2 * sum(map(_is_utf8, runs)) < len(runs) else "UTF8"
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _units(reader: STEPCAFControl_Reader) -> str | None:
     """The units of length of the file; None where it has several."""
     lengths, angles, solid_angles = (Sequence_TCollection_AsciiString() for _ in range(3))
@@ -256,7 +237,8 @@ def encode(path: Path) -> None:
         if all(block.isascii() for block in iter(partial(file.read, 1 << 20), b"")):
             return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        encoded = BEYOND_ASCII.sub(lambda run: _encoded(run[0].replace(b"\n", b"").decode(errors="replace")), content)
+        beyond = codepage.BEYOND_ASCII
+        encoded = beyond.sub(lambda run: _encoded(run[0].replace(b"\n", b"").decode(errors="replace")), content)
     path.write_bytes(encoded)
 
 

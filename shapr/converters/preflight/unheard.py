@@ -51,10 +51,11 @@ def _uses(graph: Graph) -> int:
 
 
 def _calculated(graph: Graph) -> int:
-    """Those that are not in another one; `unsupported_geometry` where there is nothing else."""
+    """Those that are not in another one; `unsupported_geometry` where there is nothing but them and what they sweep."""
     solids = numbers(graph, *SOLIDS)
-    whole = solids.difference(*inside(graph, solids).values())
-    if whole and not numbers(graph, *EXACT, *TESSELLATED, *SETS):
+    held = inside(graph, solids).values()
+    whole = solids.difference(*held)
+    if whole and not numbers(graph, *EXACT, *TESSELLATED, *SETS).difference(*held):
         raise Refused("unsupported_geometry", "the solids of the STEP file are primitives, sweeps or calculated ones")
     return len(whole)
 

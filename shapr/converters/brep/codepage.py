@@ -1,0 +1,47 @@
+"""How text of a STEP file beyond ASCII is to be read, where it is not in hexadecimal as the standard has it."""
+
+import re
+from pathlib import Path
+
+BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\r?\n?[\x80-\xff])*")  # the kernel breaks long lines anywhere
+UTF8, WESTERN, CHINESE = "UTF8", "CP1252", "GB"  # as the kernel calls them
+UNKNOWN = "Text is of a code page that the file does not name: names may be wrong, or end too early."
+# What no language of the West has: four such letters in a row, two such signs, and signs that are rare or none at all.
+FOREIGN = re.compile(rb"[\x80-\xff]{4}|[\x80-\x9f]{2}|[\x81-\x83\x8d\x8f\x90\x9d]")
+# GB 2312 by its first bytes: signs, and the characters that nearly all text is made of; Korean ends in the middle.
+SIGNS, COMMON, KOREAN = range(0xA1, 0xAA), range(0xB0, 0xD8), 0xC8
+USUAL = 0.9  # of a text's characters
+CAPITALS = range(0xC0, 0xE0)  # of one of the Russian code pages; of the other the small ones
+
+
+def of(path: Path) -> tuple[str, tuple[str, ...]]:
+    """UTF-8, or, where that is what it cannot be, as Windows wrote it in China or in the West; and in a sentence that
+    it may be none of these. The kernel cuts a name off where it is no UTF-8."""
+    content = path.read_bytes()
+    if content.isascii():
+        return UTF8, ()
+    runs = [run[0].replace(b"\r", b"").replace(b"\n", b"") for run in BEYOND_ASCII.finditer(content)]
+    sound = sum(_decodes(run, "utf-8") for run in runs)
+    if 2 * sound >= len(runs):
+        return UTF8, (UNKNOWN,) * (sound < len(runs))
+    foreign = [run for run in runs if FOREIGN.search(run)]
+    if not foreign:
+        return WESTERN, ()
+    return (CHINESE, ()) if _is_chinese(foreign) else (WESTERN, (UNKNOWN,))
+
+
+def _is_chinese(runs: list[bytes]) -> bool:
+    if not all(_decodes(run, "gb2312") for run in runs):
+        return False
+    first = [byte for run in runs for byte in run[::2] if byte not in SIGNS]
+    common = sum(byte in COMMON for byte in first)
+    russian = all(byte in CAPITALS for run in runs for byte in run)
+    return not russian and common >= USUAL * len(first) and max(first, default=0) > KOREAN
+
+
+def _decodes(text: bytes, encoding: str) -> bool:
+    try:
+        text.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
