@@ -168,6 +168,7 @@ def _check(graph: Graph, reach: Reach) -> None:
     forms.check(graph, defined, targets, highest)
     reach(0.8)
     heights(highest + 1, defined[graph.owners], targets)
+    forms.check_names(graph)
     _instances(graph)
 
 
