@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TypeVar
 
 from shapr.converters import xmlcheck
-from shapr.converters.formats import ALIASES, Sources
+from shapr.converters.formats import ALIASES, FORMATS, Sources
 from shapr.errors import Refused
 
 SUFFIX, MEDIA_TYPE = ".zip", "application/zip"
@@ -63,7 +63,8 @@ def main_entry(entries: Entries, sources: Sources) -> zipfile.ZipInfo:
 
 
 def unpacked(source: Path, source_format: str, source_name: str, folder: Path) -> Path:
-    """The file to read: the source itself, or, of an archive, its model, unpacked into `folder` with its companions.
+    """The file to read: the source itself, or, of an archive, its model, unpacked into `folder` with its companions. A
+    B-Rep stands alone: what lies beside it would be taken for a copy of it that was looked at.
 
     `format_mismatch` if the model is not of the format that the end of the file promised.
     """
@@ -78,7 +79,7 @@ def unpacked(source: Path, source_format: str, source_name: str, folder: Path) -
         raise Refused("format_mismatch", f"the archive holds no {source_format.upper()} file")
     folder.mkdir()
     with zipfile.ZipFile(source) as archive:
-        for entry in entries:
+        for entry in [model] if FORMATS[source_format].kind == "brep" else entries:
             if not _junk(entry):
                 _extract(archive, entry, folder / _name(entry))
     return folder / _name(model)

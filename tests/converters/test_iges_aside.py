@@ -28,6 +28,14 @@ LIES = [
 ]
 
 
+@pytest.mark.parametrize("said", ["00000212", "    +212"])
+def test_a_type_may_be_said_in_other_ways(tmp_path: Path, said: str) -> None:
+    source = tmp_path / "plate.iges"
+    source.write_text(iges([*RULED, (212, 0, "2000000000")]).replace("     212", said))
+    preflight.check("iges", source)
+    assert "212," not in iges_aside.geometry(source).read_text()
+
+
 async def test_lies_beside_the_geometry_crash_nothing(tmp_path: Path) -> None:
     source = tmp_path / "plate.iges"
     source.write_text(iges([*RULED, *LIES]))

@@ -2,6 +2,7 @@
 product has."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,29 @@ def test_a_shape_in_several_pieces_cannot_be_placed(tmp_path: Path) -> None:
 def test_a_shape_that_is_placed_in_itself_is_refused(tmp_path: Path, more: str) -> None:
     with pytest.raises(Refused, match="corrupt_file"):
         preflight.check("step", file(tmp_path, TWICE % 10, more))
+
+
+def test_what_is_placed_in_another_place_is_counted_there(tmp_path: Path) -> None:
+    levels = []
+    for at in range(3000, 3200, 10):
+        held = at + 10 if at < 3190 else 10
+        levels.append(
+            f"#{at}=SHAPE_REPRESENTATION('',(#11,#{at + 2},#{at + 3}),#1241);"
+            f"#{at + 1}=REPRESENTATION_MAP(#11,#{at + 5});#{at + 5}=SHAPE_REPRESENTATION('',(#11),#1241);"
+            f"#{at + 2}=MAPPED_ITEM('',#{at + 1},#11);#{at + 3}=MAPPED_ITEM('',#{at + 1},#11);"
+            + tie(at + 6, at + 5, held)
+        )
+    with pytest.raises(Refused, match="decompression_bomb"):
+        preflight.check("step", file(tmp_path, SHAPE.replace("#10)", "#3000)"), *levels))
+
+
+def test_a_tie_of_very_many_is_followed_quickly(tmp_path: Path) -> None:
+    shapes = "".join(f"#{at}=SHAPE_REPRESENTATION('',(#11),#1241);\n" for at in range(10_000, 30_000))
+    wide = tie(2012, 10, 2000).replace("#2000", ",".join(f"#{at}" for at in range(10_000, 30_000)))
+    path = file(tmp_path, SHAPE, second_body(), shapes, wide)
+    begin = time.process_time()
+    preflight.check("step", path)
+    assert time.process_time() - begin < 3
 
 
 def second_body() -> str:

@@ -1,5 +1,6 @@
 """Units of STEP that are said in other units than those of the SI: what they come to."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from shapr.converters import preflight
 from shapr.converters.brep import measure, step
 from shapr.converters.preflight import measures
+from shapr.converters.preflight.step import graph_of
 from shapr.converters.progress import silent
 from tests.converters.kit import SAMPLES
 from tests.converters.test_degenerate import replaced
@@ -42,6 +44,27 @@ def test_a_unit_is_what_it_comes_to(tmp_path: Path, unit: str, times: float) -> 
     plain.write_text(BRACKET)
     changed.write_text(replaced(MILLIMETRE, unit)(BRACKET))
     assert width(changed) == pytest.approx(times * width(plain), rel=1e-6)
+
+
+def test_what_a_string_says_is_no_definition(tmp_path: Path) -> None:
+    path = tmp_path / "a.step"
+    unit = SI + SEVERAL + r"\1" + INCH + "#9010=X(';#9002=',$);#9011=Y(';#9012=Z();','');"
+    path.write_text(replaced(MILLIMETRE, unit)(BRACKET))
+    preflight.check("step", path)
+    copy = measures.direct(path)
+    assert copy != path
+    said, meant = (graph_of(each.read_bytes()).defined.tolist() for each in (copy, path))
+    assert said == meant
+
+
+def test_units_of_one_large_measure_are_looked_at_quickly(tmp_path: Path) -> None:
+    path = tmp_path / "a.step"
+    several = SEVERAL.replace("=(", "=(" + "X('')" * 300_000)
+    many = "".join(f"#{number}{INCH}" for number in range(10_000, 30_000))
+    path.write_text(replaced(MILLIMETRE, SI + several + r"\1" + INCH + many)(BRACKET))
+    begin = time.process_time()
+    preflight.check("step", path)
+    assert time.process_time() - begin < 5
 
 
 def test_a_file_with_ordinary_units_is_not_copied(tmp_path: Path) -> None:

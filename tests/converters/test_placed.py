@@ -21,6 +21,7 @@ from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
 from shapr.converters import preflight
 from shapr.converters.brep import bodies, body_names, brep, colours, document, iges, placed, step, tree
+from shapr.converters.preflight import placed as preflight_placed
 from shapr.errors import Refused
 from tests.converters.kit import SAMPLES, converter, job
 from tests.converters.shapes import FACE, SOLID
@@ -161,6 +162,10 @@ def test_parts_are_where_the_operator_places_them(
     assert {round(piece.Location().Transformation().ScaleFactor(), 9) for piece in pieces} == {1.0}
 
 
+IN_STRINGS = """#3050=X(' =(CARTESIAN_TRANSFORMATION_OPERATOR($,$,#1,$)CARTESIAN_TRANSFORMATION_OPERATOR_3D($)
+FUNCTIONALLY_DEFINED_TRANSFORMATION(');#3051=X(' , $)GEOMETRIC_REPRESENTATION_ITEM()
+REPRESENTATION_ITEM(');#3052=X(' ) )','');
+"""
 SEVERAL = """#3010= (CARTESIAN_TRANSFORMATION_OPERATOR(#3001,#3002,#3004,2.)
 CARTESIAN_TRANSFORMATION_OPERATOR_3D ( #3003 )FUNCTIONALLY_DEFINED_TRANSFORMATION('a''(b', $)
 GEOMETRIC_REPRESENTATION_ITEM( )/* ' */REPRESENTATION_ITEM('c'));
@@ -176,6 +181,12 @@ def test_an_operator_may_be_of_several_types(tmp_path: Path, whole: str, *, mirr
     assert preflight.check("step", path) == ()
     found = of_shape(document.shape(step.read(path)))
     same(found, expected(text, tmp_path, 2.0, MIRRORED if mirror else TURNED, 1))
+
+
+def test_an_operator_within_strings_is_none(tmp_path: Path) -> None:
+    path = with_(tmp_path / "a.step", leg(tmp_path), "2.", False, USE)
+    path.write_text(path.read_text().replace("#3010=", IN_STRINGS + "#3010="))
+    assert preflight_placed.simple(path) == path
 
 
 @pytest.mark.parametrize("mirror", [False, True])

@@ -29,7 +29,8 @@ def lay(path: Path) -> None:
     apart = {
         2 * at + 1: (first, second)
         for at, (first, second) in enumerate(zip(directory[::2], directory[1::2], strict=True))
-        if lines[first][:8].strip() in LOOKED and _apart(integer(lines[first][:8]), integer(lines[second][32:40]))
+        if lines[first][:8].strip().lstrip(b"+0") in LOOKED
+        and _apart(integer(lines[first][:8]), integer(lines[second][32:40]))
     }
     if not apart:
         return

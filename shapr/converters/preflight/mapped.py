@@ -7,10 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-
 from shapr.converters.mentions import mentions
-from shapr.converters.preflight.graph import Graph, heights
+from shapr.converters.preflight.graph import Graph, check_instances
 from shapr.converters.preflight.hybrid import BODIES, inside, numbers, parts
 from shapr.converters.preflight.references import uncommented
 from shapr.converters.preflight.step import graph_of
@@ -36,13 +34,11 @@ class Shapes:
 
     def check(self) -> None:
         part = parts(self.ties)
-        pairs = [
+        check_instances(
             (part.get(shape, shape), part.get(placed, placed))
             for shape, items in self.items.items()
             for placed in self._placed_in(items)
-        ]
-        names, numbered = np.unique(np.array(pairs, np.int64), return_inverse=True)
-        heights(len(names), *numbered.reshape(-1, 2).T)
+        )
 
     def instead(self) -> dict[int, int]:
         """By what is placed and holds nothing but places: the one of its shape that does hold something."""
@@ -61,19 +57,19 @@ class Shapes:
     def unseen(self, bodies: set[int]) -> set[int]:
         """Those that no product shows, as the kernel goes from one to the next: it follows one tie, not several."""
         instead, tied = self.instead(), defaultdict[int, set[int]](set)
-        for ends in self.ties.values():
+        for tie, ends in self.ties.items():
             for end in ends:
-                tied[end].update(ends)
-        left, looked, seen, waiting = set(bodies), set[int](), set[int](), [*self.products]
+                tied[end].add(tie)
+        left, looked, followed, waiting = set(bodies), set[int](), set[int](), [*self.products]
         while waiting and left:
-            if (shape := waiting.pop()) in seen:
-                continue
-            seen.add(shape)
-            for each in {shape, *tied[shape]} - looked:
+            shape = waiting.pop()
+            ties = tied.pop(shape, set()) - followed  # what those that were followed lead to was looked at
+            followed |= ties
+            for each in {shape}.union(*(self.ties[tie] for tie in ties)) - looked:
+                looked.add(each)
                 items = self.items.get(each, [])
                 left.difference_update(items)
                 waiting += (instead.get(placed, placed) for placed in self._placed_in(items))
-            looked |= {shape, *tied[shape]}
         return left
 
     def _placed_in(self, items: Iterable[int]) -> Iterator[int]:

@@ -15,7 +15,9 @@ COPY = ".measures"  # behind the file's own name
 KINDS = {b"LENGTH_UNIT(": b"LENGTH_MEASURE", b"PLANE_ANGLE_UNIT(": b"PLANE_ANGLE_MEASURE"}
 SAID = re.compile(rb"CONVERSION_BASED_UNIT\((?:[#*]\d*,)?'+,#(\d+)\)")
 MEASURE = re.compile(rb"MEASURE_WITH_UNIT\((?:\w+\()?(\d+\.?\d*(?:[Ee][-+]?\d{1,2})?)\)?,#(\d+)\)")
-DEFINED = re.compile(rb"(#(\d+)\s*=\s*)[^;]*;")
+# Or a string: what stands in one is no definition.
+DEFINED = re.compile(rb"'[^']*+'|(#(\d+)\s*+=\s*+)(?:[^;']++|'[^']*+')*+;")
+SEVERAL, OTHER = re.compile(rb"#\d+=\("), re.compile(re.escape(UNIT))
 DEEPEST = 10  # units said in each other
 
 
@@ -23,7 +25,7 @@ def lay(path: Path, graph: Graph) -> None:
     """Write a copy beside the file in which each such unit is said in one of the SI, if there are any."""
     texts = Texts(graph)
     instead: dict[int, bytes] = {}
-    for row in graph.holders([found.start() for found in re.finditer(re.escape(UNIT), graph.text)]):
+    for row in graph.holders([found.start() for found in OTHER.finditer(graph.text)]):
         unit = graph.text[graph.begins[row] : graph.ends(row)]
         measured = next((measure for kind, measure in KINDS.items() if kind in unit), None)
         said = SAID.search(unit)
@@ -48,8 +50,20 @@ class Texts:
         ordered = bool((np.diff(graph.defined) > 0).all())
         self._order = np.arange(len(graph.defined)) if ordered else np.argsort(graph.defined, kind="stable")
         self._sorted = graph.defined[self._order]
+        self._known: dict[tuple[re.Pattern[bytes], int], tuple[bytes, ...] | None] = {}
 
-    def of(self, number: int) -> bytes:
+    def said(self, pattern: re.Pattern[bytes], number: int) -> tuple[bytes, ...] | None:
+        """The groups of a pattern where it is found in an entity: looked for once, for all may refer to a large one."""
+        key = pattern, number
+        if key not in self._known:
+            found = pattern.search(self._of(number))
+            self._known[key] = found.groups() if found else None
+        return self._known[key]
+
+    def has(self, pattern: re.Pattern[bytes], number: int) -> bool:
+        return self.said(pattern, number) is not None
+
+    def _of(self, number: int) -> bytes:
         at = int(np.searchsorted(self._sorted, number))
         if at == len(self._sorted) or self._sorted[at] != number:
             return b""
@@ -57,27 +71,27 @@ class Texts:
         return self._graph.text[self._graph.begins[row] : self._graph.ends(row)]
 
     def strange(self, measure: int) -> bool:
-        said = MEASURE.search(self.of(measure))
-        return said is not None and (b"=(" in self.of(measure) or UNIT in self.of(int(said[2])))
+        said = self.said(MEASURE, measure)
+        return said is not None and (self.has(SEVERAL, measure) or self.has(OTHER, int(said[1])))
 
     def resolved(self, measure: int) -> tuple[float, int]:
         """How many of which unit of the SI."""
         factor = 1.0
         for _ in range(DEEPEST):
-            said = MEASURE.search(self.of(measure))
+            said = self.said(MEASURE, measure)
             if not said:
                 break
-            factor *= float(said[1])
-            further = SAID.search(self.of(int(said[2])))
+            factor *= float(said[0])
+            further = self.said(SAID, int(said[1]))
             if not further:
-                return factor, int(said[2])
-            measure = int(further[1])
+                return factor, int(said[1])
+            measure = int(further[0])
         raise Refused("corrupt_file", "a unit of the STEP file is said in no other one")
 
 
 def _with(content: bytes, instead: dict[int, bytes]) -> bytes:
     def said(found: re.Match[bytes]) -> bytes:
-        text = instead.get(int(found[2]))
+        text = instead.get(int(found[2])) if found[2] else None
         return found[0] if text is None else found[1] + text + b";"
 
     return DEFINED.sub(said, uncommented(content))

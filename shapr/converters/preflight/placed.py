@@ -24,7 +24,7 @@ TYPES = (
 SEVERAL = re.compile(b"".join(TYPES))
 STRING = rb"\s*(?:'[^']*+(?:''[^']*+)*+'|\$)\s*"
 IN_TEXT = re.compile(
-    rb"(=\s*+)\(\s*+CARTESIAN_TRANSFORMATION_OPERATOR\s*+\(([^()]*+)\)\s*+%b\s*+\(([^()]*+)\)\s*+" % OPERATOR
+    rb"'[^']*+'|(=\s*+)\(\s*+CARTESIAN_TRANSFORMATION_OPERATOR\s*+\(([^()]*+)\)\s*+%b\s*+\(([^()]*+)\)\s*+" % OPERATOR
     + rb"FUNCTIONALLY_DEFINED_TRANSFORMATION\s*+\((%b,%b)\)\s*+" % (STRING, STRING)
     + rb"GEOMETRIC_REPRESENTATION_ITEM\s*+\(\s*+\)\s*+REPRESENTATION_ITEM\s*+\((%b)\)\s*+\)" % STRING
 )
@@ -60,12 +60,17 @@ def simple(path: Path) -> Path:
     """The file itself, or a copy beside it in which operators of several types are of the one that the kernel knows."""
     if not mentions(path, OPERATOR):
         return path
-    content = path.read_bytes()
-    if not IN_TEXT.search(content := uncommented(content)):
+    content = uncommented(path.read_bytes())
+    said = IN_TEXT.sub(_simple, content)
+    if said == content:
         return path
     made = path.with_name("simple.step")
-    made.write_bytes(IN_TEXT.sub(rb"\1%b(\5,\4,\2,\3)" % OPERATOR, content))
+    made.write_bytes(said)
     return made
+
+
+def _simple(found: re.Match[bytes]) -> bytes:
+    return found.expand(rb"\1%b(\5,\4,\2,\3)" % OPERATOR) if found[1] else found[0]
 
 
 def _behind(graph: Graph, at: int) -> tuple[bytes, int, int]:

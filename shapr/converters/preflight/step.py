@@ -168,6 +168,7 @@ def _check(graph: Graph, reach: Reach) -> None:
     forms.check(graph, defined, targets, highest)
     reach(0.8)
     heights(highest + 1, defined[graph.owners], targets)
+    forms.check_names(graph)
     _instances(graph)
 
 
@@ -231,10 +232,7 @@ def _instances(graph: Graph) -> None:
 
 def _records(graph: Graph, pattern: re.Pattern[bytes]) -> Iterator[list[int]]:
     """The numbers of each definition that has this word: its own, then those that it refers to."""
-    seen = -1
-    for found in pattern.finditer(graph.text):
-        at = graph.holder(found.start())
-        if at > seen:
-            seen = at
-            first, last = np.searchsorted(graph.owners, [at, at + 1]).tolist()
-            yield [int(graph.defined[at]), *graph.targets[first:last].tolist()]
+    rows = np.array(graph.holders([found.start() for found in pattern.finditer(graph.text)]), np.int64)
+    begins, ends = (np.searchsorted(graph.owners, each).tolist() for each in (rows, rows + 1))
+    for number, first, last in zip(graph.defined[rows].tolist(), begins, ends, strict=True):
+        yield [number, *graph.targets[first:last].tolist()]
