@@ -64,6 +64,14 @@ def test_a_file_of_nothing_but_geometry_is_not_copied(tmp_path: Path) -> None:
     assert iges_aside.geometry(source) == source
 
 
+def test_the_kernel_reads_the_very_copy_that_was_looked_at(tmp_path: Path) -> None:
+    source = tmp_path / "bracket.iges"
+    source.write_bytes((SAMPLES / "bracket.iges").read_bytes() + bytes(100))
+    preflight.check("iges", source)
+    assert iges_aside.geometry(source).read_bytes() == (SAMPLES / "bracket.iges").read_bytes()
+    assert {each.name for each in tmp_path.iterdir()} == {"bracket.iges", "bracket.iges.aside"}
+
+
 def test_names_and_layers_are_kept(tmp_path: Path) -> None:
     source = tmp_path / "named.iges"
     source.write_text(iges([*RULED, (406, 15, "1,3Hlid"), (406, 1, "2,7,9"), (212, 0, "1,2Hno")]))
