@@ -50,11 +50,26 @@ def test_lists_of_what_is_kept_are_as_long_as_they_say(tmp_path: Path, kind: int
     assert code(tmp_path, "iges", iges([*RULED, (kind, form, params)])) == "corrupt_file"
 
 
+def test_instances_that_the_kernel_does_not_make_are_told_as_lost(tmp_path: Path) -> None:
+    source = tmp_path / "rows.iges"
+    part = [(308, 0, "0,4HPART,1,5"), (408, 0, "7,0.,0.,0.,1.")]
+    source.write_text(iges([*RULED, *part, (412, 0, "9,1.,0.,0.,0.,3,2,15.,15.,0.,0,0")]))
+    assert preflight.check("iges", source) == ("Instances in arrays and networks were passed over: 1.",)
+
+
 def test_a_file_of_nothing_but_geometry_is_not_copied(tmp_path: Path) -> None:
     source = tmp_path / "bracket.iges"
     source.write_bytes((SAMPLES / "bracket.iges").read_bytes())
     preflight.check("iges", source)
     assert iges_aside.geometry(source) == source
+
+
+def test_the_kernel_reads_the_very_copy_that_was_looked_at(tmp_path: Path) -> None:
+    source = tmp_path / "bracket.iges"
+    source.write_bytes((SAMPLES / "bracket.iges").read_bytes() + bytes(100))
+    preflight.check("iges", source)
+    assert iges_aside.geometry(source).read_bytes() == (SAMPLES / "bracket.iges").read_bytes()
+    assert {each.name for each in tmp_path.iterdir()} == {"bracket.iges", "bracket.iges.aside"}
 
 
 def test_names_and_layers_are_kept(tmp_path: Path) -> None:

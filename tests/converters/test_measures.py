@@ -34,10 +34,11 @@ def width(path: Path) -> float:
     [
         (SI + PLAIN + r"\1" + INCH, 25.4),
         (SI + SEVERAL + r"\1" + INCH, 25.4),
+        (SI + SEVERAL.replace("25.4", "+2.54E+1") + r"\1" + INCH, 25.4),
         (SI + PLAIN + "#9004" + INCH + TWELVE + FOOT.replace("#9006", r"\1"), 304.8),
         (SI + SEVERAL + "#9004" + INCH + TWELVE + "/* feet */" + FOOT.replace("#9006", r"\1"), 304.8),
     ],
-    ids=["inch", "measure of several types", "feet in inches", "both"],
+    ids=["inch", "measure of several types", "with signs", "feet in inches", "both"],
 )
 def test_a_unit_is_what_it_comes_to(tmp_path: Path, unit: str, times: float) -> None:
     plain, changed = tmp_path / "a.step", tmp_path / "b.step"

@@ -1,6 +1,7 @@
 """Parameters of STEP entities that stand otherwise than the kernel takes for granted: it crashed on each of these."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,7 @@ HINGE = (SAMPLES / "assembly.step").read_text()
         (r"(ENDSEC;\s*END-ISO)", r"#90000=(CONVERSION_BASED_UNIT('INCH',#99999)LENGTH_UNIT()NAMED_UNIT(#12));\1"),
         (r"(ENDSEC;\s*END-ISO)", r"#90000=(CONVERSION_BASED_UNIT('X',#12)LENGTH_UNIT(#12)NAMED_UNIT(#12));\1"),
         (r"(ENDSEC;\s*END-ISO)", r"#90000=DRAUGHTING_PRE_DEFINED_COLOUR($);\1"),
+        (r"(ENDSEC;\s*END-ISO)", r"#90000=(LENGTH_UNIT()NAMED_UNIT(*)CONVERSION_BASED_UNIT('X',#12));\1"),
     ],
 )
 def test_an_entity_that_the_kernel_would_leave_empty_is_refused(tmp_path: Path, pattern: str, new: str) -> None:
@@ -150,6 +152,16 @@ def test_several_types_have_to_be_the_one_that_is_needed_too(tmp_path: Path, kin
     assert code(tmp_path, "step", replaced(said, f"#{used[1]}={UNKNOWN};")(HINGE)) == "corrupt_file"
     several = replaced(said, rf"#{used[1]}=(A()\1B());")(HINGE)
     assert code(tmp_path, "step", several) == "unsupported_geometry"
+
+
+def test_a_unit_of_very_many_is_refused_at_once(tmp_path: Path) -> None:
+    many = "".join(f"CONVERSION_BASED_UNIT('',#{number})" for number in range(100_000, 140_000))
+    there = "".join(f"#{number}=X();" for number in range(100_000, 140_000))
+    begin = time.process_time()
+    assert (
+        code(tmp_path, "step", replaced(r"(ENDSEC;\s*END-ISO)", rf"{there}#90000=({many});\1")(HINGE)) == "corrupt_file"
+    )
+    assert time.process_time() - begin < 3
 
 
 def test_a_number_that_two_entities_have_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shapr.converters.preflight import brep, iges, iges_aside, mapped, measures, placed, step, tessellated, unheard
+from shapr.converters.preflight.iges_end import unpadded
+from shapr.converters.preflight.iges_lines import joined
 from shapr.converters.progress import PLAIN, Page, Reach, silent, within
 
 # Of a look at STEP: bytes of memory for each of the file, taken as its words are found, and how much that is of it.
@@ -26,8 +28,9 @@ def _step(path: Path, reach: Reach) -> tuple[str, ...]:
 
 
 def _iges(path: Path, reach: Reach) -> tuple[str, ...]:
-    losses = iges.check(path, within(reach, 0.0, CHECKED))
-    iges_aside.lay(path)
+    usual = joined(unpadded(path))
+    losses = iges.check(usual, within(reach, 0.0, CHECKED))
+    iges_aside.lay(path, usual)
     return losses
 
 

@@ -64,7 +64,8 @@ MOVED, PLACEMENT = b"ITEM_DEFINED_TRANSFORMATION", b"AXIS2_PLACEMENT_3D"
 ODD = re.compile(rb"(?:ANGLE|LENGTH)_UNIT\((?!\))")
 AXES = 3  # what a placement refers to, if it says all of it
 AXIS = re.compile(rb"AXIS2_PLACEMENT_3D\(['$*]+,#\d+,(?:[*$]|#\d+),(?:[*$]|#\d+)\)")
-UNIT, SAID = b"CONVERSION_BASED_UNIT(", re.compile(rb"CONVERSION_BASED_UNIT\((?:[#*]\d*,)?'+,#(\d+)\)")
+UNIT, SAID = re.compile(rb"CONVERSION_BASED_UNIT\("), re.compile(rb"CONVERSION_BASED_UNIT\((?:[#*]\d*,)?'+,#(\d+)\)")
+TYPES = re.compile(rb"(?<=[()])\w+(?=\()")
 PLACING, PLACED = (
     re.compile(rb"REPRESENTATION_RELATIONSHIP_WITH_TRANSFORMATION\("),
     b"SHAPE_REPRESENTATION_RELATIONSHIP(",
@@ -133,12 +134,14 @@ def of(graph: Graph, defined: Nodes, highest: int, kinds: tuple[bytes, ...], tar
 
 def _units(graph: Graph) -> None:
     """Each has a name, and is said in another unit. It is one of several types, as a rule."""
-    found, at = [], graph.text.find(UNIT)
-    while at >= 0:
-        found.append(SAID.match(graph.text, at))
-        if ODD.search(graph.text, at, graph.text.find(b";", at)):
-            raise Refused("corrupt_file", "a unit of the STEP file has a parameter too many")
-        at = graph.text.find(UNIT, at + 1)
+    places = [found.start() for found in UNIT.finditer(graph.text, int(graph.begins[0]))]
+    rows = graph.holders(places)
+    units = [graph.text[graph.words[row] : graph.ends(row)] for row in rows]
+    if len(rows) < len(places) or any(ODD.search(unit) for unit in units):
+        raise Refused("corrupt_file", "a unit of the STEP file has a parameter too many")
+    if any(unit[:1] == b"(" and (types := TYPES.findall(unit)) != sorted(types) for unit in units):
+        raise Refused("corrupt_file", "the types of a unit of the STEP file are not in the order of the alphabet")
+    found = [SAID.search(unit) for unit in units]
     numbers = np.array([int(each[1]) for each in found if each], np.int64)
     if len(numbers) < len(found) or (found and not np.isin(numbers, graph.defined).all()):
         raise Refused("corrupt_file", "a unit of the STEP file has no name, or is not said in another one")

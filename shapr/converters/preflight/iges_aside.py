@@ -7,8 +7,7 @@ So it sees a copy in which each of these is a null entity (type 0), which the st
 from pathlib import Path
 
 from shapr.converters.preflight.iges_curves import integer
-from shapr.converters.preflight.iges_end import unpadded
-from shapr.converters.preflight.iges_lines import DELIMITERS, joined
+from shapr.converters.preflight.iges_lines import DELIMITERS
 
 COPY = ".aside"  # behind the file's own name
 KINDS = frozenset({*range(202, 300), 125, 132, 134, 136, 138, 146, 148, 302, 304, 310, 312, 316, 320, 322})
@@ -22,9 +21,9 @@ NONE = b"%8d" % 0
 LOOKED = {b"%d" % kind for kind in (*KINDS, *KEPT)}
 
 
-def lay(path: Path) -> None:
-    """Write the copy beside a file that was checked, if it has to be."""
-    lines = joined(unpadded(path)).read_bytes().splitlines()
+def lay(path: Path, usual: Path) -> None:
+    """Write the copy beside a file, if there has to be one. `usual`: what of it was checked, be it a copy too."""
+    lines = usual.read_bytes().splitlines()
     directory = [at for at, line in enumerate(lines) if line[72:73] == b"D"]
     apart = {
         2 * at + 1: (first, second)
@@ -33,6 +32,8 @@ def lay(path: Path) -> None:
         and _apart(integer(lines[first][:8]), integer(lines[second][32:40]))
     }
     if not apart:
+        if usual != path:
+            usual.replace(path.with_name(path.name + COPY))
         return
     for first, second in apart.values():
         begin, count = lines[first][8:16], lines[second][24:32]

@@ -9,6 +9,7 @@ from shapr.converters.preflight.iges_curves import uneven
 SURFACES = frozenset({108, 114, 118, 120, 122, 128, 140, 143, 144, 180, 190, 192, 194, 196, 198})
 NOTES = frozenset(range(202, 231))  # dimensions, notes, leaders, symbols, hatches
 POINT, ARC = 116, 100
+SPREAD = frozenset({412, 414, 420})  # instances in rows, around a circle, in networks: the kernel makes nothing of them
 BODIES = SURFACES | frozenset({150, 152, 154, 156, 158, 160, 162, 164, 168, 180, 182, 184, 186, 402, 408, 430, 514})
 
 
@@ -26,6 +27,8 @@ def passed_over(entities: list[Entity]) -> Iterator[str]:
         yield "Dimensions and notes were passed over."
     if arcs := sum(entity.kind == ARC and uneven(entity.text) for entity in entities):
         yield f"Arcs whose ends are not as far from the centre as each other have the radius of the first: {arcs}."
+    if spread := sum(entity.kind in SPREAD for entity in entities):
+        yield f"Instances in arrays and networks were passed over: {spread}."
     points = sum(entity.kind == POINT for entity in alone)
     if points and any(entity.kind in BODIES for entity in entities):  # curves alone keep theirs
         yield f"Points were passed over: {points}."

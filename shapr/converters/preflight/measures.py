@@ -14,7 +14,7 @@ UNIT = b"CONVERSION_BASED_UNIT("
 COPY = ".measures"  # behind the file's own name
 KINDS = {b"LENGTH_UNIT(": b"LENGTH_MEASURE", b"PLANE_ANGLE_UNIT(": b"PLANE_ANGLE_MEASURE"}
 SAID = re.compile(rb"CONVERSION_BASED_UNIT\((?:[#*]\d*,)?'+,#(\d+)\)")
-MEASURE = re.compile(rb"MEASURE_WITH_UNIT\((?:\w+\()?(\d+\.?\d*(?:[Ee][-+]?\d{1,2})?)\)?,#(\d+)\)")
+MEASURE = re.compile(rb"MEASURE_WITH_UNIT\((?:\w+\()?\+?(\d+\.?\d*(?:[Ee][-+]?\d{1,2})?)\)?,#(\d+)\)")
 # Or a string: what stands in one is no definition.
 DEFINED = re.compile(rb"'[^']*+'|(#(\d+)\s*+=\s*+)(?:[^;']++|'[^']*+')*+;")
 SEVERAL, OTHER = re.compile(rb"#\d+=\("), re.compile(re.escape(UNIT))
