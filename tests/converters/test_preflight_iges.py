@@ -137,6 +137,18 @@ def test_an_iges_number_may_go_on_in_the_next_line(tmp_path: Path) -> None:
     assert looked(tmp_path, "iges", in_two_lines("110,0.,0.,0.,1.,0.,2.;".ljust(64, "1"), "2 is said of it")) == ()
 
 
+@pytest.mark.parametrize(
+    ("comment", "more"), [("a line", "2,2;"), ("", "said of it"), ("of; it,", "this; 2, 3"), ("7Hof", "a line, 1")]
+)
+def test_an_iges_comment_may_go_on_in_the_next_line(tmp_path: Path, comment: str, more: str) -> None:
+    """The kernel takes the rest of it for parameters, and makes nothing of the line."""
+    content = in_two_lines(f"110,0.,0.,0.,1.,2.,0.;{comment}".ljust(64), more)
+    assert looked(tmp_path, "iges", content) == ()
+    assert end_of_line(tmp_path, content) == pytest.approx(2)
+    own = content.replace(";", "~")
+    assert end_of_line(tmp_path, own) == pytest.approx(2)
+
+
 def test_an_iges_number_that_goes_on_behind_something_else_is_refused(tmp_path: Path) -> None:
     lines = in_two_lines("110,0.,0.,0.,1.,".ljust(63) + "1", "2.,2.;").splitlines()
     at = next(at for at, line in enumerate(lines) if line[72] == "P")
