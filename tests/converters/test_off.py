@@ -46,6 +46,9 @@ def test_others_read_what_is_written(tmp_path: Path) -> None:
         "NOFF\n4 1 0\n" + POINTS.replace("\n", " 0 0 1\n") + "4 0 1 2 3\n",
         "STOFF\n4 1 0\n" + POINTS.replace("\n", " 0.5 0.5\n") + "4 0 1 2 3\n",
         "OFF\n4 2 0\n" + POINTS + "4 0 1 2 3\n2 0 1\n",
+        ("OFF\n4 1 0\n" + POINTS + "4 0 1 2 3\n").replace("\n", " "),
+        "OFF\n4 2 0\n" + POINTS.replace("\n", " ") + "\n3 0 1 2 3 0 2 3\n",
+        ("NOFF\n4 1 0\n" + POINTS.replace("\n", " 0 0 1\n") + "4 0 1 2 3\n").replace("\n", " "),
     ],
 )
 def test_dialects(tmp_path: Path, text: str) -> None:
@@ -109,3 +112,19 @@ def test_a_bad_one_gets_a_code(tmp_path: Path, text: str, code: str) -> None:
     with pytest.raises(Refused) as caught:
         off(tmp_path, text)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "OFF 4 1 0 " + POINTS.replace("\n", " ") + "4 0 1 2",
+        "OFF 4 1 0 " + POINTS.replace("\n", " ") + "4 0 1 2 3 255 0 0",
+        "OFF 4 1 0 " + POINTS.replace("\n", " ") + "inf 0 1 2 3",
+        "COFF 4 1 0 " + POINTS.replace("\n", " 255 0 0 ") + "4 0 1 2 3",
+        "OFF 400000000 1 0 " + POINTS.replace("\n", " ") + "4 0 1 2 3",
+    ],
+)
+def test_without_lines_all_has_to_be_there_and_nothing_else(tmp_path: Path, text: str) -> None:
+    with pytest.raises(Refused) as caught:
+        off(tmp_path, text)
+    assert caught.value.code == "corrupt_file"

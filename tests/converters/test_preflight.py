@@ -112,6 +112,19 @@ def test_step_towers_are_refused(tmp_path: Path) -> None:
         assert code(tmp_path, "step", tower) == "limit_exceeded"
 
 
+def test_step_with_very_many_lists_in_what_the_kernel_does_not_know_is_refused(tmp_path: Path) -> None:
+    """100,000 take it half a minute."""
+    many = ",".join(["(1.)"] * 20_001)
+    for unknown in (f"#1=A({many});\n", f"#1=A('',({many}));\n", f"#1=A(({many.replace('(', 'LENGTH_MEASURE(')}));\n"):
+        assert code(tmp_path, "step", BRACKET.replace("DATA;", f"DATA;\n{unknown.replace('#1=', '#99999=')}")) == (
+            "limit_exceeded"
+        )
+    points = ",".join(["(0.,0.,0.)"] * 20_001)
+    known = f"#99999=COORDINATES_LIST('',20001,({points}));\n"
+    others = "".join(f"#{number}=A(1.);\n" for number in range(100_000, 120_001))
+    assert looked(tmp_path, "step", BRACKET.replace("DATA;", f"DATA;\n{known}{others}")) == ()
+
+
 def test_step_that_repeats_one_reference_for_ever_is_refused(tmp_path: Path) -> None:
     points = "".join(f"#{number}=CARTESIAN_POINT('',(0.,0.,0.));\n" for number in range(100_000, 112_000))
 

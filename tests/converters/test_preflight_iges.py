@@ -96,6 +96,18 @@ def test_iges_that_lies_in_other_ways_is_refused(tmp_path: Path) -> None:
     assert code(tmp_path, "iges", iges([surface], head="1H,,1H;," + "1," * 2000 + "1;")) == "limit_exceeded"
 
 
+@pytest.mark.parametrize(
+    ("number", "why"), [("NaN.", "corrupt_file"), ("abc", "corrupt_file"), ("1E999", "invalid_geometry")]
+)
+def test_iges_vertices_are_made_of_numbers(tmp_path: Path, number: str, why: str) -> None:
+    """The kernel takes others for something else without a word."""
+    sound = (SAMPLES / "bracket.iges").read_text()
+    before = "502,28,14.,0.,6.,60.,0.,6.,60.,0.,0.,6.,0.,0.,6.,0.,6.,14.,40.,"
+    assert before in sound
+    after = before.replace("502,28,14.", f"502,28,{number}").replace("14.,40.,", "1.,4.,")
+    assert code(tmp_path, "iges", sound.replace(before, after.ljust(len(before)))) == why
+
+
 def test_iges_may_choose_its_delimiters(tmp_path: Path) -> None:
     text = iges([(110, 0, "0.,0.,0.,1.,0.,0."), (402, 7, "1,1")])
     head, body = text.split("D      1\n", 1)
@@ -136,6 +148,18 @@ def test_an_iges_number_may_go_on_in_the_next_line(tmp_path: Path) -> None:
     assert end_of_line(tmp_path, content) == pytest.approx(12)
     assert looked(tmp_path, "iges", in_two_lines(first, ".,2.;".rjust(9))) == ()
     assert looked(tmp_path, "iges", in_two_lines("110,0.,0.,0.,1.,0.,2.;".ljust(64, "1"), "2 is said of it")) == ()
+
+
+@pytest.mark.parametrize(
+    ("comment", "more"), [("a line", "2,2;"), ("", "said of it"), ("of; it,", "this; 2, 3"), ("7Hof", "a line, 1")]
+)
+def test_an_iges_comment_may_go_on_in_the_next_line(tmp_path: Path, comment: str, more: str) -> None:
+    """The kernel takes the rest of it for parameters, and makes nothing of the line."""
+    content = in_two_lines(f"110,0.,0.,0.,1.,2.,0.;{comment}".ljust(64), more)
+    assert looked(tmp_path, "iges", content) == ()
+    assert end_of_line(tmp_path, content) == pytest.approx(2)
+    own = content.replace(";", "~")
+    assert end_of_line(tmp_path, own) == pytest.approx(2)
 
 
 def test_an_iges_number_that_goes_on_behind_something_else_is_refused(tmp_path: Path) -> None:

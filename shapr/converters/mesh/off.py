@@ -39,6 +39,8 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     if not points or not faces:
         raise Refused("no_geometry", "the OFF file holds no face")
     per_line = per_line[per_line > 0]
+    if len(per_line) <= points + faces:
+        per_line = _by_words(values, points, faces, said)
     lines = np.cumsum(per_line) - per_line  # the first number of each line
     at = int(np.searchsorted(lines, 2))  # the counts, of which the third may be left out, on one line or on more
     at += int(at < len(lines) and lines[at] == 2 and per_line[at] == 1)
@@ -63,6 +65,24 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     reach(1.0)
     part = Part(name, vertices, triangles, vertex_colours=vertex_colours, face_colours=face_colours)
     return Mesh((part,), losses=(*losses, *more))
+
+
+def _by_words(values: Any, points: int, faces: int, said: bytes) -> Rows:
+    """How many numbers there would be on each line, of a file that has other lines. With colours it cannot be known."""
+    width = 3 + 3 * (b"N" in said) + 2 * (b"ST" in said)
+    at = 3 + points * width
+    if b"C" in said or at + faces > len(values):
+        raise SHORT
+    sizes = []
+    for _ in range(faces):
+        size = float(values[at]) if at < len(values) else -1.0
+        if size < 0 or not size.is_integer():
+            raise SHORT
+        sizes.append(1 + int(size))
+        at += sizes[-1]
+    if at != len(values):
+        raise SHORT
+    return np.array([3, *[width] * points, *sizes], np.int64)
 
 
 def _points(

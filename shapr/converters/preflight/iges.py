@@ -68,7 +68,7 @@ RULES: dict[int, Rule] = {
 OPTIONAL = {(142, 2), (142, 1), (142, 3), (144, 3), (402, 0)}  # 0 stands for none
 LONGEST = 3600  # characters of the global section; thousands of parameters in it crash the kernel
 EDGES = {0: frozenset({504}), 1: VERTICES}  # what a loop is made of, by the number that says which
-EDGE_LIST, LINE = 504, 110
+EDGE_LIST, VERTEX_LIST, LINE = 504, 502, 110
 RIGID = BODIES | {100, 102, 104, 112, 124, 130, 510}  # other curves are made of points
 NEVER_EMPTY = frozenset({184, 406, 510, 514})  # or the kernel crashes
 NUMERIC = frozenset(b"0123456789.+-EeDd")
@@ -170,7 +170,7 @@ def _edges(entities: list[Entity], reach: Reach) -> Iterator[tuple[int, int]]:
     for at, entity in enumerate(along(entities, len(entities), reach)):
         if entity.matrix > 0:
             yield at, _target(entities, entity, entity.matrix, frozenset({124}))
-        if 100 <= entity.kind < 200:
+        if 100 <= entity.kind < 200 or entity.kind == VERTEX_LIST:
             iges_curves.check(entity.kind, entity.form, entity.text)
         elif entity.kind == 406:
             _parameters(entity)

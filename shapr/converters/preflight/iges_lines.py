@@ -1,5 +1,6 @@
-"""IGES files in which a number goes on in the next line. The standard lets only texts do so, and the kernel's reader
-ends the number with its line: it gets the same parameters in other lines."""
+"""IGES files in which a number goes on in the next line, or a comment behind the last parameter does. The standard lets
+only texts go on, and the kernel's reader ends a number with its line; it takes the rest of a comment for parameters. It
+gets the same parameters in other lines, without the comment."""
 
 import re
 from collections import defaultdict, deque
@@ -13,8 +14,10 @@ from shapr.converters.preflight.iges_units import NEXT, STRING
 
 WIDTH, LINE = 64, 90  # of a line: its parameters; all of it, and some more
 OWNER, LETTER, BEGIN, COUNT = slice(64, 72), slice(72, 73), slice(8, 16), slice(24, 32)
+END = ord(";")  # of the last parameter, where a file does not choose another one
 LENGTH = 16  # of a text's beginning, which is a number too
 NUMERIC = np.isin(np.arange(256), list(b"0123456789.+-EeDd"))  # by letter
+HEAD = re.compile(rb"^([^\r\n]{72})G", re.MULTILINE)
 DELIMITERS = re.compile(rb"\s*(?:1H(.))?.(?:1H(.))?", re.DOTALL)
 
 Lines = dict[int, list[bytes]]  # of parameters, by the number of whom they belong to
@@ -28,18 +31,19 @@ def usual(head: bytes) -> bytes:
 
 
 def joined(path: Path) -> Path:
-    """The file itself, or a copy beside it in which every number is within a line."""
+    """The file itself, or a copy beside it in which every number is within a line, and every comment."""
     content = path.read_bytes()
-    found = _suspects(content)
+    first = HEAD.search(content)
+    translation = usual(first[1] if first else b"")
+    found = _suspects(content, max(range(len(translation)), key=lambda at: (translation[at] == END, at != END)))
     if not found:
         return path
     lines = [line for line in content.splitlines() if len(line) > WIDTH]
-    head = next((line[:72] for line in lines if line[LETTER] == b"G"), b"")
     parameters: Lines = defaultdict(list)
     for line in lines:
         if line[LETTER] == b"P":
             parameters[integer(line[OWNER])].append(line[:WIDTH])
-    anew = {owner: _anew(parameters[owner], usual(head)) for owner in found}
+    anew = {owner: _anew(parameters[owner], translation) for owner in found}
     changed = {owner: made for owner, made in anew.items() if made is not None}
     if not changed:
         return path
@@ -83,10 +87,10 @@ def _entry(line: bytes, at: int, begins: dict[int, tuple[int, int]], before: Lin
 
 
 def _anew(lines: list[bytes], translation: bytes) -> list[bytes] | None:
-    """The parameters in other lines; None where no number of theirs goes on in the next."""
+    """The parameters in other lines; None where neither a number of theirs nor a comment goes on in the next."""
     said = b"".join(line.ljust(WIDTH) for line in lines)
     text = said.translate(translation)
-    if not within_number(text, list(range(WIDTH, len(text), WIDTH))):
+    if not (within_number(text, list(range(WIDTH, len(text), WIDTH))) or _commented(text)):
         return None
     made = [bytearray()]
     for begin, end, is_text in _parameters(text):
@@ -128,18 +132,30 @@ def within_number(text: bytes, places: list[int]) -> bool:
     return False
 
 
-def _suspects(content: bytes) -> set[int]:
-    """Whose parameters go on in a line that begins like a number where the one before ends like one: it may be a text.
-    All at once, for there may be a million lines."""
+def _commented(text: bytes) -> bool:
+    """Whether there are whole lines behind the last parameter, and not only blanks."""
+    *_, (_, end, _) = _parameters(text)
+    return end <= len(text) - WIDTH and bool(text[end:].strip())
+
+
+def _suspects(content: bytes, last: int) -> set[int]:
+    """Whose parameters go on in a line that begins like a number where the one before ends like one, or behind one
+    that holds what they end with: either may be in a text. All at once, for there may be a million lines."""
     letters = np.frombuffer(content + bytes(LINE), np.uint8)
     begins = np.append(0, np.flatnonzero(letters == ord("\n")) + 1)
     here, there = begins[:-1], begins[1:]
     here, there = here[there - here > LETTER.start], there[there - here > LETTER.start]
+    if not len(here):
+        return set()
     broken = NUMERIC[letters[here + WIDTH - 1]] & NUMERIC[letters[there]]
+    ends = np.flatnonzero(letters == last)
+    lines = np.searchsorted(here, ends, "right") - 1
+    broken[lines[(lines >= 0) & (ends - here[lines] < WIDTH)]] = True
     here, there = here[broken], there[broken]
-    both = (letters[here + LETTER.start] == ord("P")) & (letters[there + LETTER.start] == ord("P"))
-    owners = (
-        (content[a + WIDTH : a + 72], content[b + WIDTH : b + 72])
-        for a, b in zip(here[both].tolist(), there[both].tolist(), strict=True)
-    )
-    return {integer(one) for one, other in owners if one == other}
+    for at in reversed(range(OWNER.start, LETTER.stop)):  # of the owner what differs most first
+        same = letters[here + at] == letters[there + at]
+        here, there = here[same], there[same]
+    return {
+        integer(content[at + OWNER.start : at + OWNER.stop])
+        for at in here[letters[here + LETTER.start] == ord("P")].tolist()
+    }

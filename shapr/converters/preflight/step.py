@@ -16,6 +16,9 @@ from shapr.errors import Refused
 
 MAX_ID = 2**31 - 1  # the kernel's
 NESTED = 100  # parentheses; real files need some five, the kernel's stack holds some ten thousand
+LISTS = 20_000  # in one entity of a type that the kernel does not know: 1 s of its time, which grows with their square
+LONG = b"()" * LISTS  # without anything else, and without what they hold
+FULL = re.compile(rb"\(?(?:COORDINATES_LIST|\w*(?:TRIANGULATED|TESSELLATED|SPLINE|BEZIER|KNOTS|BOUNDED|RATIONAL))")
 HEADERS = 1000  # entities; real files have three to ten, and the kernel's time grows with their square
 SPACE = b" \t\r\n\f\v"
 # Of text without strings, comments and white space:
@@ -60,8 +63,10 @@ def check(path: Path, reach: Reach = silent) -> tuple[Graph, tuple[str, ...]]:
     """What it refers to, and what will be passed over. Tells how far it is from when the words are found."""
     content = path.read_bytes()
     text = _words(content)
-    _structure(text)
+    long = _structure(text)
     graph = _graph(text, within(reach, 0.05, FOUND))
+    if long:
+        _lists(graph)
     _numbers(graph)
     reach(COUNTED)
     _repeated(graph)
@@ -89,7 +94,8 @@ def _words(content: bytes) -> bytes:
     return bytes(kept).translate(None, SPACE)
 
 
-def _structure(text: bytes) -> None:
+def _structure(text: bytes) -> bool:
+    """Whether an entity may have very many lists."""
     data = DATA.search(text)
     if not data:
         raise Refused("corrupt_file", "the STEP file has no data section")
@@ -99,7 +105,9 @@ def _structure(text: bytes) -> None:
     if not END.search(tail) and not END.search(text):
         raise Refused("corrupt_file", "the STEP file is cut short: it has no end")
     parentheses = text.translate(None, NOT_PARENTHESES)
+    long = False
     for _ in range(NESTED):
+        long = long or LONG in parentheses  # of small files, and deep inside of most, shorter than that: no search
         inner = parentheses.replace(b"()", b"")
         if len(inner) == len(parentheses):
             break
@@ -108,6 +116,16 @@ def _structure(text: bytes) -> None:
         if b"()" in parentheses:
             raise Refused("limit_exceeded", f"the STEP file nests parentheses more than {NESTED} deep")
         raise Refused("corrupt_file", "a parenthesis of the STEP file is not closed")
+    return long
+
+
+def _lists(graph: Graph) -> None:
+    """Several entities in a row look like lists too; those of types that are full of them the kernel knows."""
+    begin = np.flatnonzero(np.frombuffer(graph.text, np.uint8) == ord("("))
+    counts = np.bincount((np.searchsorted(graph.begins, begin, "right") - 1).clip(0), minlength=len(graph.begins))
+    for at in np.flatnonzero(counts > LISTS):
+        if not FULL.match(graph.text, int(graph.words[at])):
+            raise Refused("limit_exceeded", f"an entity of the STEP file has more than {LISTS} lists")
 
 
 def _numbers(graph: Graph) -> None:
