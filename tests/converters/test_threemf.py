@@ -1,6 +1,7 @@
 """3MF: what others write is read, what is unsafe is refused before the library sees it, what we write comes back."""
 
 import locale
+import shutil
 import time
 import zipfile
 from pathlib import Path
@@ -204,12 +205,12 @@ def test_small_and_large_parts_keep_their_digits(tmp_path: Path, units: str, siz
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not on this machine")
-def test_the_consortiums_files_pass_and_fail_as_they_must() -> None:
+def test_the_consortiums_files_pass_and_fail_as_they_must(tmp_path: Path) -> None:
     """The lax mode of the library: real files break small rules. Two that must pass it does not read at all."""
     outcome: dict[str, list[str]] = {"MUSTFAIL": [], "MUSTPASS": []}
     for path in sorted(CORPUS.glob("MUST*.3mf")):
         try:
-            assert threemf.read(path, "a", quiet).triangles
+            assert threemf.read(Path(shutil.copy(path, tmp_path)), "a", quiet).triangles
             outcome[path.name[:8]].append("read")
         except Refused as refusal:
             outcome[path.name[:8]].append(refusal.code)
