@@ -1,5 +1,6 @@
 """What is refused before the kernel sees it, and that sound files are not."""
 
+import shutil
 from pathlib import Path
 
 import pytest
