@@ -160,6 +160,8 @@ TWO = "ENDSEC;\nDATA('the rest; DATA;',('AUTOMOTIVE_DESIGN'));\n#1000 ="
         "named section": {"DATA;\n": "DATA ('all',('AUTOMOTIVE_DESIGN'));\n"},
         "two sections": {"DATA;\n": "DATA('some',('AUTOMOTIVE_DESIGN'));\n", "#1000 =": TWO},
         "comments": {"#15 =": "#15 /* the body; it's #16 = */ ="},
+        "lines": {"#15 =": "#15\n="},
+        "lines with blanks": {"#15 =": "#15 /* the body */ \r\n\n  ="},
     }.items(),
     ids=lambda each: each[0],
 )

@@ -1,5 +1,5 @@
-"""STEP text as the kernel reads it: of the first edition of ISO 10303-21, with one DATA section, and with no comment
-behind the number of an entity."""
+"""STEP text as the kernel reads it: of the first edition of ISO 10303-21, with one DATA section, and with neither a
+comment nor the end of a line behind the number of an entity."""
 
 import re
 from pathlib import Path
@@ -12,13 +12,16 @@ BEYOND = re.compile(rb"\b(?:ANCHOR|REFERENCE|SIGNATURE)\s*;.*?\bENDSEC\s*;", re.
 NAMED = re.compile(rb"\bDATA\s*\([^;]*;")
 NEXT = re.compile(rb"\bENDSEC\s*;\s*DATA\s*;")  # one section goes on as the next
 COMMENTED = re.compile(rb"#\d+\s*/\*")
+BROKEN = re.compile(rb"\n[ \t]*=")
+NUMBERED = re.compile(rb"#\d+\s*=")
 
 
 def plain(path: Path) -> Path:
     """The file itself, or a copy beside it that says the same, without a byte moved."""
     content = path.read_bytes()
     head = content[: content.find(b"=")]
-    if not (content.startswith(MARK) or any(sign in head for sign in SIGNS) or _commented(content, len(head))):
+    known = any(sign in head for sign in SIGNS) or _commented(content, len(head)) or BROKEN.search(content)
+    if not (content.startswith(MARK) or known):
         return path
     kept = bytearray(content.replace(MARK, b"   ", 1) if content.startswith(MARK) else content)
     words = bytearray(kept)  # without strings and comments
@@ -31,6 +34,8 @@ def plain(path: Path) -> Path:
         for found in list(beyond.finditer(bytes(words)))[first:]:
             said = instead.ljust(len(found[0]))
             words[found.start() : found.end()] = kept[found.start() : found.end()] = said
+    for number in NUMBERED.finditer(words):
+        kept[number.start() : number.end()] = b" ".join(number[0].split()).ljust(len(number[0]))
     made = path.with_name("plain.step")
     made.write_bytes(kept)
     return made
