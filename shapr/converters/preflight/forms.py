@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters.preflight.graph import Graph, Nodes
+from shapr.converters.preflight.measures import CONVERTED, SAID
 from shapr.errors import Refused
 
 Bytes = npt.NDArray[np.uint8]
@@ -64,7 +65,6 @@ MOVED, PLACEMENT = b"ITEM_DEFINED_TRANSFORMATION", b"AXIS2_PLACEMENT_3D"
 ODD = re.compile(rb"(?:ANGLE|LENGTH)_UNIT\((?!\))")
 AXES = 3  # what a placement refers to, if it says all of it
 AXIS = re.compile(rb"AXIS2_PLACEMENT_3D\(['$*]+,#\d+,(?:[*$]|#\d+),(?:[*$]|#\d+)\)")
-UNIT, SAID = re.compile(rb"CONVERSION_BASED_UNIT\("), re.compile(rb"CONVERSION_BASED_UNIT\((?:[#*]\d*,)?'+,#(\d+)\)")
 TYPES = re.compile(rb"(?<=[()])\w+(?=\()")
 PLACING, PLACED = (
     re.compile(rb"REPRESENTATION_RELATIONSHIP_WITH_TRANSFORMATION\("),
@@ -134,7 +134,7 @@ def of(graph: Graph, defined: Nodes, highest: int, kinds: tuple[bytes, ...], tar
 
 def _units(graph: Graph) -> None:
     """Each has a name, and is said in another unit. It is one of several types, as a rule."""
-    places = [found.start() for found in UNIT.finditer(graph.text, int(graph.begins[0]))]
+    places = [found.start() for found in CONVERTED.finditer(graph.text, int(graph.begins[0]))]
     rows = graph.holders(places)
     units = [graph.text[graph.words[row] : graph.ends(row)] for row in rows]
     if len(rows) < len(places) or any(ODD.search(unit) for unit in units):

@@ -38,7 +38,7 @@ def lay(path: Path, usual: Path) -> None:
     for first, second in apart.values():
         begin, count = lines[first][8:16], lines[second][24:32]
         lines[first] = NONE + begin + 6 * NONE + lines[first][64:]
-        lines[second] = 3 * NONE + count + NONE + bytes(24).replace(b"\0", b" ") + NONE + lines[second][72:]
+        lines[second] = 3 * NONE + count + NONE + 24 * b" " + NONE + lines[second][72:]
     end = _end(lines)
     for at, line in enumerate(lines):
         if line[72:73] == b"P" and (owner := integer(line[64:72])) in apart:

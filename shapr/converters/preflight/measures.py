@@ -17,7 +17,7 @@ SAID = re.compile(rb"CONVERSION_BASED_UNIT\((?:[#*]\d*,)?'+,#(\d+)\)")
 MEASURE = re.compile(rb"MEASURE_WITH_UNIT\((?:\w+\()?\+?(\d+\.?\d*(?:[Ee][-+]?\d{1,2})?)\)?,#(\d+)\)")
 # Or a string: what stands in one is no definition.
 DEFINED = re.compile(rb"'[^']*+'|(#(\d+)\s*+=\s*+)(?:[^;']++|'[^']*+')*+;")
-SEVERAL, OTHER = re.compile(rb"#\d+=\("), re.compile(re.escape(UNIT))
+SEVERAL, CONVERTED = re.compile(rb"#\d+=\("), re.compile(re.escape(UNIT))
 DEEPEST = 10  # units said in each other
 
 
@@ -25,7 +25,7 @@ def lay(path: Path, graph: Graph) -> None:
     """Write a copy beside the file in which each such unit is said in one of the SI, if there are any."""
     texts = Texts(graph)
     instead: dict[int, bytes] = {}
-    for row in graph.holders([found.start() for found in OTHER.finditer(graph.text)]):
+    for row in graph.holders([found.start() for found in CONVERTED.finditer(graph.text)]):
         unit = graph.text[graph.begins[row] : graph.ends(row)]
         measured = next((measure for kind, measure in KINDS.items() if kind in unit), None)
         said = SAID.search(unit)
@@ -72,7 +72,7 @@ class Texts:
 
     def strange(self, measure: int) -> bool:
         said = self.said(MEASURE, measure)
-        return said is not None and (self.has(SEVERAL, measure) or self.has(OTHER, int(said[1])))
+        return said is not None and (self.has(SEVERAL, measure) or self.has(CONVERTED, int(said[1])))
 
     def resolved(self, measure: int) -> tuple[float, int]:
         """How many of which unit of the SI."""
