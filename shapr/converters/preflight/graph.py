@@ -28,6 +28,7 @@ class Graph(NamedTuple):
     owners: Nodes  # of each reference, the definition that it stands in: 0 for the first
     targets: Nodes  # the number referred to
     heads: npt.NDArray[np.uint64]  # what each definition's words begin with, HEAD bytes as a number
+    different: npt.NDArray[np.uint64]  # each of these once, some dozens: most types that are asked for begin with none
     known: dict[bytes, npt.NDArray[np.bool_]]  # what was asked before
 
     def ends(self, at: int) -> int:
@@ -56,11 +57,14 @@ class Graph(NamedTuple):
     def _are(self, kind: bytes) -> npt.NDArray[np.bool_]:
         content, wanted = np.frombuffer(self.text, np.uint8), kind + b"("
         mask = np.uint64((1 << 8 * min(len(wanted), HEAD)) - 1)
-        found = np.flatnonzero(self.heads & mask == np.uint64(int.from_bytes(wanted[:HEAD], "little")))
+        head = np.uint64(int.from_bytes(wanted[:HEAD], "little"))
+        result = np.zeros(len(self.words), bool)
+        if not (self.different & mask == head).any():
+            return result
+        found = np.flatnonzero(self.heads & mask == head)
         found = found[self.words[found] + len(wanted) <= len(content)]
         for offset in range(HEAD, len(wanted)):
             found = found[content[self.words[found] + offset] == wanted[offset]]
-        result = np.zeros(len(self.words), bool)
         result[found] = True
         return result
 

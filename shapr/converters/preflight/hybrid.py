@@ -50,9 +50,12 @@ def numbers(graph: Graph, *kinds: bytes) -> set[int]:
 
 
 def inside(graph: Graph, wanted: Iterable[int]) -> Inside:
-    rows = np.flatnonzero(np.isin(graph.defined, list(wanted)))
-    begins, ends = (np.searchsorted(graph.owners, rows, side).tolist() for side in ("left", "right"))
     found: Inside = defaultdict(list)
+    asked = list(wanted)
+    if not asked:
+        return found
+    rows = np.flatnonzero(np.isin(graph.defined, asked))
+    begins, ends = (np.searchsorted(graph.owners, rows, side).tolist() for side in ("left", "right"))
     for owner, begin, end in zip(graph.defined[rows].tolist(), begins, ends, strict=True):
         if end > begin:
             found[owner] += graph.targets[begin:end].tolist()

@@ -170,7 +170,8 @@ def _graph(text: bytes, reach: Reach = silent) -> Graph:
     refers = ~defines & (owners >= 0)
     words = ends[defines] + 1
     everywhere = np.ndarray(len(content) - HEAD + 1, "<u8", content, strides=(1,))
-    return Graph(text, signs[defines], words, numbers[defines], owners[refers], numbers[refers], everywhere[words], {})
+    heads, owners, targets = everywhere[words], owners[refers], numbers[refers]
+    return Graph(text, signs[defines], words, numbers[defines], owners, targets, heads, np.unique(heads), {})
 
 
 def _check(graph: Graph, reach: Reach) -> None:
