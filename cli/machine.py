@@ -17,6 +17,7 @@ from devstack import postgres, redis
 from devstack.ports import is_free
 from devstack.s3 import WEED
 from devstack.temporal import TEMPORAL
+from shapr.converters.run.allocator import allocator
 from shapr.converters.run.probe import Protections, probe
 from shapr.settings import Settings
 
@@ -44,6 +45,7 @@ def machine(settings: Settings) -> Iterator[Check]:
     yield python()
     yield from map(library, LIBRARIES)
     yield kernel()
+    yield memory(allocator())
     yield sandbox(probe(), demanded="sandbox" in settings.model_fields_set and settings.sandbox == "strict")
     yield from binaries()
     yield from data_dir(settings.data_dir)
@@ -81,6 +83,14 @@ def kernel(command: tuple[str, ...] = (sys.executable, "-c", KERNEL), seconds: f
         return Check("CAD kernel", "ok", "it loads")
     said = done.stderr.strip().splitlines()[-1:] or [f"it ended with {done.returncode}"]
     return Check("CAD kernel", "fail", said[0], INSTALL)
+
+
+def memory(found: str | None) -> Check:
+    """Who serves the kernel's memory: that of the C library takes a third more time for a STEP file."""
+    if found:
+        return Check("kernel's memory", "ok", found)
+    do = "STEP takes a quarter less time with tcmalloc. On Debian and Ubuntu: apt-get install libtcmalloc-minimal4"
+    return Check("kernel's memory", "warn", "by the C library", do)
 
 
 def sandbox(found: Protections, demanded: bool) -> Check:

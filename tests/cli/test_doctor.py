@@ -12,9 +12,10 @@ import pytest
 
 from cli.doctor import agreement, parts
 from cli.doctor import sandbox as fences
-from cli.machine import kernel, library, processes, sandbox, stack
+from cli.machine import kernel, library, memory, processes, sandbox, stack
 from shapr.answers import FormatsAnswer, Readiness
 from shapr.converters.formats import BUILT_IN, fitting, pairs
+from shapr.converters.run.allocator import allocator
 from shapr.converters.run.probe import Protections
 from shapr.settings import Settings
 from tests.cli.conftest import Said, Shapr
@@ -36,6 +37,7 @@ def test_before_the_first_start_it_says_how_to_start(alone: Shapr) -> None:
     found = checks(told)
     assert found["service"]["status"] == "warn"
     assert "make up" in found["service"]["do"]
+    assert found.pop("kernel's memory")["status"] == ("ok" if allocator() else "warn")
     assert {check["status"] for name, check in found.items() if name != "service"} == {"ok"}
     assert list(alone.folder.iterdir()) == []  # it only looks
 
@@ -135,6 +137,12 @@ def test_a_missing_library_is_told_with_its_package() -> None:
     check = library("libNoSuch.so.1")
     assert check.status == "fail"
     assert "apt-get" in check.do
+
+
+def test_a_slower_allocator_is_told_with_the_package_of_the_faster() -> None:
+    check = memory(None)
+    assert check.status == "warn"
+    assert "libtcmalloc-minimal4" in check.do
 
 
 def test_a_dead_process_of_our_stack_is_told_with_its_log() -> None:

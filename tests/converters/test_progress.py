@@ -13,7 +13,8 @@ import pytest
 from benchmarks import big
 from benchmarks.progress import followed, standstill
 from shapr.converters.progress import AT, LONG, NAME, READ_MEMORY, SCALE, SIZE, STEP, Page, Reading
-from shapr.converters.run.zygote import allocator, environment
+from shapr.converters.run.allocator import allocator
+from shapr.converters.run.zygote import environment
 from tests.converters.kit import SAMPLES, convert
 
 

@@ -16,9 +16,10 @@ import pytest
 from shapr.converters.progress import SIZE
 from shapr.converters.run import limits
 from shapr.converters.run import zygote as zygotes
+from shapr.converters.run.allocator import allocator
 from shapr.converters.run.job import ANSWER, JOB, PROGRESS, Answer
 from shapr.converters.run.process import Converter
-from shapr.converters.run.zygote import allocator, environment
+from shapr.converters.run.zygote import environment
 from shapr.errors import Unavailable
 from shapr.settings import Settings
 from tests.converters.kit import SAMPLES, job

@@ -7,8 +7,6 @@ step again, never as the fault of their files. There is no second way to convert
 
 import asyncio
 import contextlib
-import ctypes.util
-import functools
 import os
 import socket
 import subprocess
@@ -21,6 +19,7 @@ import structlog
 
 from shapr.converters.nursery import DISMISS, ENDED, NUMBER, READY, WORD, Order
 from shapr.converters.run import child
+from shapr.converters.run.allocator import allocator
 from shapr.converters.run.child import Pipe, Words
 from shapr.converters.run.job import Limits
 from shapr.converters.run.limits import orphaned
@@ -33,13 +32,6 @@ ROOT = Path(__file__).parents[3]
 WARM = 120  # seconds that a zygote has to import the kernel; two, on an idle machine
 PATIENCE = 20  # seconds that it has to answer, at most by a fork; milliseconds, on an idle machine
 GONE = 5  # seconds that a killed child has to be gone
-
-
-@functools.cache
-def allocator() -> str | None:
-    """The library that serves the kernel's memory, if this machine has it: it makes thousands of small things, and the
-    C library's own takes a third more time for a job (benchmarks/README.md)."""
-    return ctypes.util.find_library("tcmalloc_minimal")
 
 
 def environment() -> dict[str, str]:
