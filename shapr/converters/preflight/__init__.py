@@ -40,9 +40,9 @@ def _step(path: Path, reach: Reach) -> tuple[str, ...]:
 
 def _iges(path: Path, reach: Reach) -> tuple[str, ...]:
     usual = joined(unpadded(path))
-    losses = iges.check(usual, within(reach, 0.0, CHECKED))
-    iges_aside.lay(path, usual)
-    return losses
+    looked = iges.check(usual, within(reach, 0.0, CHECKED))
+    iges_aside.lay(path, usual, looked.endless, looked.short)
+    return looked.losses
 
 
 LOOKS: dict[str, Callable[[Path, Reach], tuple[str, ...]]] = {
