@@ -7,7 +7,7 @@ import pytest
 
 from shapr.converters import preflight
 from shapr.converters.brep import measure, step
-from shapr.converters.preflight import measures
+from shapr.converters.preflight import instead
 from shapr.converters.preflight.step import graph_of
 from shapr.converters.progress import silent
 from tests.converters.kit import SAMPLES
@@ -52,7 +52,7 @@ def test_what_a_string_says_is_no_definition(tmp_path: Path) -> None:
     unit = SI + SEVERAL + r"\1" + INCH + "#9010=X(';#9002=',$);#9011=Y(';#9012=Z();','');"
     path.write_text(replaced(MILLIMETRE, unit)(BRACKET))
     preflight.check("step", path)
-    copy = measures.direct(path)
+    copy = instead.understood(path)
     assert copy != path
     said, meant = (graph_of(each.read_bytes()).defined.tolist() for each in (copy, path))
     assert said == meant
@@ -72,4 +72,4 @@ def test_a_file_with_ordinary_units_is_not_copied(tmp_path: Path) -> None:
     path = tmp_path / "a.step"
     path.write_text(replaced(MILLIMETRE, SI + PLAIN + r"\1" + INCH)(BRACKET))
     preflight.check("step", path)
-    assert measures.direct(path) == path
+    assert instead.understood(path) == path

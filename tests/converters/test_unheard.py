@@ -16,6 +16,8 @@ STYLED = "#1248 = STYLED_ITEM('color',(#1249),#15);"
 LISTED = "#1247 = MECHANICAL_DESIGN_GEOMETRIC_PRESENTATION_REPRESENTATION('',(\n    #1248),#1241);\n"
 SHAPE = "#3 = SHAPE_DEFINITION_REPRESENTATION(#4,#10);"
 FILLED = "SURFACE_SIDE_STYLE('',(#1252))"
+SIDE, NAMED_SIDE = "#1251 = SURFACE_SIDE_STYLE('',(#1252));", "#1251=PRE_DEFINED_SURFACE_SIDE_STYLE('shiny');"
+LOOKS = ("Looks of surfaces that have only a name were passed over: 1.",)
 GREY = (0.6262, 0.7014, 0.7674)
 RED = (
     "#2100=STYLED_ITEM('',(#2101),%s);\n"
@@ -90,6 +92,17 @@ def test_the_colour_of_a_body_comes_before_that_of_what_it_is_in(tmp_path: Path)
     path = changed(tmp_path / "a.step", BRACKET, RED % "#10")
     assert shown(path)[0] == {GREY}
     assert preflight.check("step", path) == ()
+
+
+def test_looks_that_have_only_a_name_are_named_and_the_others_kept(tmp_path: Path) -> None:
+    path = changed(tmp_path / "a.step", BRACKET, a=(SIDE, NAMED_SIDE))
+    assert preflight.check("step", path) == LOOKS
+    assert (shown(path)[0], shown(path)[1].solids) == (set(), 1)
+    used = "#1249 = PRESENTATION_STYLE_ASSIGNMENT((#1250));"
+    both = used.replace("(#1250", "(#2000,#1250")
+    path = changed(path, BRACKET, "#2000=SURFACE_STYLE_USAGE(.BOTH.,#2001);\n#2001" + NAMED_SIDE[5:], a=(used, both))
+    assert preflight.check("step", path) == LOOKS
+    assert shown(path)[0] == {GREY}
 
 
 def test_the_colour_of_an_assembly_is_named(tmp_path: Path) -> None:

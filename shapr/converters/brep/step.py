@@ -24,7 +24,7 @@ from OCP.TopExp import TopExp
 from shapr.converters.brep import ap203, body_names, codepage, document, orientation, placed, planes, scale, unread
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.unrepaired import REPAIRS, TURNS, without
-from shapr.converters.preflight import mapped, measures
+from shapr.converters.preflight import instead, mapped
 from shapr.converters.preflight.editions import plain
 from shapr.converters.preflight.hybrid import exact_alone
 from shapr.converters.preflight.placed import simple
@@ -69,7 +69,7 @@ def read(
 ) -> TDocStd_Document:
     """A document in millimetres, whatever the file's units. Without repair: shapes just as the file has them. `meshed`:
     nothing but triangles will be made of it; `measured`: not even these. `alone`: no shape is said again."""
-    path = measures.direct(path)
+    path = instead.understood(path)
     path = simple(mapped.placed(heard(path if alone else exact_alone(plain(path)))))
     cleaned = without_references(path)
     reader = STEPCAFControl_Reader()

@@ -7,7 +7,19 @@ files by name. Each look here is linear, and small beside the parse that it prec
 from collections.abc import Callable
 from pathlib import Path
 
-from shapr.converters.preflight import brep, iges, iges_aside, mapped, measures, placed, step, tessellated, unheard
+from shapr.converters.preflight import (
+    brep,
+    iges,
+    iges_aside,
+    instead,
+    mapped,
+    measures,
+    placed,
+    step,
+    styles,
+    tessellated,
+    unheard,
+)
 from shapr.converters.preflight.iges_end import unpadded
 from shapr.converters.preflight.iges_lines import joined
 from shapr.converters.progress import PLAIN, Page, Reach, silent, within
@@ -22,16 +34,15 @@ def _step(path: Path, reach: Reach) -> tuple[str, ...]:
     placed.check(graph)
     mapped.check(graph)
     tessellated.check(graph)
-    if measures.UNIT in graph.text:
-        measures.lay(path, graph)
+    instead.lay(path, measures.instead(graph) | styles.instead(graph))
     return (*losses, *unheard.passed_over(graph))
 
 
 def _iges(path: Path, reach: Reach) -> tuple[str, ...]:
     usual = joined(unpadded(path))
-    losses = iges.check(usual, within(reach, 0.0, CHECKED))
-    iges_aside.lay(path, usual)
-    return losses
+    looked = iges.check(usual, within(reach, 0.0, CHECKED))
+    iges_aside.lay(path, usual, looked.endless, looked.short)
+    return looked.losses
 
 
 LOOKS: dict[str, Callable[[Path, Reach], tuple[str, ...]]] = {

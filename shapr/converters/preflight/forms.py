@@ -14,6 +14,7 @@ Bytes = npt.NDArray[np.uint8]
 DIGITS = 11  # of an entity's number that are looked at
 DIMENSIONS = 3
 QUOTES = 200  # in one name
+SIDE, NAMED_SIDE = b"SURFACE_SIDE_STYLE", b"PRE_DEFINED_SURFACE_SIDE_STYLE"
 # What follows the name of these: a list of numbers, or one of others.
 LISTS = {
     b"CARTESIAN_POINT": b"+-.0123456789",
@@ -24,16 +25,16 @@ LISTS = {
 }
 # What these refer to, all of it, in this order.
 ORDERS = {
-    b"LINE": (b"CARTESIAN_POINT", b"VECTOR"),
-    b"VECTOR": (b"DIRECTION",),
-    b"SURFACE_OF_LINEAR_EXTRUSION": (None, b"VECTOR"),  # any curve
-    b"SURFACE_OF_REVOLUTION": (None, b"AXIS1_PLACEMENT"),
-    b"SURFACE_STYLE_USAGE": (b"SURFACE_SIDE_STYLE",),
+    b"LINE": ((b"CARTESIAN_POINT",), (b"VECTOR",)),
+    b"VECTOR": ((b"DIRECTION",),),
+    b"SURFACE_OF_LINEAR_EXTRUSION": ((), (b"VECTOR",)),  # any curve
+    b"SURFACE_OF_REVOLUTION": ((), (b"AXIS1_PLACEMENT",)),
+    b"SURFACE_STYLE_USAGE": ((SIDE, NAMED_SIDE),),
 }
 # The kernel knows these by one name alone. With the names of what they are besides (what the standard calls external
 # mapping, and no system writes), it passes over some without a word, and crashes on others.
 ALONE = (
-    *(b"CARTESIAN_POINT", b"DIRECTION", b"VECTOR", b"AXIS1_PLACEMENT", b"AXIS2_PLACEMENT_3D", b"SURFACE_SIDE_STYLE"),
+    *(b"CARTESIAN_POINT", b"DIRECTION", b"VECTOR", b"AXIS1_PLACEMENT", b"AXIS2_PLACEMENT_3D", SIDE, NAMED_SIDE),
     *(b"LINE", b"CIRCLE", b"ELLIPSE", b"HYPERBOLA", b"PARABOLA", b"PLANE", b"CYLINDRICAL_SURFACE", b"CONICAL_SURFACE"),
     *(b"SPHERICAL_SURFACE", b"TOROIDAL_SURFACE", b"SURFACE_OF_REVOLUTION", b"SURFACE_OF_LINEAR_EXTRUSION"),
     *(b"VERTEX_POINT", b"EDGE_CURVE", b"ORIENTED_EDGE", b"EDGE_LOOP", b"VERTEX_LOOP", b"POLY_LOOP", b"FACE_BOUND"),
@@ -99,7 +100,7 @@ def check(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
         first, fits = begins[rows], counts[rows] == len(order)
         for at, wanted in enumerate(order if fits.all() else ()):
             if wanted:
-                fits &= of(graph, defined, highest, (wanted,), targets[first + at])[targets[first + at]]
+                fits &= of(graph, defined, highest, wanted, targets[first + at])[targets[first + at]]
         if not fits.all():
             raise Refused("corrupt_file", f"a {kind.decode()} of the STEP file is not made of what it has to be")
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shapr.converters.preflight import iges_curves, iges_lines, iges_units
+from shapr.converters.preflight import iges_beside, iges_curves, iges_lines, iges_short, iges_units
 from shapr.converters.preflight.graph import check_instances, heights
-from shapr.converters.preflight.iges_beside import BODIES, SURFACES, Entity, passed_over
+from shapr.converters.preflight.iges_beside import BODIES, SURFACES, Entity
 from shapr.converters.preflight.iges_curves import integer, lie
 from shapr.converters.preflight.iges_end import unpadded
 from shapr.converters.preflight.iges_lines import joined, within_number
@@ -25,6 +25,14 @@ EXTERNAL = 416
 SOLIDS, PIECES = (186, 514), (510, 514)  # solids and shells, of which shells and faces are pieces
 PLACES = {402, 408, 308, 184, 430}  # what holds others, so that nesting multiplies
 LONG = re.compile(rb",\s*(\d{4,})H")
+
+Short = dict[int, tuple[bytes, ...]]  # what entities leave out at their end, by their lines in the directory
+
+
+class Looked(NamedTuple):
+    losses: tuple[str, ...]
+    endless: frozenset[int]  # entities that the kernel must not see, by their lines in the directory
+    short: Short  # of others
 
 
 class Rule(NamedTuple):
@@ -74,13 +82,13 @@ NEVER_EMPTY = frozenset({184, 406, 510, 514})  # or the kernel crashes
 NUMERIC = frozenset(b"0123456789.+-EeDd")
 
 
-def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
+def check(path: Path, reach: Reach = silent) -> Looked:
     sections = _sections(joined(unpadded(path)).read_bytes())
     head = b"".join(line[:72] for line in sections[ord("G")])
     if len(head) > LONGEST:
         raise Refused("limit_exceeded", "the global section of the IGES file is too long")
     usual = iges_lines.usual(head[:72])
-    entities = _entities(sections, usual, within(reach, 0.1, 0.6))
+    entities, short = _entities(sections, usual, within(reach, 0.1, 0.6))
     if any(entity.kind == EXTERNAL for entity in entities):
         raise Refused("external_reference", "geometry of the IGES file is in other files that it names")
     edges = list(_edges(entities, within(reach, 0.6, 0.95)))
@@ -96,7 +104,10 @@ def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
     lines = {target for owner, target in edges if entities[owner].kind == EDGE_LIST and entities[target].kind == LINE}
     if any(iges_curves.straight_to_itself(entities[at].text) for at in lines):
         raise Refused("invalid_geometry", "an edge of the IGES file has no length")  # the kernel crashes on it
-    return (*iges_units.passed_over(head.translate(usual)), *passed_over(entities))
+    endless = iges_beside.endless(entities, edges)
+    beside = iges_beside.passed_over(entities, len(endless))
+    losses = (*iges_units.passed_over(head.translate(usual)), *beside)
+    return Looked(losses, frozenset(2 * at + 1 for at in endless), short)
 
 
 def _check_matrices(entities: list[Entity]) -> None:
@@ -134,9 +145,11 @@ def _sections(data: bytes) -> dict[int, list[bytes]]:
     return found
 
 
-def _entities(sections: dict[int, list[bytes]], usual: bytes, reach: Reach) -> list[Entity]:
-    """The directory with its parameters, which say themselves whose they are. `usual`: see `iges_lines.py`."""
+def _entities(sections: dict[int, list[bytes]], usual: bytes, reach: Reach) -> tuple[list[Entity], Short]:
+    """The directory with its parameters, which say themselves whose they are, and those that were left out at their
+    end. `usual`: see `iges_lines.py`."""
     lines, entities = sections[ord("D")], []
+    short: Short = {}
     texts: dict[int, list[bytes]] = defaultdict(list)
     begins: dict[int, int] = {}
     broken: dict[int, list[int]] = defaultdict(list)
@@ -160,9 +173,12 @@ def _entities(sections: dict[int, list[bytes]], usual: bytes, reach: Reach) -> l
             raise Refused("corrupt_file", "the directory of the IGES file contradicts itself")
         if kind and integer(text[:64].replace(b";", b",").partition(b",")[0]) != kind:
             raise Refused("corrupt_file", f"the parameters of an IGES entity of type {kind} are of another type")
+        if lacking := iges_short.lacking(kind, text):
+            short[number] = lacking
+            text = b",".join((text.partition(b";")[0], *lacking)) + b";"
         status = first[64:72].replace(b" ", b"0")
         entities.append(Entity(kind, integer(second[32:40]), integer(first[48:56]), status, text))
-    return entities
+    return entities, short
 
 
 def _edges(entities: list[Entity], reach: Reach) -> Iterator[tuple[int, int]]:

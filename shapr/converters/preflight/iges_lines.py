@@ -4,7 +4,7 @@ gets the same parameters in other lines, without the comment."""
 
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,15 @@ DELIMITERS = re.compile(rb"\s*(?:1H(.))?.(?:1H(.))?", re.DOTALL)
 Lines = dict[int, list[bytes]]  # of parameters, by the number of whom they belong to
 
 
-def usual(head: bytes) -> bytes:
-    """The translation of a file's own delimiters, which it may choose, to the usual ones."""
+def delimiters(head: bytes) -> bytes:
+    """What stands between parameters, and what they end with: a file may choose both."""
     found = DELIMITERS.match(head)
-    between, last = (found[1] or b",", found[2] or b";") if found else (b",", b";")
-    return bytes.maketrans(between + last, b",;")
+    return (found[1] or b",") + (found[2] or b";") if found else b",;"
+
+
+def usual(head: bytes) -> bytes:
+    """The translation of a file's own delimiters to the usual ones."""
+    return bytes.maketrans(delimiters(head), b",;")
 
 
 def joined(path: Path) -> Path:
@@ -39,10 +43,7 @@ def joined(path: Path) -> Path:
     if not found:
         return path
     lines = [line for line in content.splitlines() if len(line) > WIDTH]
-    parameters: Lines = defaultdict(list)
-    for line in lines:
-        if line[LETTER] == b"P":
-            parameters[integer(line[OWNER])].append(line[:WIDTH])
+    parameters = _by_owner(lines)
     anew = {owner: _anew(parameters[owner], translation) for owner in found}
     changed = {owner: made for owner, made in anew.items() if made is not None}
     if not changed:
@@ -50,6 +51,28 @@ def joined(path: Path) -> Path:
     made = path.with_name("joined.iges")
     made.write_bytes(b"\n".join(_numbered(lines, parameters, changed)) + b"\n")
     return made
+
+
+def lengthened(lines: list[bytes], more: Mapping[int, tuple[bytes, ...]]) -> list[bytes]:
+    """The lines of a file with these parameters behind the last ones of entities, by their lines in the directory."""
+    lines = [line for line in lines if len(line) > WIDTH]
+    head = next((line[: LETTER.start] for line in lines if line[LETTER] == b"G"), b"")
+    translation, between = usual(head), delimiters(head)[:1]
+    parameters, changed = _by_owner(lines), dict[int, list[bytes]]()
+    for owner, values in more.items():
+        said = b"".join(line.ljust(WIDTH) for line in parameters[owner])
+        *_, (_, end, _) = _parameters(said.translate(translation))
+        said = said[: end - 1] + b"".join(between + value for value in values) + said[end - 1 : end]
+        changed[owner] = _laid(said, said.translate(translation))
+    return list(_numbered(lines, parameters, changed))
+
+
+def _by_owner(lines: list[bytes]) -> Lines:
+    found: Lines = defaultdict(list)
+    for line in lines:
+        if line[LETTER] == b"P":
+            found[integer(line[OWNER])].append(line[:WIDTH])
+    return found
 
 
 def _numbered(lines: list[bytes], before: Lines, changed: Lines) -> Iterator[bytes]:
@@ -92,6 +115,11 @@ def _anew(lines: list[bytes], translation: bytes) -> list[bytes] | None:
     text = said.translate(translation)
     if not (within_number(text, list(range(WIDTH, len(text), WIDTH))) or _commented(text)):
         return None
+    return _laid(said, text)
+
+
+def _laid(said: bytes, text: bytes) -> list[bytes]:
+    """Parameters in lines. `text`: the same, with the usual delimiters."""
     made = [bytearray()]
     for begin, end, is_text in _parameters(text):
         part = said[begin:end] if is_text else said[begin:end].strip()

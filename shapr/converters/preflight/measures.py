@@ -2,44 +2,34 @@
 in a unit that is said in another one itself (a foot in inches), and those whose measure is of several types."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 
 from shapr.converters.preflight.graph import Graph
-from shapr.converters.preflight.references import uncommented
 from shapr.errors import Refused
 
 UNIT = b"CONVERSION_BASED_UNIT("
-COPY = ".measures"  # behind the file's own name
 KINDS = {b"LENGTH_UNIT(": b"LENGTH_MEASURE", b"PLANE_ANGLE_UNIT(": b"PLANE_ANGLE_MEASURE"}
 SAID = re.compile(rb"CONVERSION_BASED_UNIT\((?:[#*]\d*,)?'+,#(\d+)\)")
 MEASURE = re.compile(rb"MEASURE_WITH_UNIT\((?:\w+\()?\+?(\d+\.?\d*(?:[Ee][-+]?\d{1,2})?)\)?,#(\d+)\)")
-# Or a string: what stands in one is no definition.
-DEFINED = re.compile(rb"'[^']*+'|(#(\d+)\s*+=\s*+)(?:[^;']++|'[^']*+')*+;")
 SEVERAL, CONVERTED = re.compile(rb"#\d+=\("), re.compile(re.escape(UNIT))
 DEEPEST = 10  # units said in each other
 
 
-def lay(path: Path, graph: Graph) -> None:
-    """Write a copy beside the file in which each such unit is said in one of the SI, if there are any."""
+def instead(graph: Graph) -> dict[int, bytes]:
+    """By the number of the measure of each such unit: how many of one of the SI it is."""
+    if UNIT not in graph.text:
+        return {}
     texts = Texts(graph)
-    instead: dict[int, bytes] = {}
-    for row in graph.holders([found.start() for found in CONVERTED.finditer(graph.text)]):
+    found: dict[int, bytes] = {}
+    for row in graph.holders([each.start() for each in CONVERTED.finditer(graph.text)]):
         unit = graph.text[graph.begins[row] : graph.ends(row)]
         measured = next((measure for kind, measure in KINDS.items() if kind in unit), None)
         said = SAID.search(unit)
         if measured and said and texts.strange(int(said[1])):
             factor, base = texts.resolved(int(said[1]))
-            instead[int(said[1])] = b"%b_WITH_UNIT(%b(%b),#%d)" % (measured, measured, b"%.16E" % factor, base)
-    if instead:
-        path.with_name(path.name + COPY).write_bytes(_with(path.read_bytes(), instead))
-
-
-def direct(path: Path) -> Path:
-    """The copy, if there had to be one; else the file itself."""
-    copy = path.with_name(path.name + COPY)
-    return copy if copy.is_file() else path
+            found[int(said[1])] = b"%b_WITH_UNIT(%b(%b),#%d)" % (measured, measured, b"%.16E" % factor, base)
+    return found
 
 
 class Texts:
@@ -87,11 +77,3 @@ class Texts:
                 return factor, int(said[1])
             measure = int(further[0])
         raise Refused("corrupt_file", "a unit of the STEP file is said in no other one")
-
-
-def _with(content: bytes, instead: dict[int, bytes]) -> bytes:
-    def said(found: re.Match[bytes]) -> bytes:
-        text = instead.get(int(found[2])) if found[2] else None
-        return found[0] if text is None else found[1] + text + b";"
-
-    return DEFINED.sub(said, uncommented(content))

@@ -1,11 +1,12 @@
-"""Colours of STEP in words that the kernel does not hear: of a surface that is said only to be rendered so, and of a
-whole representation, which it forgets where that is an assembly, is tied to its shape by a relationship, or is coloured
-before any list of colours."""
+"""Colours of STEP in words that the kernel does not hear, or crashes on: of a side of a surface that has a name and no
+more; of a surface that is said only to be rendered so; and of a whole representation, which it forgets where that is an
+assembly, is tied to its shape by a relationship, or is coloured before any list of colours."""
 
 import re
 from collections import defaultdict
 from pathlib import Path
 
+from shapr.converters.preflight.forms import NAMED_SIDE
 from shapr.converters.preflight.graph import Graph
 from shapr.converters.preflight.hybrid import BODIES, HOLDERS, Inside, inside, numbers
 from shapr.converters.preflight.step import graph_of
@@ -18,6 +19,7 @@ SHAPES = tuple(
     kind + b"SHAPE_REPRESENTATION"
     for kind in (b"", b"ADVANCED_BREP_", b"FACETED_BREP_", b"MANIFOLD_SURFACE_", b"TESSELLATED_")
 )
+LOOKLESS = b"SURFACE_SIDE_STYLE('',())"
 PLACE = b"AXIS2_PLACEMENT_3D"
 TIE = b"SHAPE_REPRESENTATION_RELATIONSHIP"
 
@@ -46,6 +48,11 @@ def heard(path: Path) -> Path:
     made = path.with_name("heard.step")
     made.write_bytes(b"%b%b\n%b" % (content[:end], b"\n".join(more), content[end:]))
     return made
+
+
+def instead(graph: Graph) -> dict[int, bytes]:
+    """By the number of what is only named: looks that say nothing."""
+    return dict.fromkeys(numbers(graph, NAMED_SIDE), LOOKLESS) if NAMED_SIDE in graph.text else {}
 
 
 def of_assemblies(graph: Graph) -> int:

@@ -28,10 +28,7 @@ def passed_over(graph: Graph) -> Iterator[str]:
         yield "PMI was passed over: dimensions, tolerances, datums, notes and how they are drawn."
     if CONSTRUCTION in graph.text:
         yield "Construction geometry was passed over."
-    if OF_ONE_USE in graph.text and (uses := _uses(graph)):
-        yield f"Colours that single uses of a part have were passed over: {uses}."
-    if STYLED in graph.text and (whole := styles.of_assemblies(graph)):
-        yield f"Colours that assemblies have as a whole were passed over: {whole}."
+    yield from _looks(graph)
     if graph.text.count(products.TIE) > 1 and (sharing := products.sharing(graph)):
         yield f"Parts that share the shape of another part, and are nowhere else, were passed over: {sharing}."
     if products.USE in graph.text and (unplaced := products.unplaced(graph)):
@@ -42,6 +39,15 @@ def passed_over(graph: Graph) -> Iterator[str]:
         yield f"Bodies that no part has, or only in a way that is not read, were passed over: {unseen}."
     if HIDDEN in graph.text and (hidden := _hidden(graph)):
         yield f"Bodies that the file hides were converted like the others: {hidden}."
+
+
+def _looks(graph: Graph) -> Iterator[str]:
+    if named := styles.instead(graph):
+        yield f"Looks of surfaces that have only a name were passed over: {len(named)}."
+    if OF_ONE_USE in graph.text and (uses := _uses(graph)):
+        yield f"Colours that single uses of a part have were passed over: {uses}."
+    if STYLED in graph.text and (whole := styles.of_assemblies(graph)):
+        yield f"Colours that assemblies have as a whole were passed over: {whole}."
 
 
 def _uses(graph: Graph) -> int:

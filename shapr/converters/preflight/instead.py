@@ -1,0 +1,31 @@
+"""What the kernel reads in place of entities of a STEP file that it does not understand: a copy beside the file."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from shapr.converters.preflight.references import uncommented
+
+COPY = ".instead"  # behind the file's own name
+# Or a string: what stands in one is no definition.
+DEFINED = re.compile(rb"'[^']*+'|(#(\d+)\s*+=\s*+)(?:[^;']++|'[^']*+')*+;")
+
+
+def lay(path: Path, instead: Mapping[int, bytes]) -> None:
+    """Write the copy, if there has to be one. `instead`: what to say of entities, by their numbers."""
+    if instead:
+        path.with_name(path.name + COPY).write_bytes(_with(path.read_bytes(), instead))
+
+
+def understood(path: Path) -> Path:
+    """The copy, if there had to be one; else the file itself."""
+    copy = path.with_name(path.name + COPY)
+    return copy if copy.is_file() else path
+
+
+def _with(content: bytes, instead: Mapping[int, bytes]) -> bytes:
+    def said(found: re.Match[bytes]) -> bytes:
+        text = instead.get(int(found[2])) if found[2] else None
+        return found[0] if text is None else found[1] + text + b";"
+
+    return DEFINED.sub(said, uncommented(content))
