@@ -62,7 +62,7 @@ def test_faces_of_several_sizes_are_read_in_blocks(
     faces = [[len(row), *row] for pair in pairs for row in (pair[:3], [*pair[:3], pair[5]])]
     points = [("xyz", "<f4", 3, whole.vertices)]
     format = "ascii" if encoding == "ascii" else "binary_little_endian"
-    heading = ply_write._heading(points, [("", "", 3, faces)], format)  # noqa: SLF001 - that of the lists below
+    heading = ply_write._heading(points, [("", "", 3, faces)], format)
     if encoding == "ascii":
         rows = [*whole.vertices.tolist(), *faces]
         body = "".join(" ".join(map(str, row)) + "\n" for row in rows).encode()
