@@ -32,10 +32,11 @@ CHECKED = 0.89  # of what is left then: when it is known that the kernel may see
 def _step(path: Path, reach: Reach) -> tuple[str, ...]:
     graph, losses = step.check(path, within(reach, 0.0, CHECKED))
     placed.check(graph)
-    mapped.check(graph)
+    shapes = mapped.Shapes(graph)
+    mapped.check(shapes)
     tessellated.check(graph)
-    instead.lay(path, measures.instead(graph) | styles.instead(graph))
-    return (*losses, *unheard.passed_over(graph))
+    instead.lay(path, measures.instead(graph) | styles.instead(graph) | mapped.instead(shapes))
+    return (*losses, *unheard.passed_over(graph, shapes))
 
 
 def _iges(path: Path, reach: Reach) -> tuple[str, ...]:

@@ -1,15 +1,16 @@
 """STEP representations that are placed by mapped items (ISO 10303-43). The kernel places what they hold, and what is
 said to be of their shape besides (SHAPE_REPRESENTATION_RELATIONSHIP) only where they hold a shape themselves: elsewhere
-it stands once, and where it was made. So it is told to place the other one."""
+it stands once, and where it was made. So it is told to place the other one. From the shape of a product it goes to what
+is said to be the same, and no further: so it is told that what is further is the same too."""
 
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from shapr.converters.mentions import mentions
 from shapr.converters.preflight.graph import Graph, check_instances
-from shapr.converters.preflight.hybrid import BODIES, inside, numbers, parts
+from shapr.converters.preflight.hybrid import BODIES, Inside, inside, numbers, parts
 from shapr.converters.preflight.references import uncommented
 from shapr.converters.preflight.step import graph_of
 from shapr.errors import Refused
@@ -31,6 +32,8 @@ class Shapes:
         tied = {end for ends in self.ties.values() for end in ends}
         self.items = inside(graph, {*self.products, *tied, *self.placed.values()})
         self.places = numbers(graph, PLACE)
+        self.direct = self._direct(numbers(graph, *BODIES))
+        self.ties |= self.direct
 
     def check(self) -> None:
         part = parts(self.ties)
@@ -72,6 +75,26 @@ class Shapes:
                 waiting += (instead.get(placed, placed) for placed in self._placed_in(items))
         return left
 
+    def _direct(self, bodies: set[int]) -> Inside:
+        """Ties by way of several shapes, said anew: as of the shape of a product, and the one that has something."""
+        if not any(self.products.isdisjoint(ends) for ends in self.ties.values()):
+            return {}
+        beside: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for tie, ends in self.ties.items():
+            for one, other in (ends, ends[::-1]) if len(ends) == 2 else ():
+                beside[one].append((tie, other))
+        found, known = dict[int, list[int]](), set(self.products)
+        waiting = deque((product, product) for product in sorted(known))
+        while waiting:
+            shape, product = waiting.popleft()
+            for tie, other in beside[shape]:
+                if other not in known:
+                    known.add(other)
+                    waiting.append((other, product))
+                    if shape != product and not (bodies | self.placed.keys()).isdisjoint(self.items.get(other, ())):
+                        found[tie] = [product, other]
+        return found
+
     def _placed_in(self, items: Iterable[int]) -> Iterator[int]:
         return (self.placed[item] for item in items if item in self.placed)
 
@@ -79,17 +102,20 @@ class Shapes:
         return self.places.issuperset(self.items.get(shape, ())[:-1])  # the last one is the context
 
 
-def check(graph: Graph) -> None:
+def check(shapes: Shapes) -> None:
     """`corrupt_file` for a shape that is placed in itself, `unsupported_geometry` for what cannot be placed."""
-    if MAP in graph.text and TIE in graph.text:
-        shapes = Shapes(graph)
+    if shapes.placed and shapes.ties:
         shapes.check()
         shapes.instead()
 
 
-def unseen(graph: Graph) -> int:
+def instead(shapes: Shapes) -> dict[int, bytes]:
+    """What to say in place of ties that the kernel does not come to, by their numbers."""
+    return {tie: TIE + b"('','',#%d,#%d)" % tuple(ends) for tie, ends in shapes.direct.items()}
+
+
+def unseen(graph: Graph, shapes: Shapes) -> int:
     """How many bodies of a file that has products are in none of them, where the kernel looks."""
-    shapes = Shapes(graph)
     return len(shapes.unseen(numbers(graph, *BODIES))) if shapes.products else 0
 
 

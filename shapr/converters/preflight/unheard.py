@@ -23,7 +23,7 @@ STYLED = b"=STYLED_ITEM"
 OF_ONE_USE = b"CONTEXT_DEPENDENT_OVER_RIDING_STYLED_ITEM"
 
 
-def passed_over(graph: Graph) -> Iterator[str]:
+def passed_over(graph: Graph, shapes: mapped.Shapes) -> Iterator[str]:
     if any(word in graph.text for word in PMI):
         yield "PMI was passed over: dimensions, tolerances, datums, notes and how they are drawn."
     if CONSTRUCTION in graph.text:
@@ -35,7 +35,7 @@ def passed_over(graph: Graph) -> Iterator[str]:
         yield f"Parts of assemblies that do not say where they are were passed over: {unplaced}."
     if any(word in graph.text for word in CALCULATED) and (calculated := _calculated(graph)):
         yield f"Solids that are primitives, sweeps or calculated of others were passed over: {calculated}."
-    if unseen := mapped.unseen(graph):
+    if unseen := mapped.unseen(graph, shapes):
         yield f"Bodies that no part has, or only in a way that is not read, were passed over: {unseen}."
     if HIDDEN in graph.text and (hidden := _hidden(graph)):
         yield f"Bodies that the file hides were converted like the others: {hidden}."
