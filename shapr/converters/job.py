@@ -171,6 +171,7 @@ class Making:
             model.wires,
             model.about,
             stem=Path(self.job.source_name).stem,
+            shaded=model.shaded,
         )
 
 

@@ -5,7 +5,7 @@ Most arrays are views on the buffers, so that a file cannot make us hold much mo
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
@@ -236,6 +236,12 @@ def companion(folder: Path, uri: str) -> Path:
 def shown(text: str, length: int = 60) -> str:
     """A foreign name, fit to be shown."""
     return "".join(c if c.isprintable() else "_" for c in text[:length])
+
+
+def some(names: Iterable[str], most: int = 5) -> str:
+    """A few of these foreign names, fit to be shown."""
+    found = sorted(map(shown, set(names)))
+    return ", ".join(found[:most]) + (f" and {len(found) - most} more" if len(found) > most else "")
 
 
 def decoded(decode: Callable[[], Any], why: str) -> Any:
