@@ -222,12 +222,13 @@ def embedded(uri: str) -> bytes:
 
 
 def companion(folder: Path, uri: str) -> Path:
-    """The file of that name beside the source; `external_reference` if it is elsewhere or not there."""
-    name = unquote(uri).removeprefix("./")
+    """The file of that name in the upload; `external_reference` if it is elsewhere or not there. Some programs write
+    names as they are, with a percent sign that means itself."""
+    files, name = Companions(folder), unquote(uri)
     told = shown(name)
-    if not name or name.startswith((".", "/")) or any(c in name for c in "\\:\0") or ".." in name.split("/"):
+    if not name or name.startswith("/") or any(c in name for c in "\\:\0"):
         raise Refused("external_reference", f"'{told}' lies outside of the upload")
-    path = Companions(folder).find(PurePosixPath(name))
+    path = files.find(PurePosixPath(name)) or files.find(PurePosixPath(uri))
     if path is None:
         raise Refused("external_reference", f"'{told}' is not in the upload: put it in a ZIP with the file")
     return path
