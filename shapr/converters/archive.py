@@ -21,6 +21,7 @@ from shapr.converters.progress import Reach, silent
 from shapr.errors import Refused
 
 SUFFIX, MEDIA_TYPE = ".zip", "application/zip"
+FOLDER = "archive-unpacked"  # what it is unpacked to, by which its files are known to be of one upload
 TAIL = 1 << 20  # bytes at the end of the file in which the directory must lie
 MAX_ENTRIES = 2000
 MAX_TOTAL = 2 << 30  # bytes of everything unpacked

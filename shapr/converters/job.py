@@ -29,7 +29,7 @@ def run(job: Job, page: Page) -> tuple[Answer, Model | None]:
     options = job.outputs[0][1]  # those that concern the source are the same for every output
     try:
         phases.begin("look")
-        path = archive.unpacked(job.source, job.source_format, job.source_name, job.scratch / "unpacked")
+        path = archive.unpacked(job.source, job.source_format, job.source_name, job.scratch / archive.FOLDER)
         file = File(
             path,
             job.source_format,
@@ -171,6 +171,7 @@ class Making:
             model.wires,
             model.about,
             stem=Path(self.job.source_name).stem,
+            shaded=model.shaded,
         )
 
 

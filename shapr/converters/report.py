@@ -11,6 +11,7 @@ from typing import Any
 
 from shapr.converters.formats import FORMATS
 from shapr.converters.measure import Measured
+from shapr.converters.mesh.gltf_aside import NORMALS
 from shapr.converters.mesh.obj import NO_MTL
 
 TREES = frozenset({"step", "glb"})  # formats that can hold an assembly as we write it; GLB not with mesh bodies
@@ -25,7 +26,7 @@ DIGITS = 10  # significant ones of a measure
 @dataclass(frozen=True)
 class Opened:
     """A file that was read and measured. `assembly`: it has a tree of parts; `meshes`: bodies that are no B-Reps;
-    `wires`: bodies with edges that bound no face, where bodies have names."""
+    `wires`: bodies with edges that bound no face, where bodies have names; `shaded`: triangles of several colours."""
 
     format: str
     measured: Measured
@@ -35,6 +36,7 @@ class Opened:
     wires: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)
     stem: str = ""  # of the source's file name, which parts without a name are called after
+    shaded: bool = False
 
     @property
     def names(self) -> frozenset[str]:
@@ -87,7 +89,8 @@ def deltas(source: Measured, output: Measured) -> dict[str, float]:
 
 def lost(source: Opened, output: Opened, options: dict[str, Any]) -> list[str]:
     """In words, what this output does not have of the source."""
-    told = (loss for loss in output.losses if not (source.measured.curves and loss == LINES))
+    kept = {NORMALS, LINES} if source.measured.curves else {NORMALS}  # by the writer of GLB; its reader needs neither
+    told = (loss for loss in output.losses if loss not in kept)
     written = (WRITTEN.get(loss, loss) for loss in told)
     return [*_shape(source, output, options), *_labels(source, output, options), *written]
 
@@ -152,6 +155,8 @@ def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator
             yield f"{what} cannot be stored in {title}"
         elif kept < count:
             yield f"{count - kept} of {count} {what} could not be stored in {title} as they are"
+    if source.shaded and after.colours and _kind(output) == "brep":
+        yield "colours of vertices became one of each face: the mean of its corners"
     flat = output.format not in TREES or (source.meshes and _kind(output) == "mesh")
     if source.assembly and _kind(source) == "mesh":
         yield "the tree of its nodes is not kept: each part lies where that put it"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from shapr.conversion import UNIT_MM, Unit
 from shapr.converters.formats import FORMATS
 from shapr.converters.measure import Measured
-from shapr.converters.mesh import files, packing
+from shapr.converters.mesh import colour, files, packing
 from shapr.converters.mesh.model import Y_UP, Mesh, check
 from shapr.converters.preflight.tessellated import mentioned
 from shapr.converters.progress import Page
@@ -50,6 +50,10 @@ class Model(Protocol):
     about: dict[str, Any]  # what else there is to report of the source
     meshes: tuple[str, ...]  # names of bodies that are meshes, beside B-Reps
     wires: tuple[str, ...]  # names of bodies with edges that bound no face, as far as bodies are named
+
+    @property
+    def shaded(self) -> bool:
+        """Whether triangles of it have corners of several colours, of which a B-Rep face keeps one."""
 
     @property
     def assembly(self) -> bool:
@@ -110,6 +114,10 @@ class MeshModel:
         self.limit = limit
 
     @property
+    def shaded(self) -> bool:
+        return self._mesh.triangles <= self.limit and any(map(colour.shaded, self._mesh.parts))
+
+    @property
     def assembly(self) -> bool:
         return self._mesh.tree
 
@@ -156,6 +164,7 @@ class BrepModel:
 
     meshes: tuple[str, ...] = ()
     wires: tuple[str, ...] = ()
+    shaded = False
 
     def __init__(self, file: File, page: Page) -> None:
         from shapr.converters.brep.document import kernel_gave_up

@@ -46,7 +46,7 @@ def renamed(old: bytes, new: bytes, content: dict[str, bytes] = PLAIN) -> bytes:
 
 def unpacked(folder: Path, data: bytes, format: str = "obj") -> Path:
     (folder / "source").write_bytes(data)
-    return archive.unpacked(folder / "source", format, "Model.ZIP", folder / "unpacked")
+    return archive.unpacked(folder / "source", format, "Model.ZIP", folder / archive.FOLDER)
 
 
 def both(folder: Path, data: bytes) -> str:
@@ -78,10 +78,12 @@ def test_a_model_is_unpacked_with_its_companions(tmp_path: Path) -> None:
     data = packed(content)
     assert archive.main_format(data, formats.BUILT_IN) == "obj"
     path = unpacked(tmp_path, data)
-    assert path == tmp_path / "unpacked" / "part" / "a.OBJ"
+    assert path == tmp_path / archive.FOLDER / "part" / "a.OBJ"
     assert path.read_bytes() == OBJ
     there = {
-        str(each.relative_to(tmp_path / "unpacked")) for each in (tmp_path / "unpacked").rglob("*") if each.is_file()
+        str(each.relative_to(tmp_path / archive.FOLDER))
+        for each in (tmp_path / archive.FOLDER).rglob("*")
+        if each.is_file()
     }
     assert there == {"part/a.OBJ", "part/a.mtl", "part/textures/wood.png", "readme.txt"}
 
@@ -110,8 +112,8 @@ def test_names_in_any_language(tmp_path: Path) -> None:
 
 def test_a_source_that_is_no_archive_is_read_where_it_is(tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(OBJ)
-    assert archive.unpacked(tmp_path / "source", "obj", "a.obj", tmp_path / "unpacked") == tmp_path / "source"
-    assert not (tmp_path / "unpacked").exists()
+    assert archive.unpacked(tmp_path / "source", "obj", "a.obj", tmp_path / archive.FOLDER) == tmp_path / "source"
+    assert not (tmp_path / archive.FOLDER).exists()
 
 
 @pytest.mark.parametrize(
@@ -200,7 +202,7 @@ def test_a_directory_without_end_is_not_read(tmp_path: Path) -> None:
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     assert both(tmp_path, packed({**PLAIN, "b.bin": bytes(20 << 20)})) == "decompression_bomb"
-    assert not (tmp_path / "unpacked").exists()
+    assert not (tmp_path / archive.FOLDER).exists()
 
 
 def test_entries_that_share_bytes_are_unsafe(tmp_path: Path) -> None:
@@ -249,10 +251,10 @@ def test_flipped_bytes_never_write_elsewhere(tmp_path_factory: pytest.TempPathFa
     for at in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=5)):
         content[at] = data.draw(st.integers(0, 255))
     try:
-        assert unpacked(folder, bytes(content)).is_relative_to(folder / "unpacked")
+        assert unpacked(folder, bytes(content)).is_relative_to(folder / archive.FOLDER)
     except Refused as refused:
         assert refused.detail.isprintable()
-    assert {each.name for each in folder.iterdir()} <= {"source", "unpacked"}
+    assert {each.name for each in folder.iterdir()} <= {"source", archive.FOLDER}
 
 
 def test_a_gltf_finds_its_buffer_in_the_archive(tmp_path: Path) -> None:
@@ -261,11 +263,34 @@ def test_a_gltf_finds_its_buffer_in_the_archive(tmp_path: Path) -> None:
     data = SQUARE.tobytes() + TWO.tobytes()
     files = {"scene/a.gltf": json.dumps(content).encode(), "scene/buffers/shape.bin": data}
     assert gltf_read.read_gltf(unpacked(tmp_path, packed(files), "gltf"), "a", quiet).triangles == 2
-    content["buffers"][0]["uri"] = "../shape.bin"
-    files = {"scene/a.gltf": json.dumps(content).encode(), "shape.bin": data}
-    (tmp_path / "again").mkdir()
-    with pytest.raises(Refused, match="external_reference"):
-        gltf_read.read_gltf(unpacked(tmp_path / "again", packed(files), "gltf"), "a", quiet)
+
+
+@pytest.mark.parametrize(
+    ("uri", "place"),
+    [
+        ("../shape.bin", "shape.bin"),
+        ("../Data/shape.bin", "data/SHAPE.bin"),
+        ("./my%20data/sh%C3%A4pe.bin", "scene/my data/sha\u0308pe.bin"),
+        ("100%25.bin", "scene/100%.bin"),
+        ("a%20b.bin", "scene/a%20b.bin"),
+        ("../../shape.bin", None),
+        ("../../source", None),
+        ("/shape.bin", None),
+        ("..\\shape.bin", None),
+    ],
+)
+def test_companions_lie_anywhere_in_the_archive_and_nowhere_else(tmp_path: Path, uri: str, place: str | None) -> None:
+    """Names are written in several ways: with escapes or without, accents as one character or as two."""
+    content = square()
+    content["buffers"][0]["uri"] = uri
+    files = {"scene/a.gltf": json.dumps(content).encode(), place or "shape.bin": SQUARE.tobytes() + TWO.tobytes()}
+    (tmp_path / "shape.bin").write_bytes(files[place or "shape.bin"])
+    model = unpacked(tmp_path, packed(files), "gltf")
+    if place:
+        assert gltf_read.read_gltf(model, "a", quiet).triangles == 2
+    else:
+        with pytest.raises(Refused, match="external_reference"):
+            gltf_read.read_gltf(model, "a", quiet)
 
 
 def test_companions_are_found_in_any_case(tmp_path: Path) -> None:

@@ -116,7 +116,8 @@ def test_hidden_nodes_are_converted_and_named(tmp_path: Path) -> None:
 
 
 def test_lines_and_textures_are_named_in_the_losses(tmp_path: Path) -> None:
-    content = square(materials=[{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}], animations=[{}])
+    content = square(animations=[{}])
+    content["materials"] = [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}, "metallicFactor": 0}}]
     content["meshes"][0]["primitives"][0]["material"] = 0
     content["meshes"][0]["primitives"].append({"attributes": {"POSITION": 0}, "mode": 1})
     said = read(tmp_path, content).losses

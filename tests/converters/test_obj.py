@@ -161,14 +161,29 @@ def test_faces_that_would_take_minutes_are_refused(tmp_path: Path, monkeypatch: 
         ("newmtl m\nKd 0.5\n", (0.5, 0.5, 0.5, 1), ()),
         ("newmtl m\nKd xyz 1 0 0\n", None, ("colours that are not red, green and blue are passed over",)),
         ("newmtl m\nKd spectral a.rfl\n", None, ("colours that are not red, green and blue are passed over",)),
+        ("newmtl m\nKd 1 0 0\nKs 0 0 .5\nNs 9\n", (1, 0, 0, 1), ("of materials only the colour is kept",)),
+        ("newmtl m\nKd 1 0 0\nKs 0 0 0\nKe 0 0 0\nNs 9\nPm 0\n", (1, 0, 0, 1), ()),
     ],
-    ids=["tabs", "byte order mark", "grey", "xyz", "spectral"],
+    ids=["tabs", "byte order mark", "grey", "xyz", "spectral", "shining", "dull"],
 )
 def test_materials_are_read_however_they_are_written(
     tmp_path: Path, library: str, colour: tuple[float, ...] | None, losses: tuple[str, ...]
 ) -> None:
     mesh = given_obj(tmp_path, "mtllib my.mtl\n" + TRIANGLE + "usemtl m\nf 1 2 3\n", my=library)
     assert (mesh.parts[0].colour, mesh.losses) == (colour, losses)
+
+
+def test_names_of_material_files_may_hold_blanks(tmp_path: Path) -> None:
+    (tmp_path / "the first.mtl").write_text("newmtl n\nKd 0 1 0\n")
+    (tmp_path / "the second.MTL").write_text("newmtl m\nKd 1 0 0\n")
+    mesh = given_obj(tmp_path, "mtllib the first.mtl the second.MTL\n" + TRIANGLE + "usemtl m\nf 1 2 3\n")
+    assert (mesh.parts[0].colour, mesh.losses) == ((1, 0, 0, 1), ())
+
+
+@pytest.mark.parametrize(("said", "told"), [("1", True), ("off", False), ("0", False)])
+def test_smoothing_groups_are_told(tmp_path: Path, said: str, told: bool) -> None:
+    losses = given_obj(tmp_path, f"s {said}\n{TRIANGLE}f 1 2 3\n").losses
+    assert losses == (("smoothing groups are passed over",) if told else ())
 
 
 def test_names_beyond_ascii_are_read_as_utf8_or_as_windows_wrote_them(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from shapr.converters import detect
 from shapr.converters.mesh.model import Mesh
+from shapr.converters.mesh.off import INDEXED
 from shapr.errors import Refused
 from tests.converters.meshes import cube, meshes, paint, read, soup, there_and_back
 
@@ -73,6 +74,26 @@ def test_colours_of_points_with_normals_and_textures(tmp_path: Path, header: str
     assert colours is not None
     assert colours.tolist() == [[255, 0, 1, 255]] * 4
     detect.check("off", tmp_path / "a.off")
+
+
+@pytest.mark.parametrize(
+    ("header", "point", "face", "told"),
+    [
+        ("OFF", "", "", False),
+        ("OFF", "", " 1", True),
+        ("OFF", "", " 255 0 0", False),
+        ("OFF", " 255 0 0", "", True),
+        ("COFF", " 1", "", True),
+        ("COFF", " 255 0 0", "", False),
+        ("NOFF", " 0 0 1", "", False),
+        ("NOFF", " 0 0 1 7", "", True),
+    ],
+)
+def test_numbers_of_a_table_of_colours_that_is_not_there_are_told(
+    tmp_path: Path, header: str, point: str, face: str, told: bool
+) -> None:
+    text = f"{header}\n4 1 0\n" + POINTS.replace("\n", point + "\n") + f"4 0 1 2 3{face}\n"
+    assert (INDEXED in off(tmp_path, text).losses) == told
 
 
 def test_colours_are_bytes_or_fractions(tmp_path: Path) -> None:

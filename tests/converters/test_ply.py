@@ -79,13 +79,30 @@ def test_any_order_and_type_of_binary_properties(tmp_path: Path, order: str) -> 
     assert part.vertex_colours.tolist() == [[255, 0, 0, 255]] * 4
     assert part.face_colours is not None
     assert part.face_colours[:, 0].tolist() == [9, 6, 6]
-    assert mesh.losses == ("camera elements are passed over",)
+    assert mesh.losses == (
+        "camera elements are passed over",
+        "texture coordinates are passed over",
+        "other properties of points and faces are passed over: flag",
+    )
 
 
 def test_strips_are_cut_into_triangles(tmp_path: Path) -> None:
     header = VERTEX + "element tristrips 1\nproperty list int int vertex_indices\n"
     mesh = ply(tmp_path, header, POINTS + "8 0 1 3 2 -1 0 1 2\n")
     assert mesh.parts[0].corners.tolist() == [[0, 1, 3], [3, 1, 2], [0, 1, 2]]
+
+
+def test_strips_beside_faces_are_told_and_those_beside_none_are_read(tmp_path: Path) -> None:
+    strips = "element tristrips 1\nproperty list int int vertex_indices\n"
+    mesh = ply(tmp_path, VERTEX + FACE + strips, POINTS + "4 0 1 2 3\n4 0 1 3 2\n")
+    assert (mesh.triangles, mesh.losses) == (2, ("tristrips elements are passed over",))
+    mesh = ply(tmp_path, VERTEX + FACE.replace(" 1\n", " 0\n") + strips, POINTS + "4 0 1 3 2\n")
+    assert (mesh.triangles, mesh.losses) == (2, ())
+
+
+def test_a_picture_that_is_named_is_told(tmp_path: Path) -> None:
+    mesh = ply(tmp_path, "comment TextureFile a.png\n" + VERTEX + FACE, POINTS + "4 0 1 2 3\n")
+    assert mesh.losses == ("textures are passed over",)
 
 
 def test_a_comment_that_an_exporter_forgot_to_call_one_is_passed_over(tmp_path: Path) -> None:

@@ -61,7 +61,10 @@ def test_the_type_of_an_object_with_components_means_nothing(tmp_path: Path) -> 
 )
 def test_what_is_not_to_be_printed_is_there_and_told(tmp_path: Path, said: str, told: int) -> None:
     content = of_types("model", build=f'<item objectid="1"/><item objectid="1" {said}/>')
-    mesh = read(tmp_path, content.replace("<model ", '<model xmlns:p="urn:p" '))
+    mesh = read(
+        tmp_path,
+        content.replace("<model ", '<model xmlns:p="http://schemas.microsoft.com/3dmanufacturing/production/2015/06" '),
+    )
     assert len(mesh.parts) == 2
     assert mesh.losses == ((f"items that are not to be printed are converted like the others: {told}",) if told else ())
 

@@ -5,7 +5,7 @@ Most arrays are views on the buffers, so that a file cannot make us hold much mo
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
@@ -222,12 +222,13 @@ def embedded(uri: str) -> bytes:
 
 
 def companion(folder: Path, uri: str) -> Path:
-    """The file of that name beside the source; `external_reference` if it is elsewhere or not there."""
-    name = unquote(uri).removeprefix("./")
+    """The file of that name in the upload; `external_reference` if it is elsewhere or not there. Some programs write
+    names as they are, with a percent sign that means itself."""
+    files, name = Companions(folder), unquote(uri)
     told = shown(name)
-    if not name or name.startswith((".", "/")) or any(c in name for c in "\\:\0") or ".." in name.split("/"):
+    if not name or name.startswith("/") or any(c in name for c in "\\:\0"):
         raise Refused("external_reference", f"'{told}' lies outside of the upload")
-    path = Companions(folder).find(PurePosixPath(name))
+    path = files.find(PurePosixPath(name)) or files.find(PurePosixPath(uri))
     if path is None:
         raise Refused("external_reference", f"'{told}' is not in the upload: put it in a ZIP with the file")
     return path
@@ -236,6 +237,12 @@ def companion(folder: Path, uri: str) -> Path:
 def shown(text: str, length: int = 60) -> str:
     """A foreign name, fit to be shown."""
     return "".join(c if c.isprintable() else "_" for c in text[:length])
+
+
+def some(names: Iterable[str], most: int = 5) -> str:
+    """A few of these foreign names, fit to be shown."""
+    found = sorted(map(shown, set(names)))
+    return ", ".join(found[:most]) + (f" and {len(found) - most} more" if len(found) > most else "")
 
 
 def decoded(decode: Callable[[], Any], why: str) -> Any:

@@ -30,6 +30,14 @@ def coloured(mesh: Mesh) -> bool:
     )
 
 
+def shaded(part: Part) -> bool:
+    """Has a triangle of it corners of several colours?"""
+    if part.vertex_colours is None:
+        return False
+    one, two, three = np.ascontiguousarray(part.vertex_colours).view("<u4").ravel()[part.corners.T]
+    return bool((one != two).any() or (two != three).any())
+
+
 def of_faces(parts: Sequence[Part]) -> Colours:
     """The colour of every triangle of parts that have none by vertex."""
     return np.concatenate([_faces(part) for part in parts])

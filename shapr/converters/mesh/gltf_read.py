@@ -1,7 +1,7 @@
 """glTF 2.0, `.glb` and `.gltf`: the triangles of its scene, as parts in millimetres, z up.
 
-Skins and morph targets shape it as the file stands. They, textures, animations, lines and points are passed over and
-named in the losses.
+Skins and morph targets shape it as the file stands. They, lines and points are passed over and named in the losses, as
+is all that `gltf_aside.py` finds.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from shapr.converters.mesh import glb
+from shapr.converters.mesh import glb, gltf_aside
 from shapr.converters.mesh.accessors import (
     Buffers,
     extension,
@@ -32,7 +32,6 @@ from shapr.converters.progress import Reach, within
 from shapr.errors import Refused
 
 MILLIMETRES = 1000 * Y_UP.T
-VISIBILITY = "KHR_node_visibility"
 SPECULAR = "KHR_materials_pbrSpecularGlossiness"
 
 BLOCK = 100_000  # colours
@@ -45,14 +44,9 @@ KNOWN = {
     "EXT_mesh_gpu_instancing",
     "KHR_lights_punctual",
     "KHR_xmp_json_ld",
-    VISIBILITY,
+    gltf_aside.VISIBILITY,
 }
 HARMLESS = ("KHR_materials_", "KHR_texture_", "EXT_texture_", "MSFT_texture_", "KHR_animation_", "EXT_lights_")
-PASSED = {
-    "animations": "animations are passed over",
-    "skins": "skins are passed over: the shape is the one at rest",
-    "cameras": "cameras are passed over",
-}
 NAMES = {0: "points", 1: "lines", 2: "lines", 3: "lines", 4: "triangles", 5: "triangles", 6: "triangles"}
 
 
@@ -98,7 +92,7 @@ class Reader:
             reach(done / len(places))
         if not parts:
             raise Refused("no_geometry", "the glTF file holds no triangles")
-        self._whole()
+        self._lose(*gltf_aside.of_file(self.content, {place.mesh for place in places}))
         tree = len(places) > 1 and any(place.depth for place in places)
         return Mesh(tuple(parts), units="m", up_axis="y", losses=tuple(self.losses), tree=tree)
 
@@ -195,6 +189,7 @@ class Reader:
                 raise corrupt("positions have not three numbers")
             if not np.isfinite(vertices).all():
                 raise Refused("invalid_geometry", "a coordinate is not a number")
+            self._lose(*gltf_aside.of_vertices(attributes))
             factor, material, opaque = self._material(primitive)
             colours = None
             if "COLOR_0" in attributes:
@@ -225,24 +220,13 @@ class Reader:
         factor = floats(surface, "baseColorFactor", (1.0, 1.0, 1.0, 1.0))
         if (glossy := extension(material, SPECULAR)) is not None:
             factor = floats(glossy, "diffuseFactor", factor)
-        if _textured(material, surface, glossy or {}):
-            self._lose("textures are passed over")
+        self._lose(*gltf_aside.of_material(material, surface, glossy))
         if opaque := field(material, "alphaMode", str, "OPAQUE") == "OPAQUE":
             factor = (*factor[:3], 1.0)
         return factor, shown(field(material, "name", str, ""), LONGEST_NAME), opaque
 
-    def _whole(self) -> None:
-        """What else the file has that no mesh shows."""
-        for key, what in PASSED.items():
-            if listed(self.content, key):
-                self._lose(what)
-        if any((extension(node, VISIBILITY) or {}).get("visible") is False for node in listed(self.content, "nodes")):
-            self._lose("hidden nodes are converted like the others")
-        if len(listed(self.content, "scenes")) > 1:
-            self._lose("only the scene that is shown first is converted")
-
-    def _lose(self, what: str) -> None:
-        self.losses[what] = None
+    def _lose(self, *what: str) -> None:
+        self.losses |= dict.fromkeys(what)
 
 
 def check(content: Json) -> None:
@@ -268,7 +252,3 @@ def _bytes(given: npt.NDArray[np.float64], factor: tuple[float, ...] | None, rea
         made[at : at + BLOCK] = of_linear(np.concatenate([some, opaque], axis=1) * (factor or (1.0, 1.0, 1.0, 1.0)))
         reach(min(at + BLOCK, len(given)) / len(given))
     return made
-
-
-def _textured(material: Json, *holders: Json) -> bool:
-    return any(key.endswith("Texture") for holder in (material, *holders) for key in holder)

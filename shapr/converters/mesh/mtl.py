@@ -1,6 +1,7 @@
-"""MTL, the materials of an OBJ file: names and flat colours. Everything that makes them shine is passed over."""
+"""MTL, the materials of an OBJ file: names and flat colours. What makes them shine is passed over, and told."""
 
 import math
+import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -9,6 +10,8 @@ from shapr.converters.mesh.beside import Companions
 from shapr.converters.mesh.model import LONGEST_NAME, Colour
 
 MOST = 100  # libraries of one file
+FILE = re.compile(r"\S.*?\.mtl(?=\s|$)", re.IGNORECASE)
+SHINE = {"ks", "ke", "pm", "ps", "pc"}  # specular, emitted light, metal, sheen, clear coat
 
 
 def read(folder: Path, libraries: Iterable[str]) -> tuple[dict[str, Colour | None], list[str]]:
@@ -34,7 +37,7 @@ def _files(folder: Companions, statement: str) -> tuple[list[Path], list[str]]:
     if (whole := _beside(folder, statement)) is not None:
         return [whole], []
     found, lacking = [], []
-    names = statement.split()[:MOST] if statement.lower().count(".mtl") > 1 else [statement]
+    names = FILE.findall(statement)[:MOST] if statement.lower().count(".mtl") > 1 else [statement]
     for name in names:
         path = _beside(folder, name)
         if path is not None:
@@ -70,6 +73,8 @@ def _parse(content: bytes, materials: dict[str, Colour | None]) -> list[str]:
                 materials[name] = (kd[0], kd[1], kd[2], (materials[name] or (0, 0, 0, 1.0))[3])
             else:
                 losses.append("colours that are not red, green and blue are passed over")
+        elif name is not None and key in SHINE and any(_numbers(words, len(words)) or ()):
+            losses.append("of materials only the colour is kept")
         elif name is not None and key in ("d", "tr") and (opacity := _numbers(words[-1:], 1)):
             red, green, blue, _ = materials[name] or (0.8, 0.8, 0.8, 1.0)  # the format's own grey
             materials[name] = (red, green, blue, opacity[0] if key == "d" else 1.0 - opacity[0])

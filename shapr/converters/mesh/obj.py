@@ -30,12 +30,14 @@ SPACE[list(b" \t\n\v\f")] = True
 PASSED_OVER = {
     "vt": "texture coordinates",
     "vn": "normals",
+    "s": "smoothing groups",
     "l": "lines",
     "p": "points",
     "curv": "curves and free-form surfaces",
     "curv2": "curves and free-form surfaces",
     "surf": "curves and free-form surfaces",
 }
+UNSMOOTHED = {("s", b"off"), ("s", b"0")}
 
 
 @dataclass
@@ -218,7 +220,7 @@ def _other(content: _Content, key: bytes, said: bytes) -> None:
             content.libraries[text.said(said).strip()] = None
     elif key == b"call":
         raise Refused("external_reference", "geometry of the OBJ file is in other files that it calls")
-    elif (word := key.decode("ascii", "replace")) in PASSED_OVER:
+    elif (word := key.decode("ascii", "replace")) in PASSED_OVER and (word, said.strip()) not in UNSMOOTHED:
         content.passed_over[word] += 1
 
 

@@ -15,6 +15,7 @@ from shapr.errors import Refused
 Rows = npt.NDArray[np.int64]
 # By the manual ST, C and N in this order; MeshLab writes NCOFF, NCSTOFF, CSTOFF.
 HEADER = re.compile(rb"\s*((?:ST|C|N)*)(4)?OFF(?![A-Z])[ \t]*(BINARY)?", re.IGNORECASE)
+INDEXED = "numbers beside points and faces that are no colours, but may stand for some of a table, are passed over"
 SHORT = Refused("corrupt_file", "the OFF file is cut short: its header announces more than it holds")
 
 
@@ -44,7 +45,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     lines = np.cumsum(per_line) - per_line  # the first number of each line
     at = int(np.searchsorted(lines, 2))  # the counts, of which the third may be left out, on one line or on more
     at += int(at < len(lines) and lines[at] == 2 and per_line[at] == 1)
-    vertices, vertex_colours, at = _points(values, lines, per_line, at, points, said)
+    vertices, vertex_colours, beyond, at = _points(values, lines, per_line, at, points, said)
     if at + faces > len(lines):
         raise SHORT
     lines, per_line = lines[at : at + faces], per_line[at : at + faces]
@@ -58,14 +59,19 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
         raise Refused("corrupt_file", "a face of the OFF file refers to a vertex that is not there")
     reach(0.92)
     triangles, owner, more = polygon.checked("OFF", sizes, given.astype(np.int64), vertices, within(reach, 0.92, 0.98))
-    face_colours = _face_colours(data, starts, values, lines + 1 + sizes, per_line - 1 - sizes)
+    after = per_line - 1 - sizes  # numbers behind the corners
+    face_colours = _face_colours(data, starts, values, lines + 1 + sizes, after)
     face_colours = None if face_colours is None else face_colours[owner]
-    losses = [
-        f"{what} are passed over" for what, key in (("normals", b"N"), ("texture coordinates", b"ST")) if key in said
-    ]
+    losses = _aside(said, beyond or bool(((after == 1) | (after == 2)).any()))
     reach(1.0)
     part = Part(name, vertices, triangles, vertex_colours=vertex_colours, face_colours=face_colours)
     return Mesh((part,), losses=(*losses, *more))
+
+
+def _aside(said: bytes, beyond: bool) -> list[str]:
+    """What the file says beside points, faces and their colours."""
+    announced = (("normals", b"N"), ("texture coordinates", b"ST"))
+    return [f"{what} are passed over" for what, key in announced if key in said] + [INDEXED] * beyond
 
 
 def _by_words(values: Any, points: int, faces: int, said: bytes) -> Rows:
@@ -88,9 +94,10 @@ def _by_words(values: Any, points: int, faces: int, said: bytes) -> Rows:
 
 def _points(
     values: Any, lines: Rows, per_line: Rows, at: int, count: int, said: bytes
-) -> tuple[Any, Colours | None, int]:
-    """Coordinates and colours, a point per line; and the line after them. Normals, which the header has announced as
-    `said`, stand before the colours; MeshLab, which names them first, writes them behind."""
+) -> tuple[Any, Colours | None, bool, int]:
+    """Coordinates and colours, a point per line; whether there are other numbers; and the line after them. Normals,
+    which the header has announced as `said`, stand before the colours; MeshLab, which names them first, writes them
+    behind."""
     if at + count > len(lines):
         raise SHORT
     lines, per_line = lines[at : at + count], per_line[at : at + count]
@@ -101,9 +108,9 @@ def _points(
     channels = min(int(per_line.min()) - 3 - others, 4)
     skip = 6 if b"N" in said and not said.startswith(b"NC") else 3
     if b"C" not in said or channels < 3:
-        return vertices, None, at + count
+        return vertices, None, bool(per_line.max() > 3 + others), at + count
     found = values[(lines + skip)[:, None] + np.arange(channels)]
-    return vertices, colour.from_floats(found / (255 if found.max() > 1 else 1)), at + count
+    return vertices, colour.from_floats(found / (255 if found.max() > 1 else 1)), False, at + count
 
 
 def _face_colours(data: bytes, starts: Rows, values: Any, at: Rows, count: Rows) -> Colours | None:

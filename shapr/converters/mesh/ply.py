@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shapr.converters.mesh import polygon, text
+from shapr.converters.mesh import ply_aside, polygon, text
 from shapr.converters.mesh.model import Colours, Mesh, Part
 from shapr.converters.mesh.ply_table import Body, Element, Property, Rows, Table
 from shapr.converters.progress import Reach, within
@@ -25,7 +25,7 @@ COMMENT = re.compile(rb"(?m)^[ \t]*comment\b.*$")
 
 def read(path: Path, name: str, reach: Reach) -> Mesh:
     """One part, polygons and strips cut into triangles."""
-    body, elements = _open(path, within(reach, 0.0, 0.8))
+    header, body, elements = _open(path, within(reach, 0.0, 0.8))
     looking = within(reach, 0.8, 0.9)
     tables: dict[str, Table] = {}
     at = line = 0
@@ -39,12 +39,10 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     if not {"x", "y", "z"} <= set(vertex.positions) - set(vertex.lengths):
         raise Refused("corrupt_file", "the vertices of the PLY file have no x, y and z")
     vertices = np.stack([vertex.column(axis) for axis in "xyz"], axis=1).astype(np.float64)
-    sizes, corners, face_colours = _faces(tables, within(reach, 0.92, 0.96))
+    kind, sizes, corners, face_colours = _faces(tables, within(reach, 0.92, 0.96))
     if not len(sizes):
         raise Refused("no_geometry", "the PLY file holds points and no face")
-    losses = [f"{name} elements are passed over" for name in tables if name not in ("vertex", "face", "tristrips")]
-    if "nx" in vertex.positions:
-        losses.append("normals are passed over")
+    losses = ply_aside.losses(header, tables, kind)
     triangles, owner, more = polygon.checked("PLY", sizes, corners, vertices, within(reach, 0.96, 0.98))
     face_colours = None if face_colours is None else face_colours[owner]
     reach(1.0)
@@ -52,19 +50,19 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     return Mesh((part,), losses=(*losses, *more))
 
 
-def _faces(tables: dict[str, Table], reach: Reach) -> tuple[Rows, Rows, Colours | None]:
-    """The number of corners of each face, the corners of all, and the faces' colours."""
+def _faces(tables: dict[str, Table], reach: Reach) -> tuple[str, Rows, Rows, Colours | None]:
+    """The element that has them; the number of corners of each, the corners of all, and the faces' colours."""
     for kind in ("face", "tristrips"):
         table = tables.get(kind)
         found = next((each for each in ("vertex_indices", "vertex_index") if table and each in table.lengths), None)
-        if table is None or found is None:
+        if table is None or found is None or not table.element.count:
             continue
         lengths, items = table.lists(found, reach)
         if kind == "face":
-            return lengths, items, table.colours()
+            return kind, lengths, items, table.colours()
         corners = _strips(lengths, items)
-        return np.full(len(corners), 3), corners.ravel(), None
-    return np.empty(0, np.int64), np.empty(0, np.int64), None
+        return kind, np.full(len(corners), 3), corners.ravel(), None
+    return "", np.empty(0, np.int64), np.empty(0, np.int64), None
 
 
 def _strips(lengths: Rows, items: Rows) -> Rows:
@@ -82,25 +80,28 @@ def _strips(lengths: Rows, items: Rows) -> Rows:
     return corners
 
 
-def _open(path: Path, reach: Reach) -> tuple[Body, list[Element]]:
+def _open(path: Path, reach: Reach) -> tuple[str, Body, list[Element]]:
+    """Its header, what follows it, and what that is."""
     with path.open("rb") as file:
         head = file.read(HEADER)
     end = END.search(head)
     if head[:3].lower() != b"ply" or end is None:
         raise Refused("corrupt_file", "the header of the PLY file has no end")
     start = end.end()
-    elements, format = _header(head[: end.start()].decode("latin-1"))
+    header = head[: end.start()].decode("latin-1")
+    elements, format = _header(header)
     if order := ORDERS[format]:
-        return Body(np.fromfile(path, np.uint8, offset=start) if start < path.stat().st_size else b"", order), elements
-    data = text.lines(path.read_bytes()[start:])
-    if b"comment" in data:  # they belong into the header; some write them between the rows
-        data = COMMENT.sub(b"", data)
+        data = np.fromfile(path, np.uint8, offset=start) if start < path.stat().st_size else b""
+        return header, Body(data, order), elements
+    written = text.lines(path.read_bytes()[start:])
+    if b"comment" in written:  # they belong into the header; some write them between the rows
+        written = COMMENT.sub(b"", written)
     try:
-        _, per_line, values = text.read(data, reach)
+        _, per_line, values = text.read(written, reach)
         per_line = per_line[per_line > 0]
         rows = np.cumsum(per_line) - per_line
         by_line = len(rows) == sum(each.count for each in elements if each.properties)
-        return Body(values, order, rows if by_line else None), elements
+        return header, Body(values, order, rows if by_line else None), elements
     except ValueError:
         raise Refused("corrupt_file", "a number of the PLY file cannot be read") from None
 

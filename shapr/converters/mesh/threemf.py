@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters import archive
-from shapr.converters.mesh import threemf_kinds, threemf_text, threemf_tree
+from shapr.converters.mesh import threemf_aside, threemf_kinds, threemf_text, threemf_tree
 from shapr.converters.mesh.accessors import shown
 from shapr.converters.mesh.model import LONGEST_NAME, MAX_TRIANGLES, Colour, Colours, Mesh, Part
 from shapr.converters.mesh.threemf_arrays import geometry, kept_locale, properties, told, wrapper
@@ -35,9 +35,9 @@ LOOKED, BUILT = 0.65, 0.95  # of the time of a million triangles: as the text is
 
 
 def read(path: Path, name: str, reach: Reach) -> Mesh:
-    archive.verified(path, within(reach, 0.0, 0.06))
+    entries = archive.verified(path, within(reach, 0.0, 0.06))
     path = threemf_text.readable(path)
-    unprinted = threemf_tree.check(path, within(reach, 0.06, LOOKED))
+    unprinted, unread = threemf_tree.check(path, within(reach, 0.06, LOOKED))
     model = wrapper().CreateModel()
     reader = model.QueryReader("3mf")
     reader.SetStrictModeActive(False)
@@ -58,7 +58,8 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
             raise Refused("corrupt_file", "the 3MF file leaves open which model, units or materials it means")
         reach(BUILT)
         mesh = Reader(model).mesh(name, reach)
-        return replace(mesh, losses=(*mesh.losses, *threemf_kinds.unprinted(unprinted)))
+        aside = threemf_aside.losses(entries, unread, model, threemf_aside.TEXTURES in mesh.losses)
+        return replace(mesh, losses=(*mesh.losses, *threemf_kinds.unprinted(unprinted), *aside))
     except lib3mf.ELib3MFException:
         if REQUIRED in _warned(reader):  # what it cannot make out may be of the extension
             raise Refused("unsupported_geometry", REQUIRES) from None
@@ -233,7 +234,7 @@ class Reader:
             return {each: (_rgba(group.GetColor(each)), "") for each in group.GetAllPropertyIDs()}
         if kind == lib3mf.PropertyType.Multi:
             return self._layered(self.model.GetMultiPropertyGroupByID(id))
-        self._lose("textures are passed over" if kind == lib3mf.PropertyType.TexCoord else "composites are passed over")
+        self._lose(threemf_aside.TEXTURES if kind == lib3mf.PropertyType.TexCoord else "composites are passed over")
         return {}
 
     def _layered(self, group: Any) -> dict[int, tuple[tuple[int, ...], str]]:
@@ -254,7 +255,7 @@ class Reader:
 
     def _whole(self) -> None:
         if self.model.GetTexture2Ds().Count():
-            self._lose("textures are passed over")
+            self._lose(threemf_aside.TEXTURES)
 
     def _lose(self, what: str) -> None:
         self.losses[what] = None

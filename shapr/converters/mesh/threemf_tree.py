@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from shapr.converters.mesh import threemf_aside
 from shapr.converters.progress import Reach, silent, within
 from shapr.errors import Refused
 
@@ -31,11 +32,12 @@ COLOURLESS = re.compile(rb"<(?:[^\s<>/:\"'=]+:)?color\s*/?>")
 Key = tuple[str, str]  # the part of the package, and the id within it
 
 
-def check(path: Path, reach: Reach = silent) -> int:
+def check(path: Path, reach: Reach = silent) -> tuple[int, set[str]]:
     """`decompression_bomb` if an object has too many others inside, `corrupt_file` if it has itself. Gives how many
-    items are said not to be printed, of which the library says nothing."""
+    items are said not to be printed, and the extensions that nobody reads: the library says nothing of them."""
     inside: dict[Key, list[Key]] = {}
     objects = items = unprinted = 0
+    unread: set[str] = set()
     with zipfile.ZipFile(path) as archive:
         total, done = max(sum(entry.file_size for entry in archive.infolist()), 1), 0
         for entry in archive.infolist():
@@ -51,6 +53,8 @@ def check(path: Path, reach: Reach = silent) -> int:
             _look(text, entry.filename, within(own, 0.1, 1.0))
             done += entry.file_size
             unprinted += len(UNPRINTED.findall(text)) if b"printable" in text else 0
+            if entry.filename.endswith(".model"):
+                unread.update(threemf_aside.extensions(text))
             if b"component" in text:
                 _collect(text, entry.filename, inside)
     counts: dict[Key, tuple[int, int]] = {}
@@ -59,7 +63,7 @@ def check(path: Path, reach: Reach = silent) -> int:
             _count(key, inside, counts)
     except RecursionError:
         raise Refused("limit_exceeded", "the components are nested too deeply") from None
-    return unprinted
+    return unprinted, unread
 
 
 def _text(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, reach: Reach) -> bytes:

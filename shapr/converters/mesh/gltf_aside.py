@@ -1,0 +1,79 @@
+"""What a glTF file says beside its shapes and their colours: none of it comes out, so it is told in words."""
+
+import re
+from collections.abc import Iterator
+
+from shapr.converters.mesh.accessors import extension, field, floats, listed, some
+from shapr.converters.mesh.glb import Json
+
+NORMALS = "normals are passed over"
+SHINE = "of materials only the colour is kept"
+VARIANTS = "KHR_materials_variants"
+VISIBILITY = "KHR_node_visibility"
+LIGHTS = ("KHR_lights_", "EXT_lights_")
+MATERIALS = ("KHR_materials_", "EXT_materials_")
+PLAIN_MATERIALS = {VARIANTS, "KHR_materials_pbrSpecularGlossiness", "KHR_materials_unlit"}
+# Those that are read, or whose use is told as that of textures.
+READ = {
+    "KHR_draco_mesh_compression",
+    "EXT_meshopt_compression",
+    "KHR_meshopt_compression",
+    "KHR_mesh_quantization",
+    "EXT_mesh_gpu_instancing",
+    VISIBILITY,
+}
+TEXTURES = ("KHR_texture_", "EXT_texture_", "MSFT_texture_")
+PASSED = {
+    "animations": "animations are passed over",
+    "skins": "skins are passed over: the shape is the one at rest",
+    "cameras": "cameras are passed over",
+}
+SHAPING = re.compile(r"POSITION|NORMAL|TANGENT|COLOR_0|TEXCOORD_\d+|JOINTS_\d+|WEIGHTS_\d+")  # read, or told by itself
+
+
+def of_vertices(attributes: Json) -> Iterator[str]:
+    """Of the attributes of a primitive."""
+    if "NORMAL" in attributes:
+        yield NORMALS
+    if any(name.startswith("TEXCOORD_") for name in attributes):
+        yield "texture coordinates are passed over"
+    if others := [name for name in attributes if not SHAPING.fullmatch(name)]:
+        yield f"other attributes of vertices are passed over: {some(others)}"
+
+
+def of_material(material: Json, surface: Json, glossy: Json | None) -> Iterator[str]:
+    if any(key.endswith("Texture") for holder in (material, surface, glossy or {}) for key in holder):
+        yield "textures are passed over"
+    given = field(material, "extensions", dict, {})
+    shining = any(name.startswith(MATERIALS) and name not in PLAIN_MATERIALS for name in given)
+    metal = glossy is None and surface.get("metallicFactor", 1.0) != 0
+    if shining or metal or any(floats(material, "emissiveFactor", (0.0, 0.0, 0.0))):
+        yield SHINE
+
+
+def of_file(content: Json, drawn: set[int]) -> Iterator[str]:
+    """`drawn`: the meshes that are converted."""
+    for key, what in PASSED.items():
+        if listed(content, key):
+            yield what
+    if any((extension(node, VISIBILITY) or {}).get("visible") is False for node in listed(content, "nodes")):
+        yield "hidden nodes are converted like the others"
+    if len(listed(content, "scenes")) > 1:
+        yield "only the scene that is shown first is converted"
+    elif unseen := len(listed(content, "meshes")) - len(drawn):
+        yield f"meshes that the scene does not show are not converted: {unseen}"
+    yield from _extensions(listed(content, "extensionsUsed", str))
+    asset = field(content, "asset", dict, {})
+    extras = asset.get("extras")  # of any kind
+    if notes := [*(["copyright"] if asset.get("copyright") else []), *(extras if isinstance(extras, dict) else [])]:
+        yield f"metadata is passed over: {some(notes)}"
+
+
+def _extensions(used: list[str]) -> Iterator[str]:
+    if any(name.startswith(LIGHTS) for name in used):
+        yield "lights are passed over"
+    if VARIANTS in used:
+        yield "variants of materials are passed over: colours are those that the file opens with"
+    others = [name for name in used if name not in READ and not name.startswith((*LIGHTS, *MATERIALS, *TEXTURES))]
+    if others:
+        yield f"extensions that are not read are passed over: {some(others)}"

@@ -1,0 +1,117 @@
+"""What a file says beside shapes and colours is not converted: the report names each thing that was really there."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shapr.converters.mesh import gltf, threemf
+from shapr.converters.mesh.model import Mesh, Part
+from shapr.converters.progress import silent
+from tests.converters import kit
+from tests.converters.meshes import cube, read
+from tests.converters.test_threemf import SIMPLE, package
+
+
+def gltf_with(folder: Path, **more: Any) -> Mesh:
+    """A cube, with `more` in its document; `attributes` and `primitive` go where they belong."""
+    gltf.write(Mesh((cube(),)), folder / "plain.glb", {}, silent)
+    data = (folder / "plain.glb").read_bytes()
+    length = int.from_bytes(data[12:16], "little")
+    content = json.loads(data[20 : 20 + length])
+    primitive = content["meshes"][0]["primitives"][0]
+    primitive["attributes"] |= more.pop("attributes", {})
+    primitive |= more.pop("primitive", {})
+    content |= more
+    text = json.dumps(content).encode()
+    text += b" " * (-len(text) % 4)
+    rest = data[20 + length :]
+    head = b"glTF" + (2).to_bytes(4, "little") + (20 + len(text) + len(rest)).to_bytes(4, "little")
+    (folder / "a.glb").write_bytes(head + len(text).to_bytes(4, "little") + b"JSON" + text + rest)
+    return read(folder / "a.glb")
+
+
+def material(**more: Any) -> dict[str, Any]:
+    surface = {"metallicFactor": 0, **more.pop("surface", {})}
+    return {"materials": [{"pbrMetallicRoughness": surface, **more}], "primitive": {"material": 0}}
+
+
+SHINE = "of materials only the colour is kept"
+
+
+@pytest.mark.parametrize(
+    ("more", "losses"),
+    [
+        ({}, ()),
+        (material(), ()),
+        ({"attributes": {"NORMAL": 0}}, ("normals are passed over",)),
+        ({"attributes": {"TEXCOORD_0": 0}}, ("texture coordinates are passed over",)),
+        ({"attributes": {"_HEAT": 0}}, ("other attributes of vertices are passed over: _HEAT",)),
+        (material(surface={"metallicFactor": 1}), (SHINE,)),
+        (material(emissiveFactor=[1, 0, 0]), (SHINE,)),
+        (material(extensions={"KHR_materials_clearcoat": {}}), (SHINE,)),
+        (
+            {"extensionsUsed": ["KHR_materials_variants"]},
+            ("variants of materials are passed over: colours are those that the file opens with",),
+        ),
+        ({"extensionsUsed": ["KHR_lights_punctual"]}, ("lights are passed over",)),
+        ({"extensionsUsed": ["ACME_b", "ACME_a"]}, ("extensions that are not read are passed over: ACME_a, ACME_b",)),
+        ({"extensionsUsed": ["KHR_mesh_quantization", "KHR_texture_transform"]}, ()),
+        ({"asset": {"version": "2.0", "extras": {"author": "A"}}}, ("metadata is passed over: author",)),
+        ({"nodes": [{"mesh": 0}, {"mesh": 0}]}, ()),
+    ],
+)
+def test_gltf(tmp_path: Path, more: dict[str, Any], losses: tuple[str, ...]) -> None:
+    assert gltf_with(tmp_path, **more).losses == losses
+
+
+def test_gltf_meshes_that_no_node_of_the_scene_shows(tmp_path: Path) -> None:
+    drawn = {"primitives": [{"attributes": {"POSITION": 0}, "indices": 1}]}
+    assert gltf_with(tmp_path, meshes=[drawn, drawn]).losses == (
+        "meshes that the scene does not show are not converted: 1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "more", "losses"),
+    [
+        ("<model ", {}, ()),
+        ('<model xmlns:x="urn:x" ', {}, ()),
+        ('<model xmlns:x="urn:x" x:a="1" ', {}, ("extensions that are not read are passed over: urn:x",)),
+        ("<model ", {"Metadata/a.png": b""}, ("other files of the package are passed over: Metadata/a.png",)),
+    ],
+)
+def test_3mf(tmp_path: Path, head: str, more: dict[str, bytes], losses: tuple[str, ...]) -> None:
+    path = package(tmp_path, SIMPLE.replace("<model ", head), **more)
+    assert threemf.read(path, "a", silent).losses == losses
+
+
+def test_metadata_of_3mf(tmp_path: Path) -> None:
+    said = '<metadata name="Title">T</metadata><metadata name="Designer">D</metadata><resources>'
+    path = package(tmp_path, SIMPLE.replace("<resources>", said))
+    assert threemf.read(path, "a", silent).losses == ("metadata is passed over: Designer, Title",)
+
+
+async def test_normals_that_we_write_are_no_loss(tmp_path: Path) -> None:
+    job = kit.job(tmp_path, kit.SAMPLES / "bracket.step", "glb")
+    answer = await kit.converter().convert(job, lambda _: None)
+    assert answer.report is not None
+    assert len(answer.report["outputs"]["glb"]["losses"]) == 1  # the triangles
+
+
+@pytest.mark.parametrize("alike", [False, True])
+async def test_colours_of_vertices_become_one_of_each_face(tmp_path: Path, alike: bool) -> None:
+    whole = cube()
+    colours = np.full((len(whole.vertices), 4), 255, np.uint8)
+    colours[:, 0] = 7 if alike else np.arange(len(colours)) * 20
+    painted = Part("p", whole.vertices, whole.corners, vertex_colours=colours)
+    gltf.write(Mesh((painted,)), tmp_path / "a.glb", {}, silent)
+    (tmp_path / "job").mkdir()
+    answer = await kit.converter().convert(kit.job(tmp_path / "job", tmp_path / "a.glb", "step,brep"), lambda _: None)
+    assert answer.report is not None
+    told = answer.report["outputs"]
+    sentence = "colours of vertices became one of each face: the mean of its corners"
+    assert (sentence in told["step"]["losses"]) == (not alike)
+    assert sentence not in told["brep"]["losses"]  # it has none
