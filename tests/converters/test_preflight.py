@@ -11,8 +11,10 @@ from benchmarks.hostile import step as step_files
 from benchmarks.hostile.iges import iges
 from benchmarks.hostile.part21 import CONTEXT, assembly, document, leaf, mapped, part21, product, reference
 from shapr.converters import preflight
+from shapr.converters.brep import measure, step
 from shapr.converters.preflight import graph
 from shapr.converters.preflight.references import LOSS, without_references
+from shapr.converters.progress import silent
 from shapr.errors import Refused
 from tests.converters.kit import SAMPLES
 
@@ -84,6 +86,19 @@ def test_step_that_refers_to_itself_is_refused_however_indirectly(tmp_path: Path
     assert edge != BRACKET and hidden != BRACKET
     for loop in (edge, hidden, assembly(3, 1, cyclic=True), mapped(3, 1, cyclic=True)):
         assert code(tmp_path, "step", loop) == "corrupt_file"
+
+
+def test_a_density_that_holds_itself_is_no_circle_of_shapes(tmp_path: Path) -> None:
+    """As Datakit has written it, a number being wrong: the kernel takes no representation for an item of one."""
+    density = "#9000=REPRESENTATION('density',(#9000),#9001);\n#9001=REPRESENTATION_CONTEXT('','');\n"
+    said = BRACKET.replace("ENDSEC;\nEND-ISO", f"{density}ENDSEC;\nEND-ISO")
+    assert looked(tmp_path, "step", said) == ()
+    before, after = (
+        measure.measured(step.read(path), silent) for path in (SAMPLES / "bracket.step", tmp_path / "source")
+    )
+    assert after == before
+    for circle in (said.replace("=REPR", "=SHAPE_REPR"), said.replace("CONTEXT('',''", "CONTEXT('',#9000")):
+        assert circle != said and code(tmp_path, "step", circle) == "corrupt_file"
 
 
 def test_step_bombs_are_counted_not_expanded(tmp_path: Path) -> None:

@@ -186,9 +186,19 @@ def _check(graph: Graph, reach: Reach) -> None:
     reach(0.4)
     forms.check(graph, defined, targets, highest)
     reach(0.8)
-    heights(highest + 1, defined[graph.owners], targets)
+    owners, held = defined[graph.owners], ~_holding_itself(graph, defined, targets)
+    heights(highest + 1, owners[held], targets[held])
     forms.check_names(graph)
     _instances(graph)
+
+
+def _holding_itself(graph: Graph, defined: Nodes, targets: Nodes) -> npt.NDArray[np.bool_]:
+    """References of representations that are of no kind to themselves, as Datakit has written of densities: the kernel
+    takes none for an item."""
+    itself: npt.NDArray[np.bool_] = defined[graph.owners] == targets
+    if itself.any():
+        itself &= graph.are(b"REPRESENTATION")[graph.owners]
+    return itself
 
 
 def _needed(graph: Graph, defined: Nodes, targets: Nodes, highest: int) -> None:
