@@ -17,6 +17,7 @@ from typing import IO, TypeVar
 
 from shapr.converters import xmlcheck
 from shapr.converters.formats import ALIASES, FORMATS, Sources
+from shapr.converters.progress import Reach, silent
 from shapr.errors import Refused
 
 SUFFIX, MEDIA_TYPE = ".zip", "application/zip"
@@ -100,15 +101,18 @@ def opened(path: Path) -> Entries:
     return entries
 
 
-def verified(path: Path) -> Entries:
+def verified(path: Path, reach: Reach = silent) -> Entries:
     """The checked directory, once every entry was unpacked for a look: sizes and checksums hold, XML is harmless."""
     entries = opened(path)
+    total, done = max(sum(each.file_size for each in entries), 1), 0
     with zipfile.ZipFile(path) as archive:
         for entry in entries:
             look = xmlcheck.Look(PurePosixPath(_name(entry)).suffix.lower() in XML)
             with _read(archive, entry) as content:
                 while chunk := _guarded(content.read):
                     look.at(chunk)
+                    done += len(chunk)
+                    reach(done / total)
     return entries
 
 

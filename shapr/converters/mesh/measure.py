@@ -3,10 +3,11 @@
 from itertools import groupby
 
 import numpy as np
+import numpy.typing as npt
 
 from shapr.converters.measure import Measured
 from shapr.converters.mesh import colour
-from shapr.converters.mesh.model import Mesh, Part
+from shapr.converters.mesh.model import Mesh, Part, blocks
 from shapr.converters.mesh.topology import cornered, edge_keys, surfaces, volumes, welded
 from shapr.converters.progress import Reach, apart, silent, within
 from shapr.errors import Refused
@@ -33,11 +34,9 @@ def measured(mesh: Mesh, reach: Reach = silent) -> Measured:
     used = whole.vertices[cornering]
     reach(0.7)
     low, high = used.min(axis=0), used.max(axis=0)
-    a, b, c = (whole.vertices[whole.corners[:, at]] for at in range(3))
     with np.errstate(over="ignore", invalid="ignore"):
-        area = float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
-        reach(0.85)
-        volume = float(volumes(whole.vertices, whole.corners, (low + high) / 2).sum())
+        area = float(_doubled_areas(whole, within(reach, 0.7, 0.85)).sum() / 2)
+        volume = float(volumes(whole.vertices, whole.corners, (low + high) / 2, within(reach, 0.85, 1.0)).sum())
     if not np.isfinite([*low, *high, area, volume]).all():
         raise Refused("invalid_geometry", "a coordinate is not a number, or too large to measure with")
     labels = frozenset({name for part in mesh.parts for name in (part.name, part.inner)} - {""})
@@ -57,6 +56,15 @@ def measured(mesh: Mesh, reach: Reach = silent) -> Measured:
         labels=labels,
         colours=len(set().union(*(_colours(part) for part in mesh.parts))),
     )
+
+
+def _doubled_areas(part: Part, reach: Reach) -> npt.NDArray[np.float64]:
+    """Of each triangle, in blocks: what is small at a time tells, and takes little memory."""
+    result = np.empty(len(part.corners))
+    for some in blocks(len(part.corners), reach):
+        a, b, c = (part.vertices[part.corners[some, at]] for at in range(3))
+        result[some] = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    return result
 
 
 def _apart(mesh: Mesh, reach: Reach) -> int | None:

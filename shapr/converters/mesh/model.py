@@ -1,12 +1,13 @@
 """A mesh: named parts of triangles with their colours, in millimetres, z up."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from shapr.converters.progress import Reach, silent
 from shapr.errors import Refused
 
 Vertices = npt.NDArray[np.float64]  # (n, 3)
@@ -19,6 +20,7 @@ MAX_TRIANGLES = 20_000_000
 MAX_PARTS = 100_000
 LARGEST = 1e12  # millimetres from the origin: no drawing is as far away as the moon
 LONGEST_NAME = 200  # characters
+BLOCK = 1 << 18  # rows of a large array that are worked on at a time
 
 # z up to y up is a quarter turn about x.
 Y_UP = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], dtype=np.float64)
@@ -122,3 +124,11 @@ def in_float32(vertices: Vertices) -> npt.NDArray[np.float32]:
     if np.abs(vertices).max(initial=0) > np.finfo(np.float32).max:
         raise Refused("invalid_geometry", "a coordinate is too large for single precision")
     return vertices.astype("<f4")
+
+
+def blocks(count: int, reach: Reach = silent) -> Iterator[slice]:
+    """So many rows, some at a time: what is done on all at once tells nobody for seconds, and holds what is between."""
+    for at in range(0, count, BLOCK):
+        end = min(at + BLOCK, count)
+        yield slice(at, end)
+        reach(end / count)

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,9 @@ from shapr.converters.mesh.model import (
     Part,
     Triangles,
     Vertices,
+    blocks,
 )
-from shapr.converters.progress import Reach, within
+from shapr.converters.progress import Reach, apart, within
 from shapr.errors import Refused
 
 Rows = npt.NDArray[np.int64]
@@ -73,19 +75,21 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     vertices = np.concatenate(content.points) if content.points else np.empty((0, 3))
     colours = _colours(content)
     content.points, content.colours = [], []
-    sizes, corners, owners = (np.concatenate(each) for each in (content.sizes, content.corners, content.owners))
+    of_faces = apart((content.sizes, content.corners, content.owners), within(reach, 0.7, 0.8))
+    sizes, corners, owners = (text.joined(pieces, own) for pieces, own in of_faces)
     if corners.max() >= len(vertices):
         raise Refused("corrupt_file", "a face of the OBJ file refers to a vertex that is not there")
     if not np.isfinite(vertices).all():
         raise Refused("invalid_geometry", "a coordinate is not a number")
-    triangles, faces = polygon.triangulated(sizes, corners, vertices, within(reach, 0.7, 0.9))
+    triangles, faces = polygon.triangulated(sizes, corners, vertices, within(reach, 0.8, 0.9))
+    del sizes, corners
     reach(0.9)
     materials, losses = _materials(content, path.parent)
     parts = []
     groups = _split(content, owners[faces])
     holding = _holding(content, [key for key, _ in groups])
-    for key, members in groups:
-        made = _part(key, vertices, colours, triangles[members], name, holding)
+    for (key, members), own in apart(groups, within(reach, 0.92, 1.0)):
+        made = _part(key, vertices, colours, triangles[members], name, holding, own)
         parts.append(replace(made, colour=materials.get(key[2])))
     reach(1.0)
     losses += dict.fromkeys(f"{PASSED_OVER[each]} are passed over" for each in PASSED_OVER if content.passed_over[each])
@@ -255,6 +259,7 @@ def _part(
     corners: Triangles,
     name: str,
     holding: bool,
+    reach: Reach,
 ) -> Part:
     """The group's own points only, in the order of the file."""
     object, group, material = key
@@ -262,8 +267,10 @@ def _part(
     if high - low < 4 * corners.size:
         used = np.zeros(high - low + 1, bool)
         used[corners - low] = True
-        rows = np.flatnonzero(used) + low
-        local = (np.cumsum(used) - 1)[corners - low]
+        rows, numbers = np.flatnonzero(used) + low, np.cumsum(used) - 1
+        local: Any = np.empty(corners.shape, np.int32)
+        for some in blocks(len(corners), within(reach, 0.2, 1.0)):
+            local[some] = numbers[corners[some] - low]
     else:
         rows, local = np.unique(corners, return_inverse=True)
     own = None if colours is None else colours[rows]
@@ -276,7 +283,7 @@ def _part(
     return Part(
         group if body else object or group or name,
         vertices[rows],
-        local.reshape(-1, 3).astype(np.int32),
+        local.reshape(-1, 3).astype(np.int32, copy=False),
         body=object if body else "",
         group="" if body else group,
         material=material,

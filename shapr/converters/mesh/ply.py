@@ -39,27 +39,27 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     if not {"x", "y", "z"} <= set(vertex.positions) - set(vertex.lengths):
         raise Refused("corrupt_file", "the vertices of the PLY file have no x, y and z")
     vertices = np.stack([vertex.column(axis) for axis in "xyz"], axis=1).astype(np.float64)
-    sizes, corners, face_colours = _faces(tables)
+    sizes, corners, face_colours = _faces(tables, within(reach, 0.92, 0.96))
     if not len(sizes):
         raise Refused("no_geometry", "the PLY file holds points and no face")
     losses = [f"{name} elements are passed over" for name in tables if name not in ("vertex", "face", "tristrips")]
     if "nx" in vertex.positions:
         losses.append("normals are passed over")
-    triangles, owner, more = polygon.checked("PLY", sizes, corners, vertices, within(reach, 0.9, 0.95))
+    triangles, owner, more = polygon.checked("PLY", sizes, corners, vertices, within(reach, 0.96, 0.98))
     face_colours = None if face_colours is None else face_colours[owner]
     reach(1.0)
     part = Part(name, vertices, triangles, vertex_colours=vertex.colours(), face_colours=face_colours)
     return Mesh((part,), losses=(*losses, *more))
 
 
-def _faces(tables: dict[str, Table]) -> tuple[Rows, Rows, Colours | None]:
+def _faces(tables: dict[str, Table], reach: Reach) -> tuple[Rows, Rows, Colours | None]:
     """The number of corners of each face, the corners of all, and the faces' colours."""
     for kind in ("face", "tristrips"):
         table = tables.get(kind)
         found = next((each for each in ("vertex_indices", "vertex_index") if table and each in table.lengths), None)
         if table is None or found is None:
             continue
-        lengths, items = table.lists(found)
+        lengths, items = table.lists(found, reach)
         if kind == "face":
             return lengths, items, table.colours()
         corners = _strips(lengths, items)
@@ -92,7 +92,7 @@ def _open(path: Path, reach: Reach) -> tuple[Body, list[Element]]:
     elements, format = _header(head[: end.start()].decode("latin-1"))
     if order := ORDERS[format]:
         return Body(np.fromfile(path, np.uint8, offset=start) if start < path.stat().st_size else b"", order), elements
-    data = path.read_bytes()[start:].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + b"\n"
+    data = text.lines(path.read_bytes()[start:])
     if b"comment" in data:  # they belong into the header; some write them between the rows
         data = COMMENT.sub(b"", data)
     try:

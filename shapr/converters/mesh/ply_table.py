@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shapr.converters.mesh import colour
-from shapr.converters.mesh.model import Colours
+from shapr.converters.mesh.model import Colours, blocks
 from shapr.converters.progress import Reach
 from shapr.errors import Refused
 
@@ -52,6 +52,11 @@ class Body:
         found = self.data[positions[:, None] + np.arange(size)]
         return found.view(self.order + kind).ravel()
 
+    def alike(self, start: int, stride: int, count: int, length: int, kind: str) -> Any:
+        """(count, length): so many numbers of each of rows that are `stride` apart. They lie within the data."""
+        stored, unit = (np.dtype(self.order + kind), 1) if self.order else (self.data.dtype, self.data.itemsize)
+        return np.ndarray((count, length), stored, self.data, start * unit, (stride * unit, stored.itemsize))
+
 
 class Table:
     """One element's rows: where each property of each row lies."""
@@ -62,7 +67,8 @@ class Table:
         least = sum(body.size(each.count or each.kind) for each in element.properties)
         if element.count * least > len(body.data) - start:
             raise SHORT
-        self.positions: dict[str, Rows] = {}
+        self.stride = 0  # from row to row, where that is the same for all
+        self.positions: dict[str, Rows | int] = {}  # in each row; in the first, where there is a stride
         self.lengths: dict[str, Rows] = {}
         self.end = start
         if least and element.count and not self._alike(start):
@@ -82,23 +88,32 @@ class Table:
         end = start + stride * self.element.count if self.lines is None else int(self.lines[-1]) + stride
         if end > len(self.body.data):
             return False
-        rows = start + stride * np.arange(self.element.count) if self.lines is None else self.lines
-        offset = 0
+        count = self.element.count
+        rows = self.lines if self.lines is not None and (np.diff(self.lines) != stride).any() else None
+        self.stride = stride if rows is None else 0
+        at = start if self.lines is None else int(self.lines[0])
         for each in self.element.properties:
+            position = at if rows is None else rows + (at - int(rows[0]))
             if each.count:
-                found = self.body.at(rows + offset, each.count)
-                if (found != lengths[each.name]).any():
+                if (self._numbers(position, each.count).ravel() != lengths[each.name]).any():
                     return False
-                offset += self.body.size(each.count)
-                self.lengths[each.name] = np.full(len(rows), lengths[each.name])
-            self.positions[each.name] = rows + offset
-            offset += lengths.get(each.name, 1) * self.body.size(each.kind)
+                at += self.body.size(each.count)
+                position = position + self.body.size(each.count)
+                self.lengths[each.name] = np.full(count, lengths[each.name])
+            self.positions[each.name] = position
+            at += lengths.get(each.name, 1) * self.body.size(each.kind)
         self.end = end
         return True
 
+    def _numbers(self, position: Rows | int, kind: str, length: int = 1) -> Any:
+        """(rows, length) of them at a position in each row; more than one only of rows with a stride."""
+        if isinstance(position, int):
+            return self.body.alike(position, self.stride, self.element.count, length, kind)
+        return self.body.at(position, kind)
+
     def _one_by_one(self, start: int, reach: Reach) -> None:
         count, properties = self.element.count, self.element.properties
-        self.positions = {each.name: np.empty(count, np.int64) for each in properties}
+        positions = {each.name: np.empty(count, np.int64) for each in properties}
         self.lengths = {each.name: np.empty(count, np.int64) for each in properties if each.count}
         at = start
         for row in range(count):
@@ -111,10 +126,11 @@ class Table:
                     length = self._length(at, each)
                     at += self.body.size(each.count)
                     self.lengths[each.name][row] = length
-                self.positions[each.name][row] = at
+                positions[each.name][row] = at
                 at += length * self.body.size(each.kind)
         if at > len(self.body.data):
             raise SHORT
+        self.positions = {**positions}
         self.end = at
 
     def _length(self, at: int, each: Property) -> int:
@@ -129,15 +145,21 @@ class Table:
         return int(length)
 
     def column(self, name: str) -> Any:
-        return self.body.at(self.positions[name], self._kind(name))
+        return self._numbers(self.positions[name], self._kind(name)).ravel()
 
-    def lists(self, name: str) -> tuple[Rows, Rows]:
+    def lists(self, name: str, reach: Reach) -> tuple[Rows, Rows]:
         """The lengths of a list property, and all items as integers."""
-        lengths, kind = self.lengths[name], self._kind(name)
+        lengths, positions, kind = self.lengths[name], self.positions[name], self._kind(name)
+        if isinstance(positions, int):
+            return lengths, self._numbers(positions, kind, int(lengths[0])).astype(np.int64).ravel()
         size = self.body.size(kind)
-        before = np.cumsum(lengths) - lengths
-        at = np.repeat(self.positions[name] - size * before, lengths) + size * np.arange(int(lengths.sum()))
-        return lengths, self.body.at(at, kind).astype(np.int64)
+        items, end = np.empty(int(lengths.sum()), np.int64), 0
+        for some in blocks(len(lengths), reach):
+            own = lengths[some]
+            begin, end = end, end + int(own.sum())
+            first = positions[some] - size * (np.cumsum(own) - own)
+            items[begin:end] = self.body.at(np.repeat(first, own) + size * np.arange(end - begin), kind)
+        return lengths, items
 
     def colours(self) -> Colours | None:
         for prefix in ("", "diffuse_"):

@@ -48,6 +48,8 @@ def checked(
     if not np.isfinite(vertices).all():
         raise Refused("invalid_geometry", "a coordinate is not a number")
     whole = sizes >= 3
+    if whole.all() and len(whole):
+        return *triangulated(sizes, corners, vertices, reach), []
     if not whole.any():
         raise Refused("no_geometry", f"the {title} file holds no face with three corners")
     lost = int((~whole).sum())

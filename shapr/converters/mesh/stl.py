@@ -49,6 +49,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
         solids = [(name, facets["corners"].reshape(-1, 3).astype(np.float64))]
         reach(0.07)
         colours = _colours(head[:80], facets["attributes"])
+        del facets  # what it takes is needed for the welding
         begun = 0.1
     else:
         raise Refused("corrupt_file", "the STL file is damaged: it does not hold the triangles it announces")

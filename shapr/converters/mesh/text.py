@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shapr.converters.progress import Reach, silent
+from shapr.converters.mesh.model import blocks
+from shapr.converters.progress import Reach, apart, silent, within
 from shapr.errors import Refused
 
 CHUNK = 8 << 20  # bytes
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
+Array = npt.NDArray[Any]
 
 
 def chunks(path: Path, reach: Reach, ends: bytes = b"\n", size: int = CHUNK) -> Iterator[bytes]:
@@ -42,6 +44,13 @@ def chunks(path: Path, reach: Reach, ends: bytes = b"\n", size: int = CHUNK) -> 
             reach(min(done / total, 1.0))
     if any(pending):
         yield b"".join([*pending, b"\n"])
+
+
+def lines(data: bytes) -> bytes:
+    """With lines that end in \\n, the last one too. What need not be copied is not: a file may have hundreds of MB."""
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return data if data.endswith(b"\n") else data + b"\n"
 
 
 def words(data: bytes) -> tuple[npt.NDArray[np.int64], Counts]:
@@ -75,16 +84,41 @@ def table(data: bytes, format: str, kind: Any = np.float64) -> tuple[Any, Counts
 def read(data: bytes, reach: Reach) -> tuple[Counts, Counts, Floats]:
     """All of a file that holds nothing but numbers: where each begins, how many there are on each line, and they
     themselves; ValueError if one is no number. `data` ends in \\n."""
-    found, at = [], 0
+    found: list[list[Array]] = [[], [], []]
+    at = 0
     while at < len(data):
         end = data.find(b"\n", min(at + CHUNK, len(data)) - 1) + 1
         block = data[at:end]
         starts, per_line = words(block)
-        found.append((starts + at, per_line, numbers(block, len(starts))))
+        for pieces, piece in zip(found, (starts + at, per_line, numbers(block, len(starts))), strict=True):
+            pieces.append(piece)
         at = end
-        reach(at / len(data))
-    starts, per_line, values = (np.concatenate(each) for each in zip(*found, strict=True))
+        reach(0.9 * at / len(data))
+    starts, per_line, values = (joined(pieces, own) for pieces, own in apart(found, within(reach, 0.9, 1.0)))
     return starts, per_line, values
+
+
+def joined(pieces: list[Array], reach: Reach) -> Array:
+    """One array of some, which are given up one by one as it is filled."""
+    whole = np.empty((sum(map(len, pieces)), *pieces[0].shape[1:]), pieces[0].dtype)
+    at = 0
+    pieces.reverse()
+    while pieces:
+        piece = pieces.pop()
+        whole[at : at + len(piece)] = piece
+        at += len(piece)
+        reach(at / max(len(whole), 1))
+    return whole
+
+
+def taken(values: Array, starts: Counts, counts: Counts, reach: Reach) -> Array:
+    """`counts` of the numbers from each of `starts` on, one after the other."""
+    whole, end = np.empty(int(counts.sum()), values.dtype), 0
+    for some in blocks(len(counts), reach):
+        own = counts[some]
+        begin, end = end, end + int(own.sum())
+        whole[begin:end] = values[np.repeat(starts[some] + own - np.cumsum(own), own) + np.arange(end - begin)]
+    return whole
 
 
 def rows(out: Any, line: str, values: Any, reach: Reach = silent, block: int = 50_000) -> None:

@@ -39,7 +39,8 @@ def check(path: Path, reach: Reach = silent) -> int:
     with zipfile.ZipFile(path) as archive:
         total, done = max(sum(entry.file_size for entry in archive.infolist()), 1), 0
         for entry in archive.infolist():
-            text = archive.read(entry).replace(b"\0", b"") if not entry.is_dir() else b""
+            own = within(reach, done / total, (done + entry.file_size) / total)
+            text = _text(archive, entry, within(own, 0.0, 0.1)).replace(b"\0", b"") if not entry.is_dir() else b""
             if text.count(b"object") > MAX_OBJECTS:
                 objects += len(OBJECT.findall(text))
                 items += len(ITEM.findall(text))
@@ -47,7 +48,7 @@ def check(path: Path, reach: Reach = silent) -> int:
                 raise Refused("limit_exceeded", f"it has {objects} objects; {MAX_OBJECTS} are allowed")
             if items > MAX_INSTANCES:
                 raise Refused("decompression_bomb", f"it builds {items} parts; {MAX_INSTANCES} are allowed")
-            _look(text, entry.filename, within(reach, done / total, (done + entry.file_size) / total))
+            _look(text, entry.filename, within(own, 0.1, 1.0))
             done += entry.file_size
             unprinted += len(UNPRINTED.findall(text)) if b"printable" in text else 0
             if b"component" in text:
@@ -59,6 +60,16 @@ def check(path: Path, reach: Reach = silent) -> int:
     except RecursionError:
         raise Refused("limit_exceeded", "the components are nested too deeply") from None
     return unprinted
+
+
+def _text(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, reach: Reach) -> bytes:
+    pieces, done = [], 0
+    with archive.open(entry) as content:
+        while piece := content.read(PIECE):
+            pieces.append(piece)
+            done += len(piece)
+            reach(min(done / max(entry.file_size, 1), 1.0))
+    return b"".join(pieces)
 
 
 def _look(text: bytes, part: str, reach: Reach) -> None:

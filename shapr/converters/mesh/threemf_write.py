@@ -21,13 +21,14 @@ from shapr.converters.mesh.measure import closed
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.mesh.threemf_arrays import PROPERTIES, kept_locale, set_geometry, set_properties, told, wrapper
 from shapr.converters.mesh.topology import welded
-from shapr.converters.progress import Reach, silent
+from shapr.converters.progress import Reach, silent, within
 from shapr.errors import Refused
 
 UNITS = {"mm": "MilliMeter", "cm": "CentiMeter", "m": "Meter", "in": "Inch", "ft": "Foot"}
 LARGEST = 1e9  # the library writes no coordinate beyond it
 MAX_OBJECTS = 5000  # the library adds each in a time that grows with their number: 60,000 would take half an hour
 DIGITS = 8  # of the largest coordinate that are written: what a float32 holds
+GATHERED = 0.15  # of the time of a million triangles, before the library writes
 WHITE = (1.0, 1.0, 1.0, 1.0)
 
 Named = tuple[str, list[Part]]
@@ -45,17 +46,17 @@ def write(mesh: Mesh, path: Path, options: dict[str, Any], reach: Reach) -> None
         raise Refused("invalid_geometry", f"a coordinate is too large for 3MF: {LARGEST:g} {units} is its end here")
     writer = _Writer(units)
     whole = _few(objects(parts))
-    done, total = 0, sum(map(len, whole))
+    done, total, gathering = 0, sum(map(len, whole)), within(reach, 0.0, GATHERED)
     for inside in whole:
         made = []
         for name, each in inside:
-            made.append(writer.mesh(name, each))
+            made.append(writer.mesh(name, each, within(gathering, done / total, (done + 1) / total)))
             done += 1
-            reach(0.5 * done / total)
         writer.build(inside[0][1][0].name, [each for each in made if each is not None])
-    expected = 14 * sum(len(part.corners) for part in parts)  # bytes
+    expected = 17 * sum(len(part.corners) for part in parts)  # bytes, of millions
     with kept_locale():
-        writer.save(path, largest, lambda: reach(0.5 + 0.49 * min(path.stat().st_size / expected, 1.0)))
+        saving = within(reach, GATHERED, 0.99)
+        writer.save(path, largest, lambda: saving(min(path.stat().st_size / expected, 1.0)))
     reach(1.0)
 
 
@@ -90,10 +91,11 @@ class _Writer:
         self.materials: Any = None
         self.known: dict[tuple[str, tuple[int, ...]], int] = {}
 
-    def mesh(self, name: str, parts: Sequence[Part]) -> Any | None:
+    def mesh(self, name: str, parts: Sequence[Part], reach: Reach) -> Any | None:
         """One object of several materials; None if no triangle of it has an area."""
         whole = Part.joined(parts)
-        vertices, corners = welded(whole.vertices.astype(np.float32).astype(np.float64), whole.corners)
+        points = whole.vertices.astype(np.float32).astype(np.float64)
+        vertices, corners = welded(points, whole.corners, reach=within(reach, 0.0, 0.7))
         a, b, c = corners.T
         solid = (a != b) & (b != c) & (c != a)  # the format has no triangle with two equal corners
         if not solid.any():
@@ -102,7 +104,9 @@ class _Writer:
         each.SetName(plain(name))
         each.SetUUID(next(self.uuids))
         set_geometry(each, vertices, corners[solid])
+        reach(0.9)
         self._colour(each, parts, solid)
+        reach(1.0)
         return each
 
     def build(self, name: str, inside: list[Any]) -> None:
