@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.hostile.brep import cylinder
 from shapr.converters import preflight
-from shapr.converters.brep import brep
+from shapr.converters.brep import brep, document
 from shapr.converters.brep.indicator import Indicator
 from shapr.converters.preflight import brep as look
 from shapr.converters.progress import Page, Reading
@@ -44,19 +44,46 @@ def test_a_look_at_numbers_tells_how_far_it_is(tmp_path: Path, monkeypatch: pyte
     assert counts[1] > counts[0] + 5
 
 
-def test_reading_tells_before_the_kernel_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, _ = cylinder()
-    path = tmp_path / "cylinder.brep"
-    path.write_text(text[:-200])  # which the kernel does not read
+@pytest.fixture
+def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Indicator, list[float]]:
+    """Whom to tell, and what a parent sees each time that we tell."""
     reading = Reading(tmp_path / "page")
     page = Page(tmp_path / "page")
     page.phase(0.0, 1.0)
+    told: list[float] = []
+    tell = page.reach
+
+    def reach(done: float) -> None:
+        tell(done)
+        told.append(reading.done())
+
+    monkeypatch.setattr(page, "reach", reach)
+    return Indicator(page), told
+
+
+def test_reading_tells_before_the_kernel_does(
+    seen: tuple[Indicator, list[float]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, _ = cylinder()
+    path = tmp_path / "cylinder.brep"
+    path.write_text(text)
     monkeypatch.setattr(brep.BRepTools, "Read_s", lambda *_: False)
     monkeypatch.setattr(look, "PIECE", 1)
-    seen: list[float] = []
-    told = page.reach
-    page.reach = lambda done: (told(done), seen.append(reading.done()))[0]  # type: ignore[method-assign]
     with pytest.raises(Refused):
-        brep.read(path, path.name, {}, Indicator(page))
-    assert seen == sorted(seen)
-    assert len({each for each in seen if 0 < each <= brep.LOOKED}) > 20
+        brep.read(path, path.name, {}, seen[0])
+    assert seen[1] == sorted(seen[1])
+    assert len({each for each in seen[1] if 0 < each <= brep.LOOKED}) > 20
+
+
+def test_what_is_made_of_it_and_checked_tells_after_the_kernel(
+    seen: tuple[Indicator, list[float]], tmp_path: Path
+) -> None:
+    text, _ = cylinder()
+    path = tmp_path / "cylinder.brep"
+    path.write_text(text)
+    model = brep.read(path, path.name, {}, seen[0])
+    assert len({each for each in seen[1] if each > brep.READ}) >= 2
+    told: list[float] = []
+    document.check(model, told.append)
+    assert told == sorted(told)
+    assert any(0.5 < each < 1 for each in told)

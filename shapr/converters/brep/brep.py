@@ -28,7 +28,8 @@ COUNTS = re.compile(
     rb"\n(?:Locations|Curve2ds|Curves|Polygon3D|PolygonOnTriangulations|Surfaces|Triangulations|TShapes) +(\d+)"
 )
 NOT_NUMBERS = re.compile(rb"[\s-](?:nan|inf)\b")
-LOOKED, READ = 0.05, 0.8  # of the time of reading: the look for these, and what the kernel takes of the rest
+# Of what is left of the time of reading: the look for these, what the kernel takes, and the document made of it.
+LOOKED, READ, MADE = 0.05, 0.8, 0.5
 BINARY = b"Open CASCADE Topology"
 
 
@@ -53,9 +54,12 @@ def read(path: Path, source_name: str, options: dict[str, Any], progress: Indica
         raise Refused("corrupt_file", "the BREP file breaks the rules of its syntax, or is cut short")
     if shape.ShapeType() == TopAbs_ShapeEnum.TopAbs_COMPOUND:
         check_instances(_held(shape))
+    reach = progress.step(MADE)
     shape, again = listed.once(shape)
     shape, _ = unmirrored(document.scaled(shape, UNIT_MM[options.get("source_units", "mm")]), {})
+    reach(0.2)
     model = document.holding(shape, source_name)
+    reach(1.0)
     if again:
         document.say_unread(model, again)
     return model
