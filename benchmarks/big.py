@@ -25,7 +25,7 @@ from OCP.TopoDS import TopoDS_Compound, TopoDS_Shape, TopoDS_Shell
 from OCP.XCAFDoc import XCAFDoc_DocumentTool
 
 from shapr.converters.brep import brep, document, facet, iges, sew, step
-from shapr.converters.mesh import obj, stl
+from shapr.converters.mesh import files, stl
 from shapr.converters.mesh.model import Mesh, Part
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "bracket.step"
@@ -143,7 +143,7 @@ def _written(path: Path, whole: TopoDS_Shape) -> Path:
 
 
 def triangles(path: Path, count: int) -> Path:
-    """About so many triangles, a closed bumpy ball, as an OBJ or STL file."""
+    """About so many triangles, a closed bumpy ball, as a mesh file of any format that we write."""
     rows = max(3, int((count / 4) ** 0.5))
     columns = 2 * rows
     theta = np.linspace(0, np.pi, rows + 1)[1:-1, None]
@@ -167,6 +167,6 @@ def triangles(path: Path, count: int) -> Path:
             np.stack([np.full(columns, south), np.roll(last, -1), last], -1),
         ]
     ).astype(np.int32)
-    writer = obj.write if path.suffix == ".obj" else stl.write
-    writer(Mesh((Part("ball", vertices, corners),)), path, {"encoding": "binary"}, lambda _: None)
+    mesh = Mesh((Part("ball", vertices, corners),))
+    files.write(mesh, path.suffix[1:], path, {"encoding": "binary", "units": "mm"}, lambda _: None)
     return path

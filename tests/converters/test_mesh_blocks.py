@@ -13,8 +13,8 @@ from shapr.converters.progress import silent
 from tests.converters.meshes import cube
 
 ASCII, BINARY = {"units": "mm", "encoding": "ascii"}, {"units": "mm", "encoding": "binary"}
-# And how often reading one in small blocks tells at least. Binary PLY has nothing that takes long.
-SOURCES = (("obj", ASCII, 35), ("ply", ASCII, 20), ("ply", BINARY, 1), ("off", ASCII, 50), ("stl", BINARY, 250))
+# And how often reading one in small blocks tells at least.
+SOURCES = (("obj", ASCII, 35), ("ply", ASCII, 50), ("ply", BINARY, 30), ("off", ASCII, 50), ("stl", BINARY, 250))
 
 
 def cubes() -> Mesh:

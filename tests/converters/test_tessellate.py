@@ -1,6 +1,7 @@
 """Triangles as the kernel has them, taken out of its memory."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from OCP.TopAbs import TopAbs_Orientation
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Compound
 
-from shapr.converters.brep import document, tessellate, triangulation
+from shapr.converters.brep import document, mesher, tessellate, triangulation
+from shapr.converters.brep.indicator import Indicator
+from shapr.converters.progress import Page, Reading
 from tests.converters.shapes import FACE, moved
 
 Points = list[tuple[float, ...]]
@@ -60,3 +63,30 @@ def test_a_triangulation_is_made_as_it_is_given(hidden: bool, monkeypatch: pytes
     assert [made.Triangle(at).Get()[-3:] for at in (1, 2)] == [(1, 2, 3), (2, 4, 3)]
     assert [made.Normal(at).Coord() for at in range(1, 5)] == [tuple(normal) for normal in normals]
     assert np.array_equal(triangulation.normals(made), normals)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_very_many_faces_are_meshed_step_by_step_alike(
+    drilled: TopoDS_Compound, threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = list(tessellate.pieces(drilled))
+    reading = Reading(tmp_path / "page")
+    page = Page(tmp_path / "page")
+    page.phase(0.0, 1.0)
+    begun: list[float] = []
+    begin = page._begin
+
+    def seen(end: float, shown: object) -> None:
+        begin(end, shown)  # type: ignore[arg-type]
+        begun.append(reading.done())
+
+    monkeypatch.setattr(page, "_begin", seen)
+    monkeypatch.setattr(tessellate, "MANY", 10)
+    assert tessellate.triangulate(drilled, 0.1, 10, Indicator(page), threads) == 0
+    made = list(tessellate.pieces(drilled))
+    assert [piece for _, piece in made] == [piece for _, piece in known]
+    assert len({each for each in begun if each < 0.2}) >= 4  # model, edges, their repair, faces
+    assert begun[-1] == pytest.approx(
+        (1 - mesher.MODEL) * (1 - mesher.EDGES) * (1 - mesher.HEALED) * mesher.FACES
+        + (1 - (1 - mesher.MODEL) * (1 - mesher.EDGES) * (1 - mesher.HEALED))
+    )

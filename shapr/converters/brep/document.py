@@ -25,7 +25,7 @@ from OCP.TopoDS import TopoDS, TopoDS_Compound, TopoDS_Iterator, TopoDS_Shape
 from OCP.XCAFApp import XCAFApp_Application
 from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 
-from shapr.converters.progress import Reach, along, silent, within
+from shapr.converters.progress import Reach, apart, silent, within
 from shapr.errors import Refused
 
 MAX_INSTANCES = 100_000
@@ -233,23 +233,24 @@ def check(document: TDocStd_Document, reach: Reach = silent) -> None:
         raise Refused("no_geometry", "the shapes of the file are no larger than a point")
     reach(0.5)
     shapes = labels(XCAFDoc_DocumentTool.ShapeTool_s(document.Main()).GetShapes)
-    for label in along(shapes, len(shapes), within(reach, 0.5, 1.0)):
+    for label, own in apart(shapes, within(reach, 0.5, 1.0)):
         inside = components(label)
         placements = [XCAFDoc_ShapeTool.GetLocation_s(each) for each in inside]
         if not inside:
             vertices = once(XCAFDoc_ShapeTool.GetShape_s(label), TopAbs_ShapeEnum.TopAbs_VERTEX)
             points = (BRep_Tool.Pnt_s(TopoDS.Vertex(each)) for each in vertices)
-            _check_surfaces(XCAFDoc_ShapeTool.GetShape_s(label))
+            _check_surfaces(XCAFDoc_ShapeTool.GetShape_s(label), own)
         else:
             points = (gp_Pnt(*_moved(each)) for each in placements)
         if not all(math.isfinite(sum(point.Coord())) for point in points):
             raise Refused("invalid_geometry", "a point of the model is not a number, or infinite")
 
 
-def _check_surfaces(shape: TopoDS_Shape) -> None:
+def _check_surfaces(shape: TopoDS_Shape, reach: Reach) -> None:
     """Surfaces that the kernel would mesh for ever; and the tessellated shapes of AP242, faces of nothing but
     triangles, which it cannot measure or write."""
     surfaces = [BRep_Tool.Surface_s(TopoDS.Face(face)) for face in explore(shape, TopAbs_ShapeEnum.TopAbs_FACE)]
+    reach(0.5)
     if any(isinstance(surface, Geom_BSplineSurface) and _narrow(surface) for surface in surfaces):
         raise Refused("invalid_geometry", "the parameters of a surface have no extent")
     bare = sum(surface is None for surface in surfaces)

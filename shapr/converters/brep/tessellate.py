@@ -23,7 +23,7 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
-from shapr.converters.brep import colours, document, patches, several, tree
+from shapr.converters.brep import colours, document, mesher, patches, several, tree
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.triangulation import CORNERS, NODE, content
 from shapr.converters.formats import QUALITY
@@ -36,6 +36,7 @@ TRIANGULATION = 0.8  # of the time that a mesh file takes; gathering and writing
 DIVISION, GATHERING = 0.05, 0.1  # of what is left then, where faces are meshed in patches
 # Before the first face is meshed, all are looked at: that shows in the memory it takes, up to so many bytes for each.
 MODEL, BY_POSITION = 15_000.0, 0.85
+MANY = 20_000  # faces, of which the looks before and after take seconds
 FINEST = 1e-6  # millimetres; a preset of a tiny part does not go below
 # Deflections below it are refused, as fractions of the diagonal: a sphere would have ten million triangles.
 SENSELESS = 1e-7
@@ -63,9 +64,13 @@ def triangulate(
         OSD_ThreadPool.DefaultPool_s().Init(threads)  # this one among them
         OSD_ThreadPool.DefaultPool_s().SetNbDefaultThreadsToLaunch(threads)
         given.InParallel = True
-    taken = MODEL * document.count(shape, TopAbs_ShapeEnum.TopAbs_FACE)
+    faces = document.count(shape, TopAbs_ShapeEnum.TopAbs_FACE)
     divided = patches.divided(shape, lambda: progress.step(DIVISION))
-    BRepMesh_IncrementalMesh(divided.shape, given, progress.range(TRIANGULATION, PLAIN, taken, BY_POSITION))
+    if faces > MANY:
+        mesher.mesh(divided.shape, given, faces, progress)
+    else:
+        step = progress.range(TRIANGULATION, PLAIN, MODEL * faces, BY_POSITION)
+        BRepMesh_IncrementalMesh(divided.shape, given, step)
     lacking = bare(divided.shape)
     for face in filter(_is_cone, lacking):
         again(face, parameters(linear, angular))

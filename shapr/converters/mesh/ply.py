@@ -39,6 +39,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     if not {"x", "y", "z"} <= set(vertex.positions) - set(vertex.lengths):
         raise Refused("corrupt_file", "the vertices of the PLY file have no x, y and z")
     vertices = np.stack([vertex.column(axis) for axis in "xyz"], axis=1).astype(np.float64)
+    reach(0.92)
     kind, sizes, corners, face_colours = _faces(tables, within(reach, 0.92, 0.96))
     if not len(sizes):
         raise Refused("no_geometry", "the PLY file holds points and no face")

@@ -151,7 +151,11 @@ class Table:
         """The lengths of a list property, and all items as integers."""
         lengths, positions, kind = self.lengths[name], self.positions[name], self._kind(name)
         if isinstance(positions, int):
-            return lengths, self._numbers(positions, kind, int(lengths[0])).astype(np.int64).ravel()
+            given = self._numbers(positions, kind, int(lengths[0]))
+            rows = np.empty(given.shape, np.int64)
+            for some in blocks(len(rows), reach):
+                rows[some] = given[some]
+            return lengths, rows.ravel()
         size = self.body.size(kind)
         items, end = np.empty(int(lengths.sum()), np.int64), 0
         for some in blocks(len(lengths), reach):

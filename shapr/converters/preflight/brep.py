@@ -3,9 +3,10 @@
 The layouts are those of `GeomTools_*Set.cxx` and `BinTools_*Set.cxx` of Open CASCADE.
 """
 
+import mmap
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +16,8 @@ from shapr.errors import Refused
 
 SETS = 8  # one, as we know it
 PACE = 10_000  # numbers of one surface, after which it says how far it is
+PIECE = 4 << 20  # bytes that are looked through before anybody is told
+WORDS = 0.15  # of the time of a section: the look for what is no number
 NESTED = 50  # a trimmed curve of an offset curve of...
 BINARY = b"Open CASCADE Topology"
 SECTIONS = (
@@ -49,8 +52,9 @@ def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
     for name, size in ((b"Curve2ds", 2), (b"Curves", 3), (b"Surfaces", 0)):
         for begin, count in heads.get(name, ()):
             end = _after(heads, begin, content)
-            reader = Binary(content, begin) if binary else Text(content, begin, end)
-            for _, reader.reach in apart(range(count), within(reach, begin / len(content), end / len(content))):
+            own = within(reach, begin / len(content), end / len(content))
+            reader = Binary(content, begin) if binary else Text(content, begin, end, within(own, 0.0, WORDS))
+            for _, reader.reach in apart(range(count), within(own, WORDS, 1.0)):
                 reader.reach(0.0)
                 if size:
                     _curve(reader, size)
@@ -59,9 +63,7 @@ def check(path: Path, reach: Reach = silent) -> tuple[str, ...]:
     normals = (b"Topology V4" if binary else b"Topology V3") in content[:200]
     for name, walk in MESHES.items():
         for begin, count in heads.get(name, ()):
-            reader = (
-                Binary(content, begin) if binary else Text(content, begin, _after(heads, begin, content), plain=True)
-            )
+            reader = Binary(content, begin) if binary else Text(content, begin, _after(heads, begin, content))
             for _ in range(count):
                 walk(reader, normals)
     if not binary:
@@ -90,17 +92,32 @@ def _after(heads: dict[bytes, list[tuple[int, int]]], begin: int, content: bytes
     return min((at for places in heads.values() for at, _ in places if at > begin), default=len(content))
 
 
+def in_pieces(content: bytes | mmap.mmap, begin: int, end: int, reach: Reach) -> Iterator[tuple[int, int]]:
+    """Some megabytes at a time, from one end of a line to another, both within: no number is cut."""
+    start = begin
+    while start < end:
+        line = content.find(b"\n", min(start + PIECE, end), end)
+        stop = line + 1 if line >= 0 else end
+        yield start, stop
+        reach((stop - begin) / (end - begin))
+        start = stop - 1 if stop < end else end
+
+
+def _numbers(content: bytes, begin: int, end: int, reach: Reach) -> None:
+    """Refuses what holds anything else."""
+    for start, stop in in_pieces(content, begin, end, reach):
+        if bad := NO_NUMBER.search(content, start, stop):
+            if bad[0][:1] in b"eE":
+                raise Refused("invalid_geometry", "the BREP file holds a number beyond any size")
+            raise Refused("corrupt_file", "a curve of the BREP file is not in numbers")
+
+
 class Text:
-    def __init__(self, content: bytes, begin: int, end: int, *, plain: bool = False) -> None:
+    def __init__(self, content: bytes, begin: int, end: int, looking: Reach | None = None) -> None:
+        """`looking` is told of a look for what is no number."""
         end = content.rfind(b"\n", begin, end) if end < len(content) else end
-        if not plain and (bad := NO_NUMBER.search(content, begin, max(begin, end))):
-            size = bad[0][:1] in b"eE"
-            raise Refused(
-                "invalid_geometry" if size else "corrupt_file",
-                "the BREP file holds a number beyond any size"
-                if size
-                else "a curve of the BREP file is not in numbers",
-            )
+        if looking:
+            _numbers(content, begin, end, looking)
         self.tokens = TOKEN.finditer(content, begin, max(begin, end))
         self.left = end - begin
         self.reach: Reach = silent
