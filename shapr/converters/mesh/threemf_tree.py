@@ -76,16 +76,6 @@ def _text(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, reach: Reach) -> byt
     return b"".join(pieces)
 
 
-def _text(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, reach: Reach) -> bytes:
-    pieces, done = [], 0
-    with archive.open(entry) as content:
-        while piece := content.read(PIECE):
-            pieces.append(piece)
-            done += len(piece)
-            reach(min(done / max(entry.file_size, 1), 1.0))
-    return b"".join(pieces)
-
-
 def _look(text: bytes, part: str, reach: Reach) -> None:
     """For what the library reads as something else, or for ever."""
     if part.endswith(".rels") and text.count(b"Relationship") > MAX_RELATIONSHIPS:
