@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from shapr.converters.archive import Entries
@@ -9,6 +10,7 @@ from shapr.converters.mesh.accessors import some
 
 TEXTURES = "textures are passed over"
 HEAD = 1 << 16  # bytes of a part within which it names its extensions
+MOST = 10  # that are looked for, each through the whole part
 NAMESPACE = re.compile(rb"xmlns:([\w.-]+)\s*=\s*[\"']([^\"'<>]*)[\"']")
 # Of extensions that are read, or whose use is told as such.
 READ = re.compile(
@@ -22,8 +24,9 @@ PICTURES = (".png", ".jpg", ".jpeg")
 
 def extensions(text: bytes) -> Iterator[str]:
     """The names of those that a part of the package uses and nobody here reads."""
-    for prefix, name in NAMESPACE.findall(text, 0, HEAD):
-        if not READ.fullmatch(name) and any(mark + prefix + b":" in text for mark in (b"<", b" ", b"\n")):
+    unread = ((prefix, name) for prefix, name in NAMESPACE.findall(text, 0, HEAD) if not READ.fullmatch(name))
+    for prefix, name in islice(unread, MOST):
+        if any(mark + prefix + b":" in text for mark in (b"<", b" ", b"\n")):
             yield name.decode(errors="replace")
 
 

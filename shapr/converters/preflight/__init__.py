@@ -4,6 +4,7 @@ The kernel believes counts, follows references in circles until its stack ends, 
 files by name. Each look here is linear, and small beside the parse that it precedes.
 """
 
+from collections import ChainMap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def _step(path: Path, reach: Reach) -> tuple[str, ...]:
     shapes = mapped.Shapes(graph)
     mapped.check(shapes)
     tessellated.check(graph)
-    instead.lay(path, measures.instead(graph) | styles.instead(graph) | mapped.instead(shapes))
+    said = (step.instead(graph), measures.instead(graph), styles.instead(graph), mapped.instead(shapes))
+    instead.lay(path, dict(ChainMap(*said)))
     return (*losses, *unheard.passed_over(graph, shapes))
 
 
