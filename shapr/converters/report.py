@@ -19,6 +19,7 @@ NOTABLE = 0.01  # a relative difference of volume that is worth a sentence
 # What a reader misses in a file of ours, in the words of its writer.
 WRITTEN = {NO_MTL: "colours of materials are written with the vertices: OBJ keeps materials in a second file"}
 LINES = "lines are passed over"  # what the reader of GLB says of the curves that its writer kept
+UNITS = {"in": "inches", "ft": "feet"}
 NUMBERED = re.compile(r"(.+) \d+", re.DOTALL)
 DIGITS = 10  # significant ones of a measure
 
@@ -163,7 +164,7 @@ def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator
     elif source.assembly and flat:
         yield f"the assembly tree cannot be stored in {title}"
     if before.units and FORMATS[output.format].unitless:
-        yield f"{title} has no units: lengths are written in {options.get('units', 'mm')}"
+        yield f"{title} has no units: lengths are written in {UNITS.get(units := options.get('units', 'mm'), units)}"
 
 
 def _kind(file: Opened) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,12 +28,12 @@ RED = (1.0, 0.0, 0.0, 1.0)
 def quiet(_: float) -> None: ...
 
 
-def answered(folder: Path, source: Path, outputs: str) -> Answer:
+def answered(folder: Path, source: Path, outputs: str, **more: Any) -> Answer:
     scratch = folder / "scratch"
     scratch.mkdir()
     reading = Reading(folder / "progress")
     try:
-        return run(kit.job(scratch, source, outputs), Page(folder / "progress"))[0]
+        return run(kit.job(scratch, source, outputs, **more), Page(folder / "progress"))[0]
     finally:
         reading.close()
 
@@ -48,6 +49,11 @@ def test_names_that_no_file_says_are_not_counted(tmp_path: Path) -> None:
         "brep": 0,
         "glb": 1,
     }
+
+
+def test_the_unit_of_a_format_without_units_is_said_in_words(tmp_path: Path) -> None:
+    told = answered(tmp_path, kit.SAMPLES / "bracket.step", "stl", units="in", quality="draft").report
+    assert "STL has no units: lengths are written in inches" in told["outputs"]["stl"]["losses"]
 
 
 def test_the_last_name_is_lost_too(tmp_path: Path) -> None:
