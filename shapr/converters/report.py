@@ -73,7 +73,8 @@ def given(labels: frozenset[str], known: frozenset[str]) -> frozenset[str]:
 
 
 def facts(measured: Measured) -> dict[str, Any]:
-    told = {name: _rounded(value) for name, value in asdict(measured).items() if name not in ("labels", "points")}
+    unsaid = ("labels", "layers", "points")
+    told = {name: _rounded(value) for name, value in asdict(measured).items() if name not in unsaid}
     return told | {"bounding_box": {"min": told.pop("low"), "max": told.pop("high")}}
 
 
@@ -151,7 +152,12 @@ def _changes(before: Measured, after: Measured) -> Iterator[str]:
 def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[str]:
     before, after, title = source.measured, output.measured, output.format.upper()
     names, same = len(source.names), len(source.names & output.names)
-    for what, count, kept in (("names", names, same), ("colours", before.colours, after.colours)):
+    counts = (
+        ("names", names, same),
+        ("colours", before.colours, after.colours),
+        ("layers", before.layers, after.layers),
+    )
+    for what, count, kept in counts:
         if count and not kept:
             yield f"{what} cannot be stored in {title}"
         elif kept < count:

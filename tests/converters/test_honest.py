@@ -19,6 +19,7 @@ from shapr.converters.report import Opened, lost
 from shapr.converters.run.job import Answer
 from shapr.errors import Refused
 from tests.converters import kit
+from tests.converters.shapes import assembly
 
 BOX = trimesh.creation.box((1, 2, 3))
 VERTICES, CORNERS = np.array(BOX.vertices), np.array(BOX.faces, "i4")
@@ -54,6 +55,17 @@ def test_names_that_no_file_says_are_not_counted(tmp_path: Path) -> None:
 def test_the_unit_of_a_format_without_units_is_said_in_words(tmp_path: Path) -> None:
     told = answered(tmp_path, kit.SAMPLES / "bracket.step", "stl", units="in", quality="draft").report
     assert "STL has no units: lengths are written in inches" in told["outputs"]["stl"]["losses"]
+
+
+def test_layers_are_lost_where_the_format_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.step"
+    step.write(assembly(), path, "a.step", {"units": "mm", "step_schema": "AP214"})
+    told = answered(tmp_path, path, "step,iges,brep,stl,glb").report["outputs"]
+    lacking = {
+        format for format, each in told.items() if f"layers cannot be stored in {format.upper()}" in each["losses"]
+    }
+    assert lacking == {"brep", "stl", "glb"}
+    assert not any("layers" in loss for format in ("step", "iges") for loss in told[format]["losses"])
 
 
 def test_the_last_name_is_lost_too(tmp_path: Path) -> None:
