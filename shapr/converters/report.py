@@ -6,7 +6,7 @@ DESIGN section 5. Lengths are millimetres in the frame of the model (z up), what
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from shapr.converters.formats import FORMATS
@@ -143,6 +143,13 @@ def _changes(before: Measured, after: Measured) -> Iterator[str]:
         )
     if before.watertight and not after.watertight:
         yield "it does not close any more: edges do not meet, or bodies that touch cannot be told apart"
+    yield from _sizes(before, after)
+
+
+def _sizes(before: Measured, after: Measured) -> Iterator[str]:
+    if (before.volume or 0.0) < 0 < (after.volume or 0.0):
+        yield "its faces were turned inwards: the solid is turned the right way"
+        before = replace(before, volume=-(before.volume or 0.0))
     for what in ("volume", "area"):
         change = deltas(before, after).get(what, 0.0)
         if abs(change) > NOTABLE:

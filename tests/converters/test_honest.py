@@ -102,6 +102,14 @@ def test_triangles_that_become_no_face_are_told(tmp_path: Path) -> None:
     assert not any("not closed" in loss for loss in losses), "what was written is a solid"
 
 
+def test_a_mesh_that_is_inside_out_is_said_to_be_turned(tmp_path: Path) -> None:
+    path = tmp_path / "inwards.off"
+    trimesh.Trimesh(VERTICES, CORNERS[:, ::-1], process=False).export(path)
+    losses = answered(tmp_path, path, "step").report["outputs"]["step"]["losses"]
+    assert "its faces were turned inwards: the solid is turned the right way" in losses
+    assert not any("volume" in loss for loss in losses)
+
+
 def test_a_surface_that_closes_no_more_is_told() -> None:
     whole = Measured(1, 1, 6, None, (0, 0, 0), (1, 1, 1), 1.0, 6.0, True, "mm", None, 0, 0)
     torn = replace(whole, solids=None, faces=None, triangles=12, volume=None, watertight=False)
