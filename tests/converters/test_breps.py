@@ -1,5 +1,7 @@
 """B-Reps: names, colours, tree, units, voids; the same bytes from the same source."""
 
+import os
+import pwd
 import re
 from pathlib import Path
 
@@ -58,6 +60,14 @@ async def test_ap203_is_written_in_the_sandbox_and_says_nothing_of_the_machine(t
     parts_and_uses = len(re.findall(r"= (?:PRODUCT|NEXT_ASSEMBLY_USAGE_OCCURRENCE)\(", text))
     assert len(re.findall(r"= SECURITY_CLASSIFICATION\(", text)) == parts_and_uses == 6
     assert "NUL REF" not in text
+
+
+async def test_iges_does_not_say_who_runs_the_worker(tmp_path: Path) -> None:
+    made = await convert(tmp_path, SAMPLES / "bracket.step", "iges")
+    user = pwd.getpwuid(os.getuid()).pw_name
+    text = "".join(line[:72] for line in made["iges"].path.read_text().splitlines() if line[72] == "G")
+    assert f"{len(user)}H{user}" not in text
+    assert "11Hbracket.igs" in text
 
 
 async def test_twice_the_same_source_is_twice_the_same_bytes(tmp_path: Path) -> None:

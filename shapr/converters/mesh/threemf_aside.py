@@ -16,15 +16,29 @@ READ = re.compile(
     rb"|schemas\.3mf\.io/3dmanufacturing/implicit/.*"
     rb"|schemas\.openxmlformats\.org/.*|www\.w3\.org/.*)"
 )
+PREFIX = re.compile(rb"(?<=[\s<])[\w.-]+\Z")
+COLONS, LONGEST = 20_000, 50
 PACKAGE = (".model", ".rels")
 PICTURES = (".png", ".jpg", ".jpeg")
 
 
 def extensions(text: bytes) -> Iterator[str]:
     """The names of those that a part of the package uses and nobody here reads."""
-    for prefix, name in NAMESPACE.findall(text, 0, HEAD):
-        if not READ.fullmatch(name) and any(mark + prefix + b":" in text for mark in (b"<", b" ", b"\n")):
-            yield name.decode(errors="replace")
+    given = {prefix: name for prefix, name in NAMESPACE.findall(text, 0, HEAD) if not READ.fullmatch(name)}
+    for prefix in given.keys() & _prefixes(text) if given else ():
+        yield given[prefix].decode(errors="replace")
+
+
+def _prefixes(text: bytes) -> set[bytes]:
+    """What stands before the first colons: there is none in the numbers that fill a mesh, so this is quick."""
+    found, at = set(), text.find(b":")
+    for _ in range(COLONS):
+        if at < 0:
+            break
+        if word := PREFIX.search(text, max(at - LONGEST, 0), at):
+            found.add(word[0])
+        at = text.find(b":", at + 1)
+    return found
 
 
 def losses(entries: Entries, unread: set[str], model: Any, textured: bool) -> Iterator[str]:
