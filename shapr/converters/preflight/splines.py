@@ -4,6 +4,8 @@ ones of Bezier's, and curves on surfaces that are said to have ends. It gets the
 import re
 from collections.abc import Iterator
 
+import numpy as np
+
 from shapr.converters.preflight.graph import Graph
 
 BEZIER = re.compile(rb"BEZIER_(CURVE|SURFACE)\(\)")
@@ -11,7 +13,8 @@ BOUNDED = re.compile(
     rb"\(BOUNDED_CURVE\(\)BOUNDED_SURFACE_CURVE\(\)CURVE\(\)GEOMETRIC_REPRESENTATION_ITEM\(\)"
     rb"REPRESENTATION_ITEM\('*\)SURFACE_CURVE\(([^;]*)\)\);"
 )
-WORDS = b"BEZIER_CURVE()", b"BEZIER_SURFACE()", b"BOUNDED_SURFACE_CURVE()"
+ENDED = b"BOUNDED_SURFACE_CURVE()"
+HEADS = int.from_bytes(b"(BEZIER_", "little"), int.from_bytes(b"(BOUNDED", "little")  # the types are in order
 POLES = {
     b"CURVE": re.compile(rb"B_SPLINE_CURVE\((\d{1,4}),\((#[#\d,]*)\)[^()]*\)"),
     b"SURFACE": re.compile(rb"B_SPLINE_SURFACE\((\d{1,4}),(\d{1,4}),\(((?:\(#[#\d,]*\),?)+)\)[^()]*\)"),
@@ -21,11 +24,10 @@ TEXT = re.compile(rb"'+")
 
 def instead(graph: Graph) -> dict[int, bytes]:
     """By the number of each: the same as the kernel knows it."""
-    if not any(word in graph.text for word in WORDS):
-        return {}
-    places = [found.start() for pattern in (BEZIER, BOUNDED) for found in pattern.finditer(graph.text)]
+    bezier, bounded = (graph.heads == head for head in HEADS)
+    rows = np.flatnonzero(bezier | bounded if bounded.any() and ENDED in graph.text else bezier)
     found: dict[int, bytes] = {}
-    for row in graph.holders(places):
+    for row in rows.tolist():
         said = graph.text[int(graph.words[row]) : graph.ends(row)]
         if said := _knotted(said) or _unbounded(said):
             found[int(graph.defined[row])] = TEXT.sub(b"''", said)
