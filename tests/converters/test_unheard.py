@@ -121,6 +121,17 @@ def test_a_product_that_shares_the_shape_of_another_is_named_where_it_is_lost(tm
     assert preflight.check("step", changed(path, BRACKET, "#2004=SHAPE_DEFINITION_REPRESENTATION(#4,#10);\n")) == ()
 
 
+@pytest.mark.parametrize("said", ["ORIENTED_FACE('',*,#17,.T.)", "FACE('',(#18))"])
+def test_faces_that_the_kernel_does_not_know_are_named(tmp_path: Path, said: str) -> None:
+    path = changed(
+        tmp_path / "a.step", BRACKET, f"#2000={said};\n", a=("CLOSED_SHELL('',(#17,", "CLOSED_SHELL('',(#2000,")
+    )
+    assert preflight.check("step", path) == (
+        "Faces of shells that are said in a way that is not read were passed over: 1.",
+    )
+    assert shown(path)[1].faces == 18, "the kernel passes over one of 19"
+
+
 def test_a_part_that_is_nowhere_is_named(tmp_path: Path) -> None:
     path = changed(tmp_path / "a.step", HINGE, a=(PLACED, ""))
     assert step_solids(path) == 2, "the kernel passes over it"

@@ -15,6 +15,7 @@ from shapr.converters.preflight import (
     mapped,
     measures,
     placed,
+    splines,
     step,
     styles,
     tessellated,
@@ -35,7 +36,8 @@ def _step(path: Path, reach: Reach) -> tuple[str, ...]:
     shapes = mapped.Shapes(graph)
     mapped.check(shapes)
     tessellated.check(graph)
-    instead.lay(path, measures.instead(graph) | styles.instead(graph) | mapped.instead(shapes))
+    said = measures.instead(graph) | styles.instead(graph) | splines.instead(graph) | mapped.instead(shapes)
+    instead.lay(path, said)
     return (*losses, *unheard.passed_over(graph, shapes))
 
 
