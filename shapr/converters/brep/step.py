@@ -235,8 +235,13 @@ def write(
         raise Refused("unsupported_geometry", "the kernel cannot write this model as STEP")
     reach = progress.step()
     encode(path)
-    reach(0.5)
-    del writer, header  # a second for a big file: so before the next step begins, which shows
+    # Taken apart bit by bit, which takes seconds for a big file: so before the next step begins, which shows.
+    session = writer.ChangeWriter().WS()
+    session.TransferWriter().Clear(-1)
+    reach(0.7)
+    session.ClearData(1)
+    reach(0.85)
+    del writer, header, session
 
 
 def _scale(model: TDocStd_Document) -> tuple[Scale, float]:
