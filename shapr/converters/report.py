@@ -138,10 +138,17 @@ def _changes(before: Measured, after: Measured) -> Iterator[str]:
         )
     if before.watertight and not after.watertight:
         yield "it does not close any more: edges do not meet, or bodies that touch cannot be told apart"
-    for what in ("volume", "area"):
-        change = deltas(before, after).get(what, 0.0)
-        if abs(change) > NOTABLE:
-            yield f"the {what} differs by {100 * change:.1f} %"
+    yield from _sizes(before, after)
+
+
+def _sizes(before: Measured, after: Measured) -> Iterator[str]:
+    changes = deltas(before, after)
+    turned = before.triangles and (before.volume or 0.0) < 0 and abs(changes.get("volume", 0.0) + 2) <= NOTABLE
+    if turned:
+        yield "the triangles of the mesh face inwards: the solid made of it has its outside outside"
+    for what in ("area",) if turned else ("volume", "area"):
+        if abs(changes.get(what, 0.0)) > NOTABLE:
+            yield f"the {what} differs by {100 * changes[what]:.1f} %"
 
 
 def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[str]:

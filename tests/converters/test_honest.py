@@ -84,6 +84,16 @@ def test_triangles_that_become_no_face_are_told(tmp_path: Path) -> None:
     assert not any("not closed" in loss for loss in losses), "what was written is a solid"
 
 
+def test_a_mesh_that_is_inside_out_is_said_to_be_and_has_no_other_volume(tmp_path: Path) -> None:
+    path = tmp_path / "inside.off"
+    trimesh.Trimesh(VERTICES, CORNERS[:, ::-1], process=False).export(path)
+    outputs = answered(tmp_path, path, "step,stl").report["outputs"]
+    assert outputs["step"]["volume"] == -outputs["stl"]["volume"] > 0
+    assert any("face inwards" in loss for loss in outputs["step"]["losses"])
+    assert not any("face inwards" in loss for loss in outputs["stl"]["losses"]), "its triangles are as they were"
+    assert not any("volume" in loss for output in outputs.values() for loss in output["losses"])
+
+
 def test_a_surface_that_closes_no_more_is_told() -> None:
     whole = Measured(1, 1, 6, None, (0, 0, 0), (1, 1, 1), 1.0, 6.0, True, "mm", None, 0, 0)
     torn = replace(whole, solids=None, faces=None, triangles=12, volume=None, watertight=False)
