@@ -102,12 +102,14 @@ def test_triangles_that_become_no_face_are_told(tmp_path: Path) -> None:
     assert not any("not closed" in loss for loss in losses), "what was written is a solid"
 
 
-def test_a_mesh_that_is_inside_out_is_said_to_be_turned(tmp_path: Path) -> None:
-    path = tmp_path / "inwards.off"
+def test_a_mesh_that_is_inside_out_is_said_to_be_and_has_no_other_volume(tmp_path: Path) -> None:
+    path = tmp_path / "inside.off"
     trimesh.Trimesh(VERTICES, CORNERS[:, ::-1], process=False).export(path)
-    losses = answered(tmp_path, path, "step").report["outputs"]["step"]["losses"]
-    assert "its faces were turned inwards: the solid is turned the right way" in losses
-    assert not any("volume" in loss for loss in losses)
+    outputs = answered(tmp_path, path, "step,stl").report["outputs"]
+    assert outputs["step"]["volume"] == -outputs["stl"]["volume"] > 0
+    assert any("turned inwards" in loss for loss in outputs["step"]["losses"])
+    assert not any("turned inwards" in loss for loss in outputs["stl"]["losses"]), "its triangles are as they were"
+    assert not any("volume" in loss for output in outputs.values() for loss in output["losses"])
 
 
 def test_a_surface_that_closes_no_more_is_told() -> None:
