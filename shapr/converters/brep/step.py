@@ -20,8 +20,20 @@ from OCP.TCollection import TCollection_HAsciiString
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopExp import TopExp
+from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_Material
 
-from shapr.converters.brep import ap203, body_names, codepage, document, orientation, placed, planes, scale, unread
+from shapr.converters.brep import (
+    ap203,
+    body_names,
+    codepage,
+    document,
+    orientation,
+    placed,
+    planes,
+    poles,
+    scale,
+    unread,
+)
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.unrepaired import REPAIRS, TURNS, without
 from shapr.converters.mentions import mentions
@@ -91,16 +103,18 @@ def read(
     reach(0.5)
     reading = scale.of_reading(cleaned, reader.NbRootsForTransfer(), kept=meshed and planes.WORKS)
     share = RESIZED if resized else TRANSFERRED
+    shapes = partial(_transferred, reader, reading, progress, meshed, share)
     with _rough() if meshed or measured else nullcontext():
-        made = _shapes(
-            partial(_transferred, reader, reading, progress, meshed, share), progress, repair, reading.largest
-        )
+        made = _shapes(shapes, progress, repair, reading.largest)
+        if repair and poles.turned(reader, cleaned, made):
+            made = shapes(())
     if not document.roots(made):
         if cleaned != path:
             raise Refused("external_reference", "the geometry is in other files that the STEP file names")
         raise Refused("no_geometry", "the STEP file holds no shape that can be read")
     reach = progress.step(APART)
     document.say_units(made, _units(reader))
+    _describe_materials(made)
     lost = tuple(_unread(reader))
     if not lost and not measured:
         lost = tuple(_unclosed(reader, made, cleaned))
@@ -147,6 +161,15 @@ def _transferred(
         raise Refused("corrupt_file", "the STEP file's shapes cannot be read")
     document.check_instances(made)
     return made
+
+
+def _describe_materials(made: TDocStd_Document) -> None:
+    """Those whose description the file leaves out: the kernel's writer would write nothing at all because of one."""
+    for label in document.labels(XCAFDoc_DocumentTool.MaterialTool_s(made.Main()).GetMaterialLabels):
+        found = XCAFDoc_Material()
+        if label.FindAttribute(XCAFDoc_Material.GetID_s(), found) and found.GetDescription() is None:
+            said = found.GetName(), TCollection_HAsciiString(""), found.GetDensity()
+            XCAFDoc_Material.Set_s(label, *said, found.GetDensName(), found.GetDensValType())
 
 
 def _unread(reader: STEPCAFControl_Reader) -> Iterator[str]:
