@@ -15,6 +15,7 @@ from shapr.converters.preflight import (
     mapped,
     measures,
     placed,
+    products,
     splines,
     step,
     styles,
@@ -36,8 +37,8 @@ def _step(path: Path, reach: Reach) -> tuple[str, ...]:
     shapes = mapped.Shapes(graph)
     mapped.check(shapes)
     tessellated.check(graph)
-    said = measures.instead(graph) | styles.instead(graph) | splines.instead(graph) | mapped.instead(shapes)
-    instead.lay(path, said)
+    said: dict[int, instead.Said] = {**measures.instead(graph), **styles.instead(graph), **splines.instead(graph)}
+    instead.lay(path, said | mapped.instead(shapes) | products.instead(graph))
     return (*losses, *unheard.passed_over(graph, shapes))
 
 
