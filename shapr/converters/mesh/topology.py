@@ -141,6 +141,20 @@ def single(triangles: Triangles, reach: Reach = silent) -> Rows:
     return np.sort(np.minimum.reduceat(order, groups)) if len(order) else order
 
 
+def over_used(triangles: Triangles, reach: Reach = silent) -> tuple[Rows, Triangles]:
+    """The rows that triangles use, and the triangles over these."""
+    lowest, highest = int(triangles.min(initial=0)), int(triangles.max(initial=0))
+    if highest - lowest > 4 * triangles.size:  # a few of a large array: do not look at all of it
+        rows, local = np.unique(triangles, return_inverse=True)
+        return rows.astype(np.int64), local.reshape(-1, 3).astype(np.int32)
+    used = np.zeros(highest + 1, bool)
+    used[triangles] = True
+    numbers, made = np.cumsum(used) - 1, np.empty(triangles.shape, np.int32)
+    for some in blocks(len(triangles), reach):
+        made[some] = numbers[triangles[some]]
+    return np.flatnonzero(used), made
+
+
 def edge_keys(triangles: Triangles, reach: Reach = silent) -> npt.NDArray[np.uint64]:
     """(m, 3): a number per undirected edge."""
     keys = np.empty((len(triangles), 3), np.uint64)
