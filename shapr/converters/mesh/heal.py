@@ -60,7 +60,7 @@ def _object(own: list[Part], diagonal: float, told: dict[str, int], parts: list[
         return 0.0
     vertices, before, origin, inverse, lost, repeated, triangles, _, found = best[2]
     reach(0.9)
-    triangles = _outwards(vertices, triangles, found, before)
+    triangles = _outwards(vertices, triangles, found, before, within(reach, 0.9, 0.95))
     reach(0.95)
     told["welded_vertices"] += len(joined.vertices) - len(vertices)
     told["degenerate_triangles"] += lost
@@ -80,24 +80,26 @@ def _cleaned(vertices: Vertices, corners: Triangles, first: Rows, inverse: Rows,
     good = np.flatnonzero(cornered(triangles))
     kept, origin = without_slivers(vertices[first], triangles[good], reach=within(reach, 0.0, 0.5))
     origin = good[origin]
-    lost = len(corners) - len(np.unique(origin))
+    kept_some = np.zeros(len(corners), bool)
+    kept_some[origin] = True
+    lost = len(corners) - int(np.count_nonzero(kept_some))
     once = single(kept, within(reach, 0.5, 1.0))
     reach(1.0)
     return vertices[first], kept[once], origin[once], inverse, lost, len(kept) - len(once)
 
 
-def _outwards(vertices: Vertices, triangles: Triangles, found: Any, before: Triangles) -> Triangles:
+def _outwards(vertices: Vertices, triangles: Triangles, found: Any, before: Triangles, reach: Reach) -> Triangles:
     """Closed surfaces with their volume positive, but for voids: those that came wound inwards, within another."""
     if not len(triangles):
         return triangles
     labels = found.labels
     middle = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
-    signed = np.bincount(labels, volumes(vertices, triangles, middle), len(found))
+    signed = np.bincount(labels, volumes(vertices, triangles, middle, reach), len(found))
     inward = found.closed & found.oriented & (signed < 0)
     came = np.bincount(labels, (triangles == before).all(axis=1), len(found)) == np.bincount(labels, None, len(found))
     candidates = np.flatnonzero(inward & came)
     outer = np.flatnonzero(found.closed & found.oriented & (signed > 0))
-    if len(candidates) * len(outer) <= BOXES:
+    if 0 < len(candidates) * len(outer) <= BOXES:
         low, high = _boxes(vertices, triangles, labels, len(found))
         for at in candidates.tolist():
             around = (low[outer] <= low[at]).all(axis=1) & (high[outer] >= high[at]).all(axis=1)
