@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from shapr.converters.mesh import files, model, ply_write, text, threemf_tree, topology
-from shapr.converters.mesh.heal import healed
+from shapr.converters.mesh.heal import healed, over_used
 from shapr.converters.mesh.measure import measured
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.progress import silent
@@ -119,6 +119,6 @@ def test_a_mesh_is_healed_in_blocks_that_tell(request: pytest.FixtureRequest) ->
 @pytest.mark.parametrize("far", [0, 10_000])
 def test_triangles_are_numbered_over_the_points_that_they_use(far: int, small: None) -> None:
     triangles = np.array([[9, 4, 7], [4, 9, far + 12]] * 9, np.int32)
-    rows, over = topology.over_used(triangles)
+    rows, over = over_used(triangles)
     assert rows.tolist() == [4, 7, 9, far + 12]
     assert rows[over].tolist() == triangles.tolist()

@@ -141,20 +141,6 @@ def single(triangles: Triangles, reach: Reach = silent) -> Rows:
     return np.sort(np.minimum.reduceat(order, groups)) if len(order) else order
 
 
-def over_used(triangles: Triangles, reach: Reach = silent) -> tuple[Rows, Triangles]:
-    """The rows that triangles use, and the triangles over these."""
-    lowest, highest = int(triangles.min(initial=0)), int(triangles.max(initial=0))
-    if highest - lowest > 4 * triangles.size:  # a few of a large array: do not look at all of it
-        rows, local = np.unique(triangles, return_inverse=True)
-        return rows.astype(np.int64), local.reshape(-1, 3).astype(np.int32)
-    used = np.zeros(highest + 1, bool)
-    used[triangles] = True
-    numbers, made = np.cumsum(used) - 1, np.empty(triangles.shape, np.int32)
-    for some in blocks(len(triangles), reach):
-        made[some] = numbers[triangles[some]]
-    return np.flatnonzero(used), made
-
-
 def edge_keys(triangles: Triangles, reach: Reach = silent) -> npt.NDArray[np.uint64]:
     """(m, 3): a number per undirected edge."""
     keys = np.empty((len(triangles), 3), np.uint64)
@@ -246,12 +232,18 @@ def wound(triangles: Triangles, reach: Reach = silent) -> tuple[Triangles, int]:
     count = len(triangles)
     keys = edge_keys(triangles).ravel()
     forward = (triangles < triangles[:, [1, 2, 0]]).ravel()
-    order = in_order(keys, within(reach, 0.0, 0.3))
-    pairs = _pairs(order, *_runs(keys[order]))
+    order = in_order(keys, within(reach, 0.0, 0.2))
+    runs = _runs(keys[order])
+    reach(0.25)
+    pairs = _pairs(order, *runs)
+    reach(0.3)
     alike = (forward[pairs[:, 0]] != forward[pairs[:, 1]]).astype(np.int64)
     one, other = pairs.T // 3
     sides = [np.stack([one, other + count * (1 - alike)], axis=1), np.stack([one + count, other + count * alike], 1)]
-    labels = connected(2 * count, np.concatenate(sides), within(reach, 0.3, 0.8))
+    reach(0.35)
+    both = np.concatenate(sides)
+    reach(0.4)
+    labels = connected(2 * count, both, within(reach, 0.4, 0.8))
     turned = labels[:count] != connected(count, pairs // 3, within(reach, 0.8, 1.0))
     result = triangles.copy()
     result[turned] = result[turned][:, [0, 2, 1]]
