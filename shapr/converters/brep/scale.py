@@ -41,7 +41,7 @@ IGES_MEMORY = 3.2
 WRITTEN_ALONE: Scale = ((0.0625, 0.1), (0.22, 0.6), (1.0, 0.7))
 WRITTEN: Scale = ((1.0, 0.7),)
 # Bytes of memory that a face's entities take; with what is taken again, where the shape is copied as it is repaired.
-FACE, FACE_AGAIN = 15_000.0, 23_000.0
+FACE, FACE_AGAIN = 15_000.0, 28_000.0
 
 
 class Reading(NamedTuple):
