@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices, blocks
+from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices, over_used
 from shapr.converters.mesh.slivers import without_slivers
 from shapr.converters.mesh.topology import Rows, cornered, same_points, single, surfaces, volumes, wound
 from shapr.converters.progress import Reach, apart, silent, within
@@ -146,17 +146,3 @@ def _parts_again(
         triangle += len(part.corners)
         vertex += len(part.vertices)
     return made
-
-
-def over_used(triangles: Triangles, reach: Reach = silent) -> tuple[Rows, Triangles]:
-    """The rows that triangles use, and the triangles over these."""
-    lowest, highest = int(triangles.min(initial=0)), int(triangles.max(initial=0))
-    if highest - lowest > 4 * triangles.size:  # a few of a large array: do not look at all of it
-        rows, local = np.unique(triangles, return_inverse=True)
-        return rows.astype(np.int64), local.reshape(-1, 3).astype(np.int32)
-    used = np.zeros(highest + 1, bool)
-    used[triangles] = True
-    numbers, made = np.cumsum(used) - 1, np.empty(triangles.shape, np.int32)
-    for some in blocks(len(triangles), reach):
-        made[some] = numbers[triangles[some]]
-    return np.flatnonzero(used), made
