@@ -25,4 +25,5 @@ class Measured:
     colours: int  # different colours
     curves: int | None = None  # edges that bound no face; None for a mesh, which has none
     points: int | None = None  # vertices of no edge, likewise; not in the report, but what is lost of them
+    layers: int = 0  # that have something on them, likewise
     labels: frozenset[str] = frozenset()  # the names themselves

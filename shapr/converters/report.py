@@ -6,7 +6,7 @@ DESIGN section 5. Lengths are millimetres in the frame of the model (z up), what
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from shapr.converters.formats import FORMATS
@@ -19,6 +19,7 @@ NOTABLE = 0.01  # a relative difference of volume that is worth a sentence
 # What a reader misses in a file of ours, in the words of its writer.
 WRITTEN = {NO_MTL: "colours of materials are written with the vertices: OBJ keeps materials in a second file"}
 LINES = "lines are passed over"  # what the reader of GLB says of the curves that its writer kept
+UNITS = {"in": "inches", "ft": "feet"}
 NUMBERED = re.compile(r"(.+) \d+", re.DOTALL)
 DIGITS = 10  # significant ones of a measure
 
@@ -72,7 +73,8 @@ def given(labels: frozenset[str], known: frozenset[str]) -> frozenset[str]:
 
 
 def facts(measured: Measured) -> dict[str, Any]:
-    told = {name: _rounded(value) for name, value in asdict(measured).items() if name not in ("labels", "points")}
+    unsaid = ("labels", "layers", "points")
+    told = {name: _rounded(value) for name, value in asdict(measured).items() if name not in unsaid}
     return told | {"bounding_box": {"min": told.pop("low"), "max": told.pop("high")}}
 
 
@@ -141,6 +143,13 @@ def _changes(before: Measured, after: Measured) -> Iterator[str]:
         )
     if before.watertight and not after.watertight:
         yield "it does not close any more: edges do not meet, or bodies that touch cannot be told apart"
+    yield from _sizes(before, after)
+
+
+def _sizes(before: Measured, after: Measured) -> Iterator[str]:
+    if (before.volume or 0.0) < 0 < (after.volume or 0.0):
+        yield "its faces were turned inwards: the solid is turned the right way"
+        before = replace(before, volume=-(before.volume or 0.0))
     for what in ("volume", "area"):
         change = deltas(before, after).get(what, 0.0)
         if abs(change) > NOTABLE:
@@ -150,7 +159,12 @@ def _changes(before: Measured, after: Measured) -> Iterator[str]:
 def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator[str]:
     before, after, title = source.measured, output.measured, output.format.upper()
     names, same = len(source.names), len(source.names & output.names)
-    for what, count, kept in (("names", names, same), ("colours", before.colours, after.colours)):
+    counts = (
+        ("names", names, same),
+        ("colours", before.colours, after.colours),
+        ("layers", before.layers, after.layers),
+    )
+    for what, count, kept in counts:
         if count and not kept:
             yield f"{what} cannot be stored in {title}"
         elif kept < count:
@@ -163,7 +177,7 @@ def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator
     elif source.assembly and flat:
         yield f"the assembly tree cannot be stored in {title}"
     if before.units and FORMATS[output.format].unitless:
-        yield f"{title} has no units: lengths are written in {options.get('units', 'mm')}"
+        yield f"{title} has no units: lengths are written in {UNITS.get(units := options.get('units', 'mm'), units)}"
 
 
 def _kind(file: Opened) -> str:

@@ -1,5 +1,7 @@
 """B-Reps: names, colours, tree, units, voids; the same bytes from the same source."""
 
+import os
+import pwd
 import re
 from pathlib import Path
 
@@ -58,6 +60,14 @@ async def test_ap203_is_written_in_the_sandbox_and_says_nothing_of_the_machine(t
     parts_and_uses = len(re.findall(r"= (?:PRODUCT|NEXT_ASSEMBLY_USAGE_OCCURRENCE)\(", text))
     assert len(re.findall(r"= SECURITY_CLASSIFICATION\(", text)) == parts_and_uses == 6
     assert "NUL REF" not in text
+
+
+async def test_iges_does_not_say_who_runs_the_worker(tmp_path: Path) -> None:
+    made = await convert(tmp_path, SAMPLES / "bracket.step", "iges")
+    user = pwd.getpwuid(os.getuid()).pw_name
+    text = "".join(line[:72] for line in made["iges"].path.read_text().splitlines() if line[72] == "G")
+    assert f"{len(user)}H{user}" not in text
+    assert "11Hbracket.igs" in text
 
 
 async def test_twice_the_same_source_is_twice_the_same_bytes(tmp_path: Path) -> None:
@@ -227,3 +237,20 @@ async def test_tessellated_shapes_of_the_kernel_are_converted(tmp_path: Path) ->
     assert made["stl"].path is not None
     read = trimesh.load_mesh(made["stl"].path)
     assert (len(read.faces), read.is_watertight, read.volume) == (12, True, pytest.approx(6))
+
+
+def test_a_material_without_a_description_does_not_keep_a_part_from_being_written(tmp_path: Path) -> None:
+    """As Datakit has written it: the first of two texts that the entity should have."""
+    material = (
+        "#9000=PROPERTY_DEFINITION('material property','material name',#5);"
+        "#9001=PROPERTY_DEFINITION_REPRESENTATION(#9000,#9002);"
+        "#9002=REPRESENTATION('material name',(#9003),#9004);"
+        "#9003=DESCRIPTIVE_REPRESENTATION_ITEM('brass');"
+        "#9004=REPRESENTATION_CONTEXT('','');\n"
+    )
+    text = (SAMPLES / "bracket.step").read_text()
+    assert "#5 = PRODUCT_DEFINITION(" in text
+    source, output = tmp_path / "bracket.step", tmp_path / "output.step"
+    source.write_text(text.replace("ENDSEC;\nEND-ISO", f"{material}ENDSEC;\nEND-ISO"))
+    step.write(step.read(source), output, "bracket.step", {"units": "mm", "step_schema": "AP214"})
+    assert "'brass'" in output.read_text()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from shapr.converters.report import Opened, lost
 from shapr.converters.run.job import Answer
 from shapr.errors import Refused
 from tests.converters import kit
+from tests.converters.shapes import assembly
 
 BOX = trimesh.creation.box((1, 2, 3))
 VERTICES, CORNERS = np.array(BOX.vertices), np.array(BOX.faces, "i4")
@@ -27,12 +29,12 @@ RED = (1.0, 0.0, 0.0, 1.0)
 def quiet(_: float) -> None: ...
 
 
-def answered(folder: Path, source: Path, outputs: str) -> Answer:
+def answered(folder: Path, source: Path, outputs: str, **more: Any) -> Answer:
     scratch = folder / "scratch"
     scratch.mkdir()
     reading = Reading(folder / "progress")
     try:
-        return run(kit.job(scratch, source, outputs), Page(folder / "progress"))[0]
+        return run(kit.job(scratch, source, outputs, **more), Page(folder / "progress"))[0]
     finally:
         reading.close()
 
@@ -48,6 +50,22 @@ def test_names_that_no_file_says_are_not_counted(tmp_path: Path) -> None:
         "brep": 0,
         "glb": 1,
     }
+
+
+def test_the_unit_of_a_format_without_units_is_said_in_words(tmp_path: Path) -> None:
+    told = answered(tmp_path, kit.SAMPLES / "bracket.step", "stl", units="in", quality="draft").report
+    assert "STL has no units: lengths are written in inches" in told["outputs"]["stl"]["losses"]
+
+
+def test_layers_are_lost_where_the_format_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.step"
+    step.write(assembly(), path, "a.step", {"units": "mm", "step_schema": "AP214"})
+    told = answered(tmp_path, path, "step,iges,brep,stl,glb").report["outputs"]
+    lacking = {
+        format for format, each in told.items() if f"layers cannot be stored in {format.upper()}" in each["losses"]
+    }
+    assert lacking == {"brep", "stl", "glb"}
+    assert not any("layers" in loss for format in ("step", "iges") for loss in told[format]["losses"])
 
 
 def test_the_last_name_is_lost_too(tmp_path: Path) -> None:
@@ -82,6 +100,16 @@ def test_triangles_that_become_no_face_are_told(tmp_path: Path) -> None:
     assert "12 of 24 triangles have no area or repeat another one: they were left out" in losses
     assert "the area differs by -50.0 %" in losses
     assert not any("not closed" in loss for loss in losses), "what was written is a solid"
+
+
+def test_a_mesh_that_is_inside_out_is_said_to_be_and_has_no_other_volume(tmp_path: Path) -> None:
+    path = tmp_path / "inside.off"
+    trimesh.Trimesh(VERTICES, CORNERS[:, ::-1], process=False).export(path)
+    outputs = answered(tmp_path, path, "step,stl").report["outputs"]
+    assert outputs["step"]["volume"] == -outputs["stl"]["volume"] > 0
+    assert any("turned inwards" in loss for loss in outputs["step"]["losses"])
+    assert not any("turned inwards" in loss for loss in outputs["stl"]["losses"]), "its triangles are as they were"
+    assert not any("volume" in loss for output in outputs.values() for loss in output["losses"])
 
 
 def test_a_surface_that_closes_no_more_is_told() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from shapr.converters.mesh import files, model, ply_write, text, threemf_tree, topology
+from shapr.converters.mesh.heal import healed, over_used
 from shapr.converters.mesh.measure import measured
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.progress import silent
@@ -14,7 +15,7 @@ from tests.converters.meshes import cube
 
 ASCII, BINARY = {"units": "mm", "encoding": "ascii"}, {"units": "mm", "encoding": "binary"}
 # And how often reading one in small blocks tells at least.
-SOURCES = (("obj", ASCII, 35), ("ply", ASCII, 50), ("ply", BINARY, 30), ("off", ASCII, 50), ("stl", BINARY, 250))
+SOURCES = (("obj", ASCII, 35), ("ply", ASCII, 50), ("ply", BINARY, 30), ("off", ASCII, 50), ("stl", BINARY, 345))
 
 
 def cubes() -> Mesh:
@@ -102,3 +103,22 @@ def test_what_hangs_together_is_found_in_blocks(small: None) -> None:
     assert labels.tolist() == [*[0] * 100, 100, 101]
     assert told == sorted(told)
     assert len(set(told)) > 14
+
+
+def test_a_mesh_is_healed_in_blocks_that_tell(request: pytest.FixtureRequest) -> None:
+    known, told_known = healed(cubes())
+    request.getfixturevalue("small")
+    told: list[float] = []
+    mesh, found = healed(cubes(), told.append)
+    assert (content(mesh), found) == (content(known), told_known)
+    assert told == sorted(told)
+    assert len({each for each in told if 0.9 < each <= 0.95}) > 30  # as its sides are asked
+    assert len({each for each in told if each > 0.95}) > 30  # as its parts are made again
+
+
+@pytest.mark.parametrize("far", [0, 10_000])
+def test_triangles_are_numbered_over_the_points_that_they_use(far: int, small: None) -> None:
+    triangles = np.array([[9, 4, 7], [4, 9, far + 12]] * 9, np.int32)
+    rows, over = over_used(triangles)
+    assert rows.tolist() == [4, 7, 9, far + 12]
+    assert rows[over].tolist() == triangles.tolist()

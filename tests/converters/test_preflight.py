@@ -13,6 +13,7 @@ from benchmarks.hostile.part21 import CONTEXT, assembly, document, leaf, mapped,
 from shapr.converters import preflight
 from shapr.converters.brep import measure, step
 from shapr.converters.preflight import graph, instead
+from shapr.converters.preflight import iges as iges_look
 from shapr.converters.preflight.references import LOSS, without_references
 from shapr.converters.progress import silent
 from shapr.errors import Refused
@@ -43,9 +44,24 @@ def test_a_look_at_step_tells_how_far_it_is() -> None:
     told: list[float] = []
     preflight.check("step", SAMPLES / "bracket.step", told.append)
     assert told == sorted(told)
-    assert len(set(told)) >= 8
+    assert len(set(told)) >= 15
     assert 0 < told[0] < 0.1
     assert 0.8 < told[-1] <= 1
+
+
+def test_a_look_at_iges_tells_how_far_it_is_to_its_end(tmp_path: Path) -> None:
+    """Of many arcs, each placed by a matrix, which are looked at one by one."""
+    matrix, arc = "1.,0.,0.,0.,0.,1.,0.,0.,0.,0.,1.,0.", "0.,0.,0.,1.,0.,0.,1."
+    lines = iges([(124, 0, matrix), (100, 0, arc)] * 40).splitlines()
+    for at, line in enumerate(lines):
+        if line[72:73] == "D" and line.startswith("     100") and int(line[73:]) % 2:
+            lines[at] = f"{line[:48]}{int(line[73:]) - 2:8}{line[56:]}"
+    source = tmp_path / "places.iges"
+    source.write_text("\n".join(lines))
+    told: list[float] = []
+    iges_look.check(source, told.append)
+    assert (told, told[-1]) == (sorted(told), 1.0)
+    assert len({each for each in told if 0.8 < each < 0.93}) >= 40
 
 
 def test_both_forms_of_brep_pass(tmp_path: Path) -> None:

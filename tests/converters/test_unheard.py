@@ -41,6 +41,7 @@ TWICE = """#3=SHAPE_DEFINITION_REPRESENTATION(#4,#2000);
 #2005=CARTESIAN_POINT('',(100.,0.,0.));
 """
 PLACED = "#1272 = CONTEXT_DEPENDENT_SHAPE_REPRESENTATION(#1273,#1275);"
+USE = r"NEXT_ASSEMBLY_USAGE_OCCURRENCE\(([^;]*),\$\);"
 USED = "NEXT_ASSEMBLY_USAGE_OCCURRENCE('2','Right','',#5,#35,$)"
 SECOND = """#2000=PRODUCT('Second','Second','',(#8));
 #2001=PRODUCT_DEFINITION_FORMATION('','',#2000);
@@ -119,6 +120,32 @@ def test_a_product_that_shares_the_shape_of_another_is_named_where_it_is_lost(tm
     assert preflight.check("step", changed(path, HINGE, SECOND % "#40", **used)) == ()
     assert step_solids(path) == 3
     assert preflight.check("step", changed(path, BRACKET, "#2004=SHAPE_DEFINITION_REPRESENTATION(#4,#10);\n")) == ()
+
+
+@pytest.mark.parametrize("said", ["ORIENTED_FACE('',*,#17,.T.)", "FACE('',(#18))"])
+def test_faces_that_the_kernel_does_not_know_are_named(tmp_path: Path, said: str) -> None:
+    path = changed(
+        tmp_path / "a.step", BRACKET, f"#2000={said};\n", a=("CLOSED_SHELL('',(#17,", "CLOSED_SHELL('',(#2000,")
+    )
+    assert preflight.check("step", path) == (
+        "Faces of shells that are said in a way that is not read were passed over: 1.",
+    )
+    assert shown(path)[1].faces == 18, "the kernel passes over one of 19"
+
+
+@pytest.mark.parametrize("more", ["", "QUANTIFIED_ASSEMBLY_COMPONENT_USAGE(#27)"])
+def test_uses_of_parts_may_be_of_several_types(tmp_path: Path, more: str) -> None:
+    """The kernel knows them of one alone: it leaves such parts where they were made, and once."""
+    lie = "('a PRODUCT_DEFINITION_RELATIONSHIP (''7'',,,#35,#35)')"
+    path = tmp_path / "a.step"
+    path.write_text(HINGE)
+    before = shown(path), [leaf.name for leaf in tree.leaves(step.read(path))]
+    said = rf"(ASSEMBLY_COMPONENT_USAGE{lie}NEXT_ASSEMBLY_USAGE_OCCURRENCE()PRODUCT_DEFINITION_RELATIONSHIP(\1)"
+    text, found = re.subn(USE, said + f"PRODUCT_DEFINITION_USAGE(){more});", HINGE)
+    assert found == 3
+    path.write_text(text)
+    assert preflight.check("step", path) == ()
+    assert (shown(path), [leaf.name for leaf in tree.leaves(step.read(path))]) == before
 
 
 def test_a_part_that_is_nowhere_is_named(tmp_path: Path) -> None:

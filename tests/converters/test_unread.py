@@ -4,12 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from OCP.BRep import BRep_Builder
+from OCP.BRepBuilderAPI import BRepBuilderAPI_Copy
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCylinder
 from OCP.gp import gp_XYZ
 from OCP.IGESControl import IGESControl_Writer
 from OCP.IGESSolid import IGESSolid_Sphere
 from OCP.TopAbs import TopAbs_ShapeEnum
-from OCP.TopoDS import TopoDS_Shape
+from OCP.TopoDS import TopoDS_Shape, TopoDS_Shell
 
 from benchmarks.hostile.iges import RULED
 from benchmarks.hostile.iges import iges as text
@@ -106,3 +108,19 @@ async def test_an_iges_surface_of_no_length_costs_only_itself(
     answer = await kit.converter().convert(kit.job(tmp_path / "scratch", tmp_path / "a.igs", "step"), lambda _: None)
     assert answer.report["source"]["faces"] == 1
     assert answer.report["losses"] == ["1 face could not be read"]
+
+
+def test_a_step_solid_whose_faces_do_not_come_together_is_named(tmp_path: Path) -> None:
+    path, builder, shell = tmp_path / "a.step", BRep_Builder(), TopoDS_Shell()
+    builder.MakeShell(shell)
+    for face in document.explore(box(), TopAbs_ShapeEnum.TopAbs_FACE):
+        builder.Add(shell, BRepBuilderAPI_Copy(face).Shape())  # with edges of its own
+    step.write(document.holding(shell, "a"), path, "a", {"step_schema": "AP214", "units": "mm"})
+    surfaces = path.read_text()
+    assert document.unread(step.read(path)) == ()
+    path.write_text(replaced(r"SHELL_BASED_SURFACE_MODEL\('',\((#\d+)\)\)", r"MANIFOLD_SOLID_BREP('',\1)")(surfaces))
+    model = step.read(path)
+    assert document.count(document.shape(model), TopAbs_ShapeEnum.TopAbs_SOLID) == 0
+    assert document.unread(model) == (
+        "Solids whose faces do not come together were read as surfaces, which `heal` may close: 1.",
+    )

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from OCP.BRepTools import BRepTools_PurgeLocations
 from OCP.TCollection import TCollection_ExtendedString
@@ -12,7 +13,7 @@ from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
-from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
+from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_LayerTool, XCAFDoc_ShapeTool
 
 from shapr.converters.brep import colours, document
 from shapr.converters.mesh.model import LONGEST_NAME, Colour
@@ -127,6 +128,12 @@ def looks(model: TDocStd_Document, part: TDF_Label, colour: Colour | None = None
 def layers(model: TDocStd_Document, label: TDF_Label) -> tuple[str, ...]:
     tool = XCAFDoc_DocumentTool.LayerTool_s(model.Main())
     return tuple(map(document.name, document.labels(lambda found: tool.GetLayers(label, found))))
+
+
+def used_layers(model: TDocStd_Document) -> int:
+    """How many layers have something on them."""
+    every = document.labels(XCAFDoc_DocumentTool.LayerTool_s(model.Main()).GetLayerLabels)
+    return sum(bool(document.labels(partial(XCAFDoc_LayerTool.GetShapesOfLayer_s, layer))) for layer in every)
 
 
 def unmirrored(shape: TopoDS_Shape, known: dict[int, Look]) -> tuple[TopoDS_Shape, dict[int, Look]]:

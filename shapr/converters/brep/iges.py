@@ -263,7 +263,6 @@ def write(
     IGESCAFControl_Writer()  # creates the settings below
     for key, value in (
         ("unit", UNITS[options["units"]]),
-        ("header.author", ""),  # the default is the name of the system's user
         ("header.company", ""),
         ("header.product", "part"),
     ):
@@ -283,6 +282,7 @@ def write(
     header.SetDate(TCollection_HAsciiString(STAMP))
     header.SetLastChangeDate(TCollection_HAsciiString(STAMP))
     header.SetFileName(TCollection_HAsciiString(f"{ascii_stem(source_name)}.igs"))
+    header.SetAuthorName(TCollection_HAsciiString(""))  # else the name of the system's user
     entities.SetGlobalSection(header)
     expected = ENTITY * entities.NbEntities() + POLE * patches.poles(document.shape(apart))
     progress.writing(1.0, path, expected)

@@ -21,7 +21,7 @@ from OCP.TopExp import TopExp
 from OCP.TopoDS import TopoDS, TopoDS_Shape
 from OCP.XCAFDoc import XCAFDoc_ShapeTool
 
-from shapr.converters.brep import body_names, colours, document, flat, patches, tree
+from shapr.converters.brep import bodies, body_names, colours, document, flat, patches, tree
 from shapr.converters.brep.patches import WHOLE, Divided
 from shapr.converters.measure import Measured
 from shapr.converters.mesh.model import Colour
@@ -103,6 +103,7 @@ def measured(model: TDocStd_Document, reach: Reach) -> Measured:
         names=len(labels),
         labels=labels,
         colours=len(shown.union(*(piece.colours for piece in pieces.values()))),
+        layers=bodies.used_layers(model),
     )
 
 

@@ -15,15 +15,28 @@ from OCP.Interface import Interface_Static
 from OCP.STEPCAFControl import STEPCAFControl_Reader, STEPCAFControl_Writer
 from OCP.STEPConstruct import STEPConstruct
 from OCP.STEPControl import STEPControl_StepModelType
-from OCP.StepShape import StepShape_FaceSurface, StepShape_Loop
+from OCP.StepShape import StepShape_FaceSurface, StepShape_Loop, StepShape_ManifoldSolidBrep
 from OCP.TCollection import TCollection_HAsciiString
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopExp import TopExp
+from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_Material
 
-from shapr.converters.brep import ap203, body_names, codepage, document, orientation, placed, planes, scale, unread
+from shapr.converters.brep import (
+    ap203,
+    body_names,
+    codepage,
+    document,
+    orientation,
+    placed,
+    planes,
+    poles,
+    scale,
+    unread,
+)
 from shapr.converters.brep.indicator import SILENT, Indicator
 from shapr.converters.brep.unrepaired import REPAIRS, TURNS, without
+from shapr.converters.mentions import mentions
 from shapr.converters.preflight import instead, mapped
 from shapr.converters.preflight.editions import plain
 from shapr.converters.preflight.hybrid import exact_alone
@@ -56,6 +69,7 @@ FIRST, LOOKED = 0.9, 0.5  # of reading shapes, where they may have to be read on
 TRANSFERRED, RESIZED, APART, SETTLED = 0.92, 0.76, 0.5, 0.8
 UNREPAIRED = 0.7  # that of reading where nothing is repaired
 SMOOTHNESS, SMOOTH = "read.encoderegularity.angle", 0.01  # radians, as the kernel has it
+SOLIDS = b"MANIFOLD_SOLID_BREP", b"FACETED_BREP", b"BREP_WITH_VOIDS"
 ENTITY = 55  # bytes of an entity's line
 
 
@@ -89,17 +103,22 @@ def read(
     reach(0.5)
     reading = scale.of_reading(cleaned, reader.NbRootsForTransfer(), kept=meshed and planes.WORKS)
     share = RESIZED if resized else TRANSFERRED
+    shapes = partial(_transferred, reader, reading, progress, meshed, share)
     with _rough() if meshed or measured else nullcontext():
-        made = _shapes(
-            partial(_transferred, reader, reading, progress, meshed, share), progress, repair, reading.largest
-        )
+        made = _shapes(shapes, progress, repair, reading.largest)
+        if repair and poles.turned(reader, cleaned, made):
+            made = shapes(())
     if not document.roots(made):
         if cleaned != path:
             raise Refused("external_reference", "the geometry is in other files that the STEP file names")
         raise Refused("no_geometry", "the STEP file holds no shape that can be read")
     reach = progress.step(APART)
     document.say_units(made, _units(reader))
-    for sentence in (*losses, *_unread(reader)):
+    _describe_materials(made)
+    lost = tuple(_unread(reader))
+    if not lost and not measured:
+        lost = tuple(_unclosed(reader, made, cleaned))
+    for sentence in (*losses, *lost):
         document.say_unread(made, sentence)
     body_names.keep(reader, cleaned, made)
     reach(0.5)
@@ -144,6 +163,15 @@ def _transferred(
     return made
 
 
+def _describe_materials(made: TDocStd_Document) -> None:
+    """Those whose description the file leaves out: the kernel's writer would write nothing at all because of one."""
+    for label in document.labels(XCAFDoc_DocumentTool.MaterialTool_s(made.Main()).GetMaterialLabels):
+        found = XCAFDoc_Material()
+        if label.FindAttribute(XCAFDoc_Material.GetID_s(), found) and found.GetDescription() is None:
+            said = found.GetName(), TCollection_HAsciiString(""), found.GetDensity()
+            XCAFDoc_Material.Set_s(label, *said, found.GetDensName(), found.GetDensValType())
+
+
 def _unread(reader: STEPCAFControl_Reader) -> Iterator[str]:
     """In sentences."""
     process, model = reader.ChangeReader().WS().TransferReader().TransientProcess(), reader.ChangeReader().Model()
@@ -158,6 +186,20 @@ def _unread(reader: STEPCAFControl_Reader) -> Iterator[str]:
     if numbers and not lost.total():
         several = f"{len(numbers)} curves or surfaces" if len(numbers) > 1 else "a curve or surface"
         yield f"what lies on {several} that could not be read is missing"
+
+
+def _unclosed(reader: STEPCAFControl_Reader, made: TDocStd_Document, path: Path) -> Iterator[str]:
+    """In a sentence, the solids that the kernel made no solids of though nothing of them failed. It is looked for them
+    only where there are faces beside the others: to ask each of a million entities what it is takes a second."""
+    beside = document.outside(document.shape(made), TopAbs_ShapeEnum.TopAbs_FACE, TopAbs_ShapeEnum.TopAbs_SOLID)
+    if next(beside, None) is None or not any(mentions(path, word) for word in SOLIDS):
+        return
+    process, model = reader.ChangeReader().WS().TransferReader().TransientProcess(), reader.ChangeReader().Model()
+    entities = (model.Value(at) for at in range(1, model.NbEntities() + 1))
+    bodies = (each for each in entities if isinstance(each, StepShape_ManifoldSolidBrep))
+    shapes = [shape for each in bodies if not (shape := STEPConstruct.FindShape_s(process, each)).IsNull()]
+    if unclosed := sum(not document.count(shape, TopAbs_ShapeEnum.TopAbs_SOLID) for shape in shapes):
+        yield f"Solids whose faces do not come together were read as surfaces, which `heal` may close: {unclosed}."
 
 
 @contextmanager
@@ -216,8 +258,13 @@ def write(
         raise Refused("unsupported_geometry", "the kernel cannot write this model as STEP")
     reach = progress.step()
     encode(path)
-    reach(0.5)
-    del writer, header  # a second for a big file: so before the next step begins, which shows
+    # Taken apart bit by bit, which takes seconds for a big file: so before the next step begins, which shows.
+    session = writer.ChangeWriter().WS()
+    session.TransferWriter().Clear(-1)
+    reach(0.7)
+    session.ClearData(1)
+    reach(0.85)
+    del writer, header, session
 
 
 def _scale(model: TDocStd_Document) -> tuple[Scale, float]:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices
+from shapr.converters.mesh.model import Mesh, Part, Triangles, Vertices, over_used
 from shapr.converters.mesh.slivers import without_slivers
 from shapr.converters.mesh.topology import Rows, cornered, same_points, single, surfaces, volumes, wound
-from shapr.converters.progress import Reach, silent, within
+from shapr.converters.progress import Reach, apart, silent, within
 from shapr.errors import Refused
 
 # Exporters round: points that were one differ in the last digits. Fractions of the diagonal, finest first.
@@ -60,13 +60,13 @@ def _object(own: list[Part], diagonal: float, told: dict[str, int], parts: list[
         return 0.0
     vertices, before, origin, inverse, lost, repeated, triangles, _, found = best[2]
     reach(0.9)
-    triangles = _outwards(vertices, triangles, found, before)
+    triangles = _outwards(vertices, triangles, found, before, within(reach, 0.9, 0.95))
     reach(0.95)
     told["welded_vertices"] += len(joined.vertices) - len(vertices)
     told["degenerate_triangles"] += lost
     told["duplicate_triangles"] += repeated
     told["turned_triangles"] += int((triangles != before).any(axis=1).sum())
-    parts += _parts_again(own, vertices, triangles, origin, inverse)
+    parts += _parts_again(own, vertices, triangles, origin, inverse, within(reach, 0.96, 1.0))
     return best[1]
 
 
@@ -78,27 +78,28 @@ def _cleaned(vertices: Vertices, corners: Triangles, first: Rows, inverse: Rows,
     """Vertices, triangles, where each comes from, the welding, and how many were degenerate or repeated."""
     triangles = inverse.astype(np.int32)[corners]
     good = np.flatnonzero(cornered(triangles))
-    kept, origin = without_slivers(vertices[first], triangles[good])
-    reach(0.5)
+    kept, origin = without_slivers(vertices[first], triangles[good], reach=within(reach, 0.0, 0.5))
     origin = good[origin]
-    lost = len(corners) - len(np.unique(origin))
+    kept_some = np.zeros(len(corners), bool)
+    kept_some[origin] = True
+    lost = len(corners) - int(np.count_nonzero(kept_some))
     once = single(kept, within(reach, 0.5, 1.0))
     reach(1.0)
     return vertices[first], kept[once], origin[once], inverse, lost, len(kept) - len(once)
 
 
-def _outwards(vertices: Vertices, triangles: Triangles, found: Any, before: Triangles) -> Triangles:
+def _outwards(vertices: Vertices, triangles: Triangles, found: Any, before: Triangles, reach: Reach) -> Triangles:
     """Closed surfaces with their volume positive, but for voids: those that came wound inwards, within another."""
     if not len(triangles):
         return triangles
     labels = found.labels
     middle = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
-    signed = np.bincount(labels, volumes(vertices, triangles, middle), len(found))
+    signed = np.bincount(labels, volumes(vertices, triangles, middle, reach), len(found))
     inward = found.closed & found.oriented & (signed < 0)
     came = np.bincount(labels, (triangles == before).all(axis=1), len(found)) == np.bincount(labels, None, len(found))
     candidates = np.flatnonzero(inward & came)
     outer = np.flatnonzero(found.closed & found.oriented & (signed > 0))
-    if len(candidates) * len(outer) <= BOXES:
+    if 0 < len(candidates) * len(outer) <= BOXES:
         low, high = _boxes(vertices, triangles, labels, len(found))
         for at in candidates.tolist():
             around = (low[outer] <= low[at]).all(axis=1) & (high[outer] >= high[at]).all(axis=1)
@@ -116,13 +117,15 @@ def _boxes(vertices: Vertices, triangles: Triangles, labels: Rows, count: int) -
     return np.minimum.reduceat(corners.min(axis=1), starts), np.maximum.reduceat(corners.max(axis=1), starts)
 
 
-def _parts_again(own: list[Part], vertices: Vertices, triangles: Triangles, origin: Rows, inverse: Rows) -> list[Part]:
+def _parts_again(
+    own: list[Part], vertices: Vertices, triangles: Triangles, origin: Rows, inverse: Rows, reach: Reach
+) -> list[Part]:
     """The object's triangles under the names, materials and colours that they had."""
     made = []
     triangle = vertex = 0
-    for part in own:
+    for part, one in apart(own, reach):
         mine = np.arange(*np.searchsorted(origin, [triangle, triangle + len(part.corners)]))  # origins ascend
-        used, local = np.unique(triangles[mine], return_inverse=True)
+        used, corners = over_used(triangles[mine], one)
         vertex_colours = face_colours = None
         if part.vertex_colours is not None:
             spread = np.zeros((len(vertices), 4), np.uint8)
@@ -131,7 +134,6 @@ def _parts_again(own: list[Part], vertices: Vertices, triangles: Triangles, orig
         if part.face_colours is not None:
             face_colours = part.face_colours[origin[mine] - triangle]
         if len(mine):
-            corners = local.reshape(-1, 3).astype(np.int32)
             made.append(
                 replace(
                     part,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shapr.converters.progress import Reach, silent
+from shapr.converters.progress import Reach, silent, within
 from shapr.errors import Refused
 
 Vertices = npt.NDArray[np.float64]  # (n, 3)
@@ -132,3 +132,17 @@ def blocks(count: int, reach: Reach = silent) -> Iterator[slice]:
         end = min(at + BLOCK, count)
         yield slice(at, end)
         reach(end / count)
+
+
+def over_used(corners: Triangles, reach: Reach = silent) -> tuple[npt.NDArray[np.int64], Triangles]:
+    """The rows that triangles use, in order, and the triangles over these alone."""
+    low, high = (int(corners.min()), int(corners.max())) if len(corners) else (0, 0)
+    if high - low >= 4 * corners.size:  # a few of a large array: do not look at all of it
+        rows, local = np.unique(corners, return_inverse=True)
+        return rows.astype(np.int64), local.reshape(-1, 3).astype(np.int32)
+    used = np.zeros(high - low + 1, bool)
+    used[corners - low] = True
+    numbers, made = np.cumsum(used) - 1, np.empty((len(corners), 3), np.int32)
+    for some in blocks(len(corners), within(reach, 0.2, 1.0)):
+        made[some] = numbers[corners[some] - low]
+    return np.flatnonzero(used) + low, made

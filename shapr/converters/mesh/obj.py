@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,7 @@ from shapr.converters.mesh.model import (
     Part,
     Triangles,
     Vertices,
-    blocks,
+    over_used,
 )
 from shapr.converters.progress import Reach, apart, within
 from shapr.errors import Refused
@@ -265,16 +264,7 @@ def _part(
 ) -> Part:
     """The group's own points only, in the order of the file."""
     object, group, material = key
-    low, high = int(corners.min()), int(corners.max())
-    if high - low < 4 * corners.size:
-        used = np.zeros(high - low + 1, bool)
-        used[corners - low] = True
-        rows, numbers = np.flatnonzero(used) + low, np.cumsum(used) - 1
-        local: Any = np.empty(corners.shape, np.int32)
-        for some in blocks(len(corners), within(reach, 0.2, 1.0)):
-            local[some] = numbers[corners[some] - low]
-    else:
-        rows, local = np.unique(corners, return_inverse=True)
+    rows, local = over_used(corners, reach)
     own = None if colours is None else colours[rows]
     if own is not None and not own[:, 3].all():
         if not own[:, 3].any():
@@ -285,7 +275,7 @@ def _part(
     return Part(
         group if body else object or group or name,
         vertices[rows],
-        local.reshape(-1, 3).astype(np.int32, copy=False),
+        local,
         body=object if body else "",
         group="" if body else group,
         material=material,

@@ -3,8 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from shapr.converters.mesh.model import Triangles, Vertices
+from shapr.converters.mesh.model import Triangles, Vertices, blocks
 from shapr.converters.mesh.topology import Rows, cornered, edge_keys, single
+from shapr.converters.progress import Reach, silent
 
 FLAT = 1e-9  # heights of triangles without an area to speak of, as fractions of their longest side
 
@@ -15,17 +16,21 @@ def cleaned(vertices: Vertices, triangles: Triangles, flatness: float = FLAT) ->
     return triangles[single(triangles)]
 
 
-def flat(vertices: Vertices, triangles: Triangles, flatness: float = FLAT) -> npt.NDArray[np.bool_]:
+def flat(
+    vertices: Vertices, triangles: Triangles, flatness: float = FLAT, reach: Reach = silent
+) -> npt.NDArray[np.bool_]:
     """Which triangles have no area to speak of: three corners on a line."""
-    a, b, c = (vertices[triangles[:, at]] for at in range(3))
-    doubled = np.linalg.norm(np.cross(b - a, c - a), axis=1)
-    longest = np.max([np.linalg.norm(each, axis=1) for each in (b - a, c - b, a - c)], axis=0, initial=0)
-    result: npt.NDArray[np.bool_] = doubled <= flatness * longest**2
+    result = np.empty(len(triangles), bool)
+    for some in blocks(len(triangles), reach):
+        a, b, c = (vertices[triangles[some, at]] for at in range(3))
+        doubled = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+        longest = np.max([np.linalg.norm(each, axis=1) for each in (b - a, c - b, a - c)], axis=0, initial=0)
+        result[some] = doubled <= flatness * longest**2
     return result
 
 
 def without_slivers(
-    vertices: Vertices, triangles: Triangles, most: int = 20_000, flatness: float = FLAT
+    vertices: Vertices, triangles: Triangles, most: int = 20_000, flatness: float = FLAT, reach: Reach = silent
 ) -> tuple[Triangles, Rows]:
     """Flat triangles taken out without tearing the surface; and which triangle each of the result was, or is part of.
 
@@ -34,7 +39,7 @@ def without_slivers(
     More than `most` are only left out: such a mesh is not one surface with a few bad spots.
     """
     origin = np.arange(len(triangles))
-    is_flat = flat(vertices, triangles, flatness)
+    is_flat = flat(vertices, triangles, flatness, reach)
     for _ in range(50):  # the longest row of flat triangles that is taken apart
         if not is_flat.any() or is_flat.sum() > most:
             break

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from shapr.converters import detect
 from shapr.converters.mesh import colour, text
-from shapr.converters.mesh.model import LONGEST_NAME, Colours, Mesh, Part, Vertices, check_triangles, in_float32
+from shapr.converters.mesh.model import LONGEST_NAME, Colours, Mesh, Part, Vertices, blocks, check_triangles, in_float32
 from shapr.converters.mesh.topology import welded
 from shapr.converters.progress import Reach, within
 from shapr.errors import Refused
@@ -46,8 +46,10 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
         check_triangles(count)
         facets = np.fromfile(path, FACET, count, offset=HEADER)
         reach(0.03)
-        solids = [(name, facets["corners"].reshape(-1, 3).astype(np.float64))]
-        reach(0.07)
+        triangles = np.empty((count, 3, 3))
+        for some in blocks(count, within(reach, 0.03, 0.07)):
+            triangles[some] = facets["corners"][some]
+        solids = [(name, triangles.reshape(-1, 3))]
         colours = _colours(head[:80], facets["attributes"])
         del facets  # what it takes is needed for the welding
         begun = 0.1

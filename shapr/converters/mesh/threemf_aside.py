@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 from shapr.converters.archive import Entries
@@ -10,7 +9,6 @@ from shapr.converters.mesh.accessors import some
 
 TEXTURES = "textures are passed over"
 HEAD = 1 << 16  # bytes of a part within which it names its extensions
-MOST = 10  # that are looked for, each through the whole part
 NAMESPACE = re.compile(rb"xmlns:([\w.-]+)\s*=\s*[\"']([^\"'<>]*)[\"']")
 # Of extensions that are read, or whose use is told as such.
 READ = re.compile(
@@ -18,16 +16,29 @@ READ = re.compile(
     rb"|schemas\.3mf\.io/3dmanufacturing/implicit/.*"
     rb"|schemas\.openxmlformats\.org/.*|www\.w3\.org/.*)"
 )
+PREFIX = re.compile(rb"(?<=[\s<])[\w.-]+\Z")
+COLONS, LONGEST = 20_000, 50
 PACKAGE = (".model", ".rels")
 PICTURES = (".png", ".jpg", ".jpeg")
 
 
 def extensions(text: bytes) -> Iterator[str]:
     """The names of those that a part of the package uses and nobody here reads."""
-    unread = ((prefix, name) for prefix, name in NAMESPACE.findall(text, 0, HEAD) if not READ.fullmatch(name))
-    for prefix, name in islice(unread, MOST):
-        if any(mark + prefix + b":" in text for mark in (b"<", b" ", b"\n")):
-            yield name.decode(errors="replace")
+    given = {prefix: name for prefix, name in NAMESPACE.findall(text, 0, HEAD) if not READ.fullmatch(name)}
+    for prefix in given.keys() & _prefixes(text) if given else ():
+        yield given[prefix].decode(errors="replace")
+
+
+def _prefixes(text: bytes) -> set[bytes]:
+    """What stands before the first colons: there is none in the numbers that fill a mesh, so this is quick."""
+    found, at = set(), text.find(b":")
+    for _ in range(COLONS):
+        if at < 0:
+            break
+        if word := PREFIX.search(text, max(at - LONGEST, 0), at):
+            found.add(word[0])
+        at = text.find(b":", at + 1)
+    return found
 
 
 def losses(entries: Entries, unread: set[str], model: Any, textured: bool) -> Iterator[str]:

@@ -232,12 +232,20 @@ def wound(triangles: Triangles, reach: Reach = silent) -> tuple[Triangles, int]:
     count = len(triangles)
     keys = edge_keys(triangles).ravel()
     forward = (triangles < triangles[:, [1, 2, 0]]).ravel()
-    order = in_order(keys, within(reach, 0.0, 0.3))
-    pairs = _pairs(order, *_runs(keys[order]))
+    order = in_order(keys, within(reach, 0.0, 0.2))
+    runs = _runs(keys[order])
+    reach(0.25)
+    pairs = _pairs(order, *runs)
+    reach(0.3)
     alike = (forward[pairs[:, 0]] != forward[pairs[:, 1]]).astype(np.int64)
     one, other = pairs.T // 3
-    sides = [np.stack([one, other + count * (1 - alike)], axis=1), np.stack([one + count, other + count * alike], 1)]
-    labels = connected(2 * count, np.concatenate(sides), within(reach, 0.3, 0.8))
+    reach(0.33)
+    sides, half = np.empty((2 * len(pairs), 2), np.int64), len(pairs)
+    sides[:half, 0], sides[:half, 1] = one, other + count * (1 - alike)
+    reach(0.36)
+    sides[half:, 0], sides[half:, 1] = one + count, other + count * alike
+    reach(0.4)
+    labels = connected(2 * count, sides, within(reach, 0.4, 0.8))
     turned = labels[:count] != connected(count, pairs // 3, within(reach, 0.8, 1.0))
     result = triangles.copy()
     result[turned] = result[turned][:, [0, 2, 1]]

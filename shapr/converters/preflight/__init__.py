@@ -4,7 +4,6 @@ The kernel believes counts, follows references in circles until its stack ends, 
 files by name. Each look here is linear, and small beside the parse that it precedes.
 """
 
-from collections import ChainMap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,8 @@ from shapr.converters.preflight import (
     mapped,
     measures,
     placed,
+    products,
+    splines,
     step,
     styles,
     tessellated,
@@ -36,8 +37,9 @@ def _step(path: Path, reach: Reach) -> tuple[str, ...]:
     shapes = mapped.Shapes(graph)
     mapped.check(shapes)
     tessellated.check(graph)
-    said = (step.instead(graph), measures.instead(graph), styles.instead(graph), mapped.instead(shapes))
-    instead.lay(path, dict(ChainMap(*said)))
+    said: dict[int, instead.Said] = {**measures.instead(graph), **styles.instead(graph), **splines.instead(graph)}
+    said |= mapped.instead(shapes) | products.instead(graph) | step.instead(graph)
+    instead.lay(path, said)
     return (*losses, *unheard.passed_over(graph, shapes))
 
 

@@ -91,29 +91,33 @@ def check(path: Path, reach: Reach = silent) -> Looked:
     entities, short = _entities(sections, usual, within(reach, 0.1, 0.6))
     if any(entity.kind == EXTERNAL for entity in entities):
         raise Refused("external_reference", "geometry of the IGES file is in other files that it names")
-    edges = list(_edges(entities, within(reach, 0.6, 0.95)))
+    edges = list(_edges(entities, within(reach, 0.6, 0.76)))
     owners, targets = np.array(edges, np.int64).reshape(-1, 2).T
     heights(len(entities), owners, targets)
+    reach(0.79)
     check_instances(edge for edge in edges if entities[edge[0]].kind in PLACES)
     pieces = {target for owner, target in edges if entities[owner].kind in SOLIDS}
     if any(entities[at].kind in PIECES and _moved(entities, entities[at]) for at in pieces):
         raise Refused(
             "unsupported_geometry", "the IGES file places a face or a shell of a solid by a matrix of its own"
         )
-    _check_matrices(entities)
+    _check_matrices(entities, within(reach, 0.81, 0.93))
     lines = {target for owner, target in edges if entities[owner].kind == EDGE_LIST and entities[target].kind == LINE}
     if any(iges_curves.straight_to_itself(entities[at].text) for at in lines):
         raise Refused("invalid_geometry", "an edge of the IGES file has no length")  # the kernel crashes on it
+    reach(0.95)
     endless = iges_beside.endless(entities, edges)
     beside = iges_beside.passed_over(entities, len(endless))
     losses = (*iges_units.passed_over(head.translate(usual)), *beside)
+    reach(1.0)
     return Looked(losses, frozenset(2 * at + 1 for at in endless), short)
 
 
-def _check_matrices(entities: list[Entity]) -> None:
+def _check_matrices(entities: list[Entity], reach: Reach) -> None:
     """The kernel forgets one that bends, or crashes on it, but for what is made of points alone."""
-    rigid = (entity.matrix for entity in entities if entity.kind in RIGID and entity.matrix > 0)
-    if any(iges_curves.bends(entities[(matrix - 1) // 2].text) for matrix in set(rigid)):
+    rigid = {entity.matrix for entity in entities if entity.kind in RIGID and entity.matrix > 0}
+    texts = (entities[(matrix - 1) // 2].text for matrix in along(rigid, len(rigid), reach))
+    if any(map(iges_curves.bends, texts)):
         raise Refused("unsupported_geometry", "the IGES file places something by a matrix that bends it")
 
 

@@ -1,17 +1,18 @@
 """What the kernel reads in place of entities of a STEP file that it does not understand: a copy beside the file."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from shapr.converters.preflight.references import uncommented
 
+Said = bytes | Callable[[bytes], bytes]  # what an entity is to say, or how that is made of what it says
 COPY = ".instead"  # behind the file's own name
 # Or a string: what stands in one is no definition.
 DEFINED = re.compile(rb"'[^']*+'|(#(\d+)\s*+=\s*+)(?:[^;']++|'[^']*+')*+;")
 
 
-def lay(path: Path, instead: Mapping[int, bytes]) -> None:
+def lay(path: Path, instead: Mapping[int, Said]) -> None:
     """Write the copy, if there has to be one. `instead`: what to say of entities, by their numbers."""
     if instead:
         path.with_name(path.name + COPY).write_bytes(_with(path.read_bytes(), instead))
@@ -23,9 +24,11 @@ def understood(path: Path) -> Path:
     return copy if copy.is_file() else path
 
 
-def _with(content: bytes, instead: Mapping[int, bytes]) -> bytes:
+def _with(content: bytes, instead: Mapping[int, Said]) -> bytes:
     def said(found: re.Match[bytes]) -> bytes:
         text = instead.get(int(found[2])) if found[2] else None
+        if callable(text):
+            text = text(found[0][len(found[1]) : -1])
         return found[0] if text is None else found[1] + text + b";"
 
     return DEFINED.sub(said, uncommented(content))

@@ -1,14 +1,38 @@
 """Products of a STEP file that the kernel passes over: one that shares its shape with another one, and one that is part
-of an assembly that does not say where."""
+of an assembly that does not say where. And uses of them in a form of several types, which it does not know: such parts
+stood once, and where they were made."""
 
+import re
 from collections import defaultdict
+
+import numpy as np
 
 from shapr.converters.preflight.graph import Graph
 from shapr.converters.preflight.hybrid import Inside, inside, numbers, saying
+from shapr.converters.preflight.instead import Said
 
 USE = b"NEXT_ASSEMBLY_USAGE_OCCURRENCE"
 PLACED = b"CONTEXT_DEPENDENT_SHAPE_REPRESENTATION"
 DEFINITION, SHAPE_OF, TIE = b"PRODUCT_DEFINITION", b"PRODUCT_DEFINITION_SHAPE", b"SHAPE_DEFINITION_REPRESENTATION"
+
+SEVERAL = re.compile(
+    rb"\(ASSEMBLY_COMPONENT_USAGE\(['$*]+\)NEXT_ASSEMBLY_USAGE_OCCURRENCE\(\)PRODUCT_DEFINITION_RELATIONSHIP"
+    rb"\(['$]+,['$]+,['$]+,#\d+,#\d+\)PRODUCT_DEFINITION_USAGE\(\)(?:QUANTIFIED_ASSEMBLY_COMPONENT_USAGE\(#\d+\))?\);"
+)
+HEAD = int.from_bytes(b"(ASSEMBL", "little")
+# Or a string: what stands in one says nothing.
+RELATION = re.compile(rb"'[^']*+'|\bPRODUCT_DEFINITION_RELATIONSHIP\s*+\(((?:[^()']|'[^']*+')*+)\)")
+
+
+def instead(graph: Graph) -> dict[int, Said]:
+    """By the number of a use of several types, how it is said as one."""
+    rows = np.flatnonzero(graph.heads == HEAD)
+    return {int(graph.defined[row]): _use for row in rows if SEVERAL.match(graph.text, int(graph.words[row]))}
+
+
+def _use(said: bytes) -> bytes:
+    relation = next(found[1] for found in RELATION.finditer(said) if found[1])
+    return b"%b(%b,$)" % (USE, relation)
 
 
 def sharing(graph: Graph) -> int:

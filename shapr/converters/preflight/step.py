@@ -11,7 +11,7 @@ from shapr.converters.preflight import forms, references
 from shapr.converters.preflight.forms import DIGITS
 from shapr.converters.preflight.graph import HEAD, Graph, Nodes, check_instances, heights
 from shapr.converters.preflight.references import ASIDE
-from shapr.converters.progress import Reach, silent, within
+from shapr.converters.progress import Reach, along, silent, within
 from shapr.errors import Refused
 
 MAX_ID = 2**31 - 1  # the kernel's
@@ -68,8 +68,7 @@ def check(path: Path, reach: Reach = silent) -> tuple[Graph, tuple[str, ...]]:
     graph = _graph(text, within(reach, 0.05, FOUND))
     if long:
         _lists(graph)
-    _numbers(graph)
-    reach(COUNTED)
+    _numbers(graph, within(reach, FOUND + 0.03, COUNTED))
     _repeated(graph)
     lost = references.check(content, text)
     if len(graph.begins):
@@ -136,16 +135,20 @@ def _lists(graph: Graph) -> None:
             raise Refused("limit_exceeded", f"an entity of the STEP file has more than {LISTS} lists")
 
 
-def _numbers(graph: Graph) -> None:
+def _numbers(graph: Graph, reach: Reach) -> None:
     text = graph.text
+    reach(0.0)
     if any(text[found.start() - 1] in b"0123456789." for found in BEYOND.finditer(text)):
         raise Refused("invalid_geometry", "the STEP file holds a number beyond any size")
-    if any(odd.search(text) for odd in ODD_LISTS):
-        raise Refused("corrupt_file", "a point or a direction of the STEP file is not made of numbers")
+    for odd in along(ODD_LISTS, len(ODD_LISTS), within(reach, 0.3, 0.9)):
+        if odd.search(text):
+            raise Refused("corrupt_file", "a point or a direction of the STEP file is not made of numbers")
+    reach(0.9)
     splines = [found.start() for word in SPLINE for found in word.finditer(text)] if b"_KNOTS" in text else []
     for at in graph.holders(splines):
         if COUNT.search(text, int(graph.begins[at]), graph.ends(at)):
             raise Refused("corrupt_file", "a spline of the STEP file announces more than it can hold")
+    reach(1.0)
 
 
 def _repeated(graph: Graph) -> None:
@@ -196,8 +199,11 @@ def _check(graph: Graph, reach: Reach) -> None:
     reach(0.8)
     owners, held = defined[graph.owners], ~_holding_itself(graph, defined, targets)
     heights(highest + 1, owners[held], targets[held])
+    reach(0.83)
     forms.check_names(graph)
+    reach(0.94)
     _instances(graph)
+    reach(1.0)
 
 
 def _holding_itself(graph: Graph, defined: Nodes, targets: Nodes) -> npt.NDArray[np.bool_]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from shapr.converters.preflight import mapped, products, styles
 from shapr.converters.preflight.graph import Graph
 from shapr.converters.preflight.hybrid import BODIES, EXACT, HOLDERS, TESSELLATED, inside, numbers
@@ -18,6 +20,7 @@ SOLIDS = (
     *(b"SWEPT_DISK_SOLID", b"SURFACE_CURVE_SWEPT_AREA_SOLID", b"BLOCK", b"SPHERE", b"TORUS", b"ELLIPSOID"),
     *(b"RIGHT_CIRCULAR_CYLINDER", b"RIGHT_CIRCULAR_CONE", b"RIGHT_ANGULAR_WEDGE", b"ECCENTRIC_CONE"),
 )
+SHELLS, FACES = (b"CLOSED_SHELL", b"OPEN_SHELL", b"CONNECTED_FACE_SET"), (b"ADVANCED_FACE", b"FACE_SURFACE")
 HIDDEN, LAYER = b"INVISIBILITY", b"PRESENTATION_LAYER_ASSIGNMENT"
 STYLED = b"=STYLED_ITEM"
 OF_ONE_USE = b"CONTEXT_DEPENDENT_OVER_RIDING_STYLED_ITEM"
@@ -35,6 +38,8 @@ def passed_over(graph: Graph, shapes: mapped.Shapes) -> Iterator[str]:
         yield f"Parts of assemblies that do not say where they are were passed over: {unplaced}."
     if any(word in graph.text for word in CALCULATED) and (calculated := _calculated(graph)):
         yield f"Solids that are primitives, sweeps or calculated of others were passed over: {calculated}."
+    if odd := _odd_faces(graph):
+        yield f"Faces of shells that are said in a way that is not read were passed over: {odd}."
     if unseen := mapped.unseen(graph, shapes):
         yield f"Bodies that no part has, or only in a way that is not read, were passed over: {unseen}."
     if HIDDEN in graph.text and (hidden := _hidden(graph)):
@@ -48,6 +53,12 @@ def _looks(graph: Graph) -> Iterator[str]:
         yield f"Colours that single uses of a part have were passed over: {uses}."
     if STYLED in graph.text and (whole := styles.of_assemblies(graph)):
         yield f"Colours that assemblies have as a whole were passed over: {whole}."
+
+
+def _odd_faces(graph: Graph) -> int:
+    """Oriented faces, parts of faces, faces without a surface: the kernel makes nothing of them in a shell."""
+    shells, faces = (np.logical_or.reduce([graph.are(kind) for kind in kinds]) for kinds in (SHELLS, FACES))
+    return len(np.setdiff1d(graph.targets[shells[graph.owners]], graph.defined[faces]))
 
 
 def _uses(graph: Graph) -> int:

@@ -1,13 +1,14 @@
-"""BREP text is looked through in pieces, each of which tells how far it is, and no word is lost between two."""
+"""Large B-Reps tell how far they are: BREP text is looked through in pieces, and no word is lost between two."""
 
 import re
 from pathlib import Path
 
 import pytest
+from OCP.TopAbs import TopAbs_ShapeEnum
 
 from benchmarks.hostile.brep import cylinder
 from shapr.converters import preflight
-from shapr.converters.brep import brep, document
+from shapr.converters.brep import brep, document, step
 from shapr.converters.brep.indicator import Indicator
 from shapr.converters.preflight import brep as look
 from shapr.converters.progress import Page, Reading
@@ -87,3 +88,16 @@ def test_what_is_made_of_it_and_checked_tells_after_the_kernel(
     document.check(model, told.append)
     assert told == sorted(told)
     assert any(0.5 < each < 1 for each in told)
+
+
+def test_a_step_file_that_is_written_tells_as_its_entities_are_taken_apart(
+    seen: tuple[Indicator, list[float]], tmp_path: Path
+) -> None:
+    text, _ = cylinder()
+    (tmp_path / "cylinder.brep").write_text(text)
+    model = brep.read(tmp_path / "cylinder.brep", "cylinder.brep", {})
+    options = {"units": "mm", "step_schema": "AP214"}
+    step.write(model, tmp_path / "cylinder.step", "cylinder.step", options, seen[0])
+    assert seen[1] == sorted(seen[1])
+    assert len(set(seen[1])) >= 3  # each before something that takes seconds
+    assert document.count(document.shape(step.read(tmp_path / "cylinder.step")), TopAbs_ShapeEnum.TopAbs_FACE) == 3
