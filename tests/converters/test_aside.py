@@ -1,17 +1,20 @@
 """What a file says beside shapes and colours is not converted: the report names each thing that was really there."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from shapr.converters.mesh import gltf, threemf
+from shapr.converters.mesh import gltf, threemf, threemf_aside
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.progress import silent
 from tests.converters import kit
 from tests.converters.meshes import cube, read
+from tests.converters.test_gltf import changed, square
+from tests.converters.test_gltf import read as read_document
 from tests.converters.test_threemf import SIMPLE, package
 
 
@@ -86,6 +89,25 @@ def test_gltf_meshes_that_no_node_of_the_scene_shows(tmp_path: Path) -> None:
 def test_3mf(tmp_path: Path, head: str, more: dict[str, bytes], losses: tuple[str, ...]) -> None:
     path = package(tmp_path, SIMPLE.replace("<model ", head), **more)
     assert threemf.read(path, "a", silent).losses == losses
+
+
+def test_what_each_piece_has_of_its_own_is_one_sentence(tmp_path: Path) -> None:
+    content = changed(square(), "meshes.0.primitives", [])
+    content["meshes"][0]["primitives"] = [{"attributes": {"POSITION": 0, f"_{at:03}": 0}} for at in range(300)]
+    said = "other attributes of vertices are passed over: _000, _001, _002, _003, _004 and 295 more"
+    assert [loss for loss in read_document(tmp_path, content).losses if "attributes" in loss] == [said]
+
+
+@pytest.mark.parametrize("more", [{"extensionsUsed": "ACME"}, material(emissiveFactor=[1, 0, 0, 1])])
+def test_what_is_only_told_never_refuses_a_file(tmp_path: Path, more: dict[str, Any]) -> None:
+    assert gltf_with(tmp_path, **more).triangles == 12
+
+
+def test_very_many_extensions_are_not_all_looked_for(tmp_path: Path) -> None:
+    text = b"<model " + b" ".join(b'xmlns:p%d="u"' % at for at in range(3000)) + b">" + b"<a p1:b='1'/>" * 200_000
+    begin = time.process_time()
+    assert list(threemf_aside.extensions(text)) == ["u"]
+    assert time.process_time() - begin < 1
 
 
 def test_metadata_of_3mf(tmp_path: Path) -> None:

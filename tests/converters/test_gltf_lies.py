@@ -1,6 +1,7 @@
 """glTF that lies, is damaged or reaches out of its upload gets a code, and soon."""
 
 import struct
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from tests.converters.test_gltf import SQUARE, TWO, changed, coloured, document,
         "link.bin",
         "C:/a.bin",
         "\0",
+        "\ud800.bin",
     ],
 )
 def test_nothing_outside_of_the_upload_is_read(tmp_path: Path, uri: str) -> None:
@@ -101,6 +103,21 @@ def test_a_coordinate_that_is_not_a_number_is_refused(tmp_path: Path) -> None:
     points = SQUARE.copy()
     points[2, 1] = np.nan
     assert refusal(tmp_path, document(points, TWO)).code == "invalid_geometry"
+
+
+def test_companions_in_another_case_are_listed_once(tmp_path: Path) -> None:
+    (tmp_path / "SHAPE.bin").write_bytes(SQUARE.tobytes() + TWO.tobytes())
+    for at in range(1000):
+        (tmp_path / f"{at}.txt").touch()
+    content = changed(square(), "buffers.0.uri", "shape.bin")
+    content["buffers"] *= 400
+    content["bufferViews"] += [{**content["bufferViews"][0], "buffer": at} for at in range(1, 400)]
+    content["accessors"] += [{**content["accessors"][0], "bufferView": at} for at in range(2, 401)]
+    piece = content["meshes"][0]["primitives"][0]
+    content["meshes"][0]["primitives"] += [{**piece, "attributes": {"POSITION": at}} for at in range(2, 401)]
+    begin = time.process_time()
+    assert read(tmp_path, content).triangles == 800
+    assert time.process_time() - begin < 1
 
 
 def test_instances_are_counted_before_they_are_made(tmp_path: Path) -> None:

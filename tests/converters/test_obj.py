@@ -1,5 +1,6 @@
 """OBJ: what is written is what is read, materials come from the file beside it, and what cannot be right is refused."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +172,13 @@ def test_materials_are_read_however_they_are_written(
 ) -> None:
     mesh = given_obj(tmp_path, "mtllib my.mtl\n" + TRIANGLE + "usemtl m\nf 1 2 3\n", my=library)
     assert (mesh.parts[0].colour, mesh.losses) == (colour, losses)
+
+
+def test_names_of_material_files_that_go_on_and_on_are_quick(tmp_path: Path) -> None:
+    libraries = "".join(f"mtllib {'.mtlx' * 310}{at}\n" for at in range(30))
+    begin = time.process_time()
+    assert given_obj(tmp_path, libraries + TRIANGLE + "f 1 2 3\n").triangles == 1
+    assert time.process_time() - begin < 0.5
 
 
 def test_names_of_material_files_may_hold_blanks(tmp_path: Path) -> None:

@@ -86,6 +86,13 @@ def test_any_order_and_type_of_binary_properties(tmp_path: Path, order: str) -> 
     )
 
 
+def test_many_elements_with_strange_names_are_one_sentence(tmp_path: Path) -> None:
+    others = "".join(f"element {at}\a{'x' * 100} 1\nproperty int a\n" for at in range(10, 30))
+    (said,) = ply(tmp_path, VERTEX + FACE + others, POINTS + "4 0 1 2 3\n" + "1\n" * 20).losses
+    assert said.startswith("10_xxx") and said.endswith("xxx and 15 more elements are passed over")
+    assert said.isprintable() and len(said) < 400
+
+
 def test_strips_are_cut_into_triangles(tmp_path: Path) -> None:
     header = VERTEX + "element tristrips 1\nproperty list int int vertex_indices\n"
     mesh = ply(tmp_path, header, POINTS + "8 0 1 3 2 -1 0 1 2\n")

@@ -74,7 +74,7 @@ class Buffers:
         self._views = listed(content, "bufferViews")
         self._accessors = listed(content, "accessors")
         self._binary = binary
-        self._folder = folder
+        self._companions = Companions(folder)
         self._loaded: dict[int, Array] = {}
         self._unpacked: dict[int, Array] = {}
         self._known: dict[int, Array] = {}
@@ -187,7 +187,7 @@ class Buffers:
         uri = field(buffer, "uri", str, "")
         if uri[:5].lower() == "data:":  # RFC 3986: the case of a scheme says nothing
             return embedded(uri)
-        return companion(self._folder, uri).read_bytes()
+        return companion(self._companions, uri).read_bytes()
 
 
 def _strided(data: Array, stride: int, kind: np.dtype[Any], width: int, offset: int, count: int) -> Array:
@@ -221,10 +221,10 @@ def embedded(uri: str) -> bytes:
         raise corrupt("a data URI is not base64") from None
 
 
-def companion(folder: Path, uri: str) -> Path:
+def companion(files: Companions, uri: str) -> Path:
     """The file of that name in the upload; `external_reference` if it is elsewhere or not there. Some programs write
     names as they are, with a percent sign that means itself."""
-    files, name = Companions(folder), unquote(uri)
+    name = unquote(uri)
     told = shown(name)
     if not name or name.startswith("/") or any(c in name for c in "\\:\0"):
         raise Refused("external_reference", f"'{told}' lies outside of the upload")

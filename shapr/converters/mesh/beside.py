@@ -23,7 +23,7 @@ class Companions:
             if not path.is_file():
                 path = self._alike(name) or path
             return path if path.is_relative_to(self._home) and path.is_file() else None
-        except OSError:  # too long a name, or a circle of links
+        except (OSError, ValueError):  # too long a name, a circle of links, or what no system can write
             return None
 
     def _alike(self, name: PurePosixPath) -> Path | None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from shapr.converters.mesh.accessors import extension, field, floats, listed, some
+from shapr.converters.mesh.accessors import extension, field, listed, some
 from shapr.converters.mesh.glb import Json
 
 NORMALS = "normals are passed over"
@@ -37,8 +37,11 @@ def of_vertices(attributes: Json) -> Iterator[str]:
         yield NORMALS
     if any(name.startswith("TEXCOORD_") for name in attributes):
         yield "texture coordinates are passed over"
-    if others := [name for name in attributes if not SHAPING.fullmatch(name)]:
-        yield f"other attributes of vertices are passed over: {some(others)}"
+
+
+def unshaping(attributes: Json) -> Iterator[str]:
+    """The names of those that say nothing of shape or colour."""
+    return (name for name in attributes if not SHAPING.fullmatch(name))
 
 
 def of_material(material: Json, surface: Json, glossy: Json | None) -> Iterator[str]:
@@ -47,12 +50,15 @@ def of_material(material: Json, surface: Json, glossy: Json | None) -> Iterator[
     given = field(material, "extensions", dict, {})
     shining = any(name.startswith(MATERIALS) and name not in PLAIN_MATERIALS for name in given)
     metal = glossy is None and surface.get("metallicFactor", 1.0) != 0
-    if shining or metal or any(floats(material, "emissiveFactor", (0.0, 0.0, 0.0))):
+    light = material.get("emissiveFactor")  # of any kind, as all that is only told
+    if shining or metal or (isinstance(light, list) and any(light)):
         yield SHINE
 
 
-def of_file(content: Json, drawn: set[int]) -> Iterator[str]:
-    """`drawn`: the meshes that are converted."""
+def of_file(content: Json, drawn: set[int], others: set[str]) -> Iterator[str]:
+    """`drawn`: the meshes that are converted. `others`: attributes of their vertices that are passed over."""
+    if others:
+        yield f"other attributes of vertices are passed over: {some(others)}"
     for key, what in PASSED.items():
         if listed(content, key):
             yield what
@@ -62,7 +68,8 @@ def of_file(content: Json, drawn: set[int]) -> Iterator[str]:
         yield "only the scene that is shown first is converted"
     elif unseen := len(listed(content, "meshes")) - len(drawn):
         yield f"meshes that the scene does not show are not converted: {unseen}"
-    yield from _extensions(listed(content, "extensionsUsed", str))
+    used = content.get("extensionsUsed")
+    yield from _extensions([name for name in used if isinstance(name, str)] if isinstance(used, list) else [])
     asset = field(content, "asset", dict, {})
     extras = asset.get("extras")  # of any kind
     if notes := [*(["copyright"] if asset.get("copyright") else []), *(extras if isinstance(extras, dict) else [])]:

@@ -78,6 +78,7 @@ class Reader:
         self.meshes = listed(content, "meshes")
         self.materials = listed(content, "materials")
         self.losses: dict[str, None] = {}  # in the order in which they are met
+        self.others: set[str] = set()  # attributes of vertices that are passed over
         self.pieces: dict[tuple[int, tuple[float, ...] | None], list[Piece]] = {}  # by mesh, and weights of its node
         self.skins: dict[int, Skin | None] = {}
         self.worlds: dict[int, npt.NDArray[np.float64]] = {}  # of the joints of skins
@@ -92,7 +93,7 @@ class Reader:
             reach(done / len(places))
         if not parts:
             raise Refused("no_geometry", "the glTF file holds no triangles")
-        self._lose(*gltf_aside.of_file(self.content, {place.mesh for place in places}))
+        self._lose(*gltf_aside.of_file(self.content, {place.mesh for place in places}, self.others))
         tree = len(places) > 1 and any(place.depth for place in places)
         return Mesh(tuple(parts), units="m", up_axis="y", losses=tuple(self.losses), tree=tree)
 
@@ -190,6 +191,7 @@ class Reader:
             if not np.isfinite(vertices).all():
                 raise Refused("invalid_geometry", "a coordinate is not a number")
             self._lose(*gltf_aside.of_vertices(attributes))
+            self.others.update(gltf_aside.unshaping(attributes))
             factor, material, opaque = self._material(primitive)
             colours = None
             if "COLOR_0" in attributes:

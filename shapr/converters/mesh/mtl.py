@@ -10,7 +10,7 @@ from shapr.converters.mesh.beside import Companions
 from shapr.converters.mesh.model import LONGEST_NAME, Colour
 
 MOST = 100  # libraries of one file
-FILE = re.compile(r"\S.*?\.mtl(?=\s|$)", re.IGNORECASE)
+BETWEEN = re.compile(r"(?<=\.mtl)\s+", re.IGNORECASE)  # files
 SHINE = {"ks", "ke", "pm", "ps", "pc"}  # specular, emitted light, metal, sheen, clear coat
 
 
@@ -37,8 +37,8 @@ def _files(folder: Companions, statement: str) -> tuple[list[Path], list[str]]:
     if (whole := _beside(folder, statement)) is not None:
         return [whole], []
     found, lacking = [], []
-    names = FILE.findall(statement)[:MOST] if statement.lower().count(".mtl") > 1 else [statement]
-    for name in names:
+    names = BETWEEN.split(statement)
+    for name in [each for each in names if each.lower().endswith(".mtl")][:MOST] if len(names) > 1 else names:
         path = _beside(folder, name)
         if path is not None:
             found.append(path)

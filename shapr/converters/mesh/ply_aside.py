@@ -21,9 +21,8 @@ TEXTURED = re.compile(r"(?m)^comment\s+TextureFile\b")  # so MeshLab names the p
 
 def losses(header: str, tables: Mapping[str, Table], drawn: str) -> Iterator[str]:
     """`drawn`: the element that the faces are taken from."""
-    for name, table in tables.items():
-        if name not in ("vertex", drawn) and table.element.count:
-            yield f"{name} elements are passed over"
+    if elements := [name for name, table in tables.items() if name not in ("vertex", drawn) and table.element.count]:
+        yield f"{some(elements)} elements are passed over"
     given = {each.name for kind in ("vertex", drawn) for each in tables[kind].element.properties}
     if given & NORMALS:
         yield "normals are passed over"
