@@ -12,7 +12,7 @@ from benchmarks.hostile.iges import iges
 from benchmarks.hostile.part21 import CONTEXT, assembly, document, leaf, mapped, part21, product, reference
 from shapr.converters import preflight
 from shapr.converters.brep import measure, step
-from shapr.converters.preflight import graph, instead
+from shapr.converters.preflight import graph
 from shapr.converters.preflight import iges as iges_look
 from shapr.converters.preflight.references import LOSS, without_references
 from shapr.converters.progress import silent
@@ -115,18 +115,6 @@ def test_a_density_that_holds_itself_is_no_circle_of_shapes(tmp_path: Path) -> N
     assert after == before
     for circle in (said.replace("=REPR", "=SHAPE_REPR"), said.replace("CONTEXT('',''", "CONTEXT('',#9000")):
         assert circle != said and code(tmp_path, "step", circle) == "corrupt_file"
-
-
-def test_a_property_for_validation_that_holds_itself_holds_nothing(tmp_path: Path) -> None:
-    """The kernel crashes on what it takes for no item."""
-    lines = (
-        "#9000=REPRESENTATION('area',(#9000),#1241);",
-        "#9001=PROPERTY_DEFINITION('geometric validation property','area',#4);",
-        "#9002=PROPERTY_DEFINITION_REPRESENTATION(#9001,#9000);",
-    )
-    assert looked(tmp_path, "step", BRACKET.replace("ENDSEC;\nEND-ISO", "\n".join((*lines, "ENDSEC;\nEND-ISO")))) == ()
-    assert "#9000=REPRESENTATION('',(),$);" in instead.understood(tmp_path / "source").read_text()
-    assert measure.measured(step.read(tmp_path / "source"), silent).solids == 1
 
 
 def test_step_bombs_are_counted_not_expanded(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from shapr.converters import preflight
 from shapr.converters.brep import colours, measure, step, tree
 from shapr.converters.measure import Measured
+from shapr.converters.preflight.step import MEASURES
 from shapr.converters.progress import silent
 from tests.converters.kit import SAMPLES
 
@@ -171,3 +172,18 @@ def test_parts_that_are_placed_by_copies_are_there(tmp_path: Path) -> None:
 
 def step_solids(path: Path) -> int | None:
     return measure.measured(step.read(path), silent).solids
+
+
+@pytest.mark.parametrize("held", ["(#9000)", "($)", "(#99999)", "(#1242)", "(1.)", "(#9003)"])
+def test_what_a_part_is_said_to_measure_is_passed_over(tmp_path: Path, held: str) -> None:
+    """The kernel crashes on what it takes for no item: what is none, and forms of items that it does not know."""
+    lines = (
+        f"#9000=REPRESENTATION('area',{held},#1241);",
+        "#9001=PROPERTY_DEFINITION('geometric validation property','area',#4);",
+        "#9002=PROPERTY_DEFINITION_REPRESENTATION(#9001,#9000);",
+        "#9003=(MEASURE_REPRESENTATION_ITEM()MEASURE_WITH_UNIT(AREA_MEASURE(2.),#1242)REPRESENTATION_ITEM('area'));",
+    )
+    path = tmp_path / "measured.step"
+    path.write_text(BRACKET.replace("ENDSEC;\nEND-ISO", "\n".join((*lines, "ENDSEC;\nEND-ISO"))))
+    assert preflight.check("step", path) == (MEASURES,)
+    assert measure.measured(step.read(path), silent).solids == 1

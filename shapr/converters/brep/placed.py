@@ -21,12 +21,9 @@ from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
 from OCP.XCAFDoc import (
-    XCAFDoc_Area,
-    XCAFDoc_Centroid,
     XCAFDoc_DocumentTool,
     XCAFDoc_Editor,
     XCAFDoc_ShapeTool,
-    XCAFDoc_Volume,
 )
 
 from shapr.converters.brep import document, entities
@@ -165,11 +162,9 @@ class Copies:
             raise Refused("decompression_bomb", f"parts are placed at so many scales that it takes {self.copied} faces")
 
     def _described(self, old: TDF_Label, new: TDF_Label) -> None:
-        """With what is known of it, but for what the file said that it measures."""
+        """With what is known of it."""
         if not new.IsNull():  # the kernel finds no label for a piece of a placed part
             XCAFDoc_Editor.CloneMetaData_s(old, new, DataMap_XCAFDoc_VisMaterial_XCAFDoc_VisMaterial())
-            for each in (XCAFDoc_Area, XCAFDoc_Centroid, XCAFDoc_Volume):
-                new.ForgetAttribute(each.GetID_s())
 
 
 def _is_one(size: float) -> bool:

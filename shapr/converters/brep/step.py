@@ -87,10 +87,11 @@ def read(
     path = simple(mapped.placed(heard(path if alone else exact_alone(plain(path)))))
     cleaned = without_references(path)
     reader = STEPCAFControl_Reader()
-    for keep in (reader.SetColorMode, reader.SetNameMode, reader.SetLayerMode, reader.SetMatMode, reader.SetPropsMode):
+    for keep in (reader.SetColorMode, reader.SetNameMode, reader.SetLayerMode, reader.SetMatMode):
         keep(True)
     reader.SetGDTMode(False)  # it keeps pieces of PMI, and cannot write some of them as AP242
     reader.SetViewMode(False)
+    reader.SetPropsMode(False)  # what a part is said to measure: it crashes on forms of that which it does not know
     page, losses = codepage.of(cleaned)
     Interface_Static.SetCVal_s("read.step.codepage", page)
     progress.reading(READING if repair else UNREPAIRED, cleaned)
@@ -234,7 +235,7 @@ def write(
             raise RuntimeError(f"the kernel has no setting {key} = {value}")
     Interface_Static.SetIVal_s("write.stepcaf.subshapes.name", 1)
     writer = STEPCAFControl_Writer()  # the unit is taken when a writer is made
-    for keep in (writer.SetColorMode, writer.SetNameMode, writer.SetLayerMode, writer.SetPropsMode):
+    for keep in (writer.SetColorMode, writer.SetNameMode, writer.SetLayerMode):
         keep(True)
     # None, never '': the empty string splits parts into files named by the model, in the current folder.
     if not writer.Transfer(

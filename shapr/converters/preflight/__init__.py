@@ -38,7 +38,7 @@ def _step(path: Path, reach: Reach) -> tuple[str, ...]:
     mapped.check(shapes)
     tessellated.check(graph)
     said: dict[int, instead.Said] = {**measures.instead(graph), **styles.instead(graph), **splines.instead(graph)}
-    said |= mapped.instead(shapes) | products.instead(graph) | step.instead(graph)
+    said |= mapped.instead(shapes) | products.instead(graph)
     instead.lay(path, said)
     return (*losses, *unheard.passed_over(graph, shapes))
 

@@ -55,7 +55,8 @@ ODD_LISTS = tuple(re.compile(kind + rb"\('*+,\((?!" + NUMBERS + rb"\))") for kin
 REPEATED = 10_000  # references in one entity
 BOUNDARIES = (b"EDGE_CURVE", b"ORIENTED_EDGE", b"EDGE_LOOP", b"FACE_BOUND", b"FACE_OUTER_BOUND")
 NONE = np.zeros(0, np.int64)
-EMPTY = b"REPRESENTATION('',(),$)"
+VALIDATION = b"'geometric validation property'"
+MEASURES = "What parts are said to measure (area, volume, centroid) was passed over."
 SHARED = 1000  # uses of one of those; real files have some two
 FOUND, COUNTED = 0.38, 0.58  # of the time since the words are found
 
@@ -73,18 +74,12 @@ def check(path: Path, reach: Reach = silent) -> tuple[Graph, tuple[str, ...]]:
     lost = references.check(content, text)
     if len(graph.begins):
         _check(graph, within(reach, COUNTED, 1.0))
-    return graph, (references.LOSS,) if lost or ELSEWHERE in text else ()
+    elsewhere = (references.LOSS,) if lost or ELSEWHERE in text else ()
+    return graph, (*elsewhere, MEASURES) if VALIDATION in content else elsewhere
 
 
 def graph_of(content: bytes) -> Graph:
     return _graph(_words(content))
-
-
-def instead(graph: Graph) -> dict[int, bytes]:
-    """By the numbers of representations that hold themselves: one that holds nothing. As a property for validation the
-    kernel crashes on an item that it has not taken."""
-    rows = np.unique(graph.owners[_holding_itself(graph, graph.defined, graph.targets)])
-    return dict.fromkeys(graph.defined[rows].tolist(), EMPTY)
 
 
 def _words(content: bytes) -> bytes:
