@@ -28,6 +28,7 @@ from shapr.converters.progress import PLAIN, Page, Reach, silent, within
 
 # Of a look at STEP: bytes of memory for each of the file, taken as its words are found, and how much that is of it.
 TAKING, WORDS = 6.0, 0.25
+LINED = 0.03  # of what is left then: when an IGES file has its parameters in lines as the kernel reads them
 CHECKED = 0.89  # of what is left then: when it is known that the kernel may see the file
 
 
@@ -45,7 +46,8 @@ def _step(path: Path, reach: Reach) -> tuple[str, ...]:
 
 def _iges(path: Path, reach: Reach) -> tuple[str, ...]:
     usual = joined(unpadded(path))
-    looked = iges.check(usual, within(reach, 0.0, CHECKED))
+    reach(LINED)
+    looked = iges.check(usual, within(reach, LINED, CHECKED))
     iges_aside.lay(path, usual, looked.endless, looked.short)
     return looked.losses
 

@@ -83,7 +83,11 @@ NUMERIC = frozenset(b"0123456789.+-EeDd")
 
 
 def check(path: Path, reach: Reach = silent) -> Looked:
-    sections = _sections(joined(unpadded(path)).read_bytes())
+    content = joined(unpadded(path)).read_bytes()
+    reach(0.04)
+    sections = _sections(content)
+    del content
+    reach(0.08)
     head = b"".join(line[:72] for line in sections[ord("G")])
     if len(head) > LONGEST:
         raise Refused("limit_exceeded", "the global section of the IGES file is too long")
