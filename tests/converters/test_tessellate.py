@@ -14,7 +14,7 @@ from OCP.TopoDS import TopoDS, TopoDS_Compound
 
 from shapr.converters.brep import document, mesher, tessellate, triangulation
 from shapr.converters.brep.indicator import Indicator
-from shapr.converters.progress import Page, Reading
+from shapr.converters.progress import Page, Reading, Shown
 from tests.converters.shapes import FACE, moved
 
 Points = list[tuple[float, ...]]
@@ -76,8 +76,8 @@ def test_very_many_faces_are_meshed_step_by_step_alike(
     begun: list[float] = []
     begin = page._begin
 
-    def seen(end: float, shown: object) -> None:
-        begin(end, shown)  # type: ignore[arg-type]
+    def seen(end: float, shown: Shown) -> None:
+        begin(end, shown)
         begun.append(reading.done())
 
     monkeypatch.setattr(page, "_begin", seen)
