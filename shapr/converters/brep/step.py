@@ -80,9 +80,11 @@ def read(
     meshed: bool = False,
     measured: bool = False,
     alone: bool = False,
+    hold: Callable[[Any], None] | None = None,
 ) -> TDocStd_Document:
     """A document in millimetres, whatever the file's units. Without repair: shapes just as the file has them. `meshed`:
-    nothing but triangles will be made of it; `measured`: not even these. `alone`: no shape is said again."""
+    nothing but triangles will be made of it; `measured`: not even these. `alone`: no shape is said again. `hold` gets
+    the reader, which else is taken apart here."""
     path = instead.understood(path)
     path = simple(mapped.placed(heard(path if alone else exact_alone(plain(path)))))
     cleaned = without_references(path)
@@ -123,6 +125,8 @@ def read(
         document.say_unread(made, sentence)
     body_names.keep(reader, cleaned, made)
     reach(0.5)
+    if hold:
+        hold(reader)
     del reader  # a second for a big file: so before the next step begins, which shows
     if resized:
         placed.settle(made, progress.step(SETTLED))
