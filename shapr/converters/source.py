@@ -195,7 +195,7 @@ class BrepModel:
         if file.format == "step":
             repair, path = not file.faceted, file.path
             with roots.unplaced() if file.faceted else nullcontext():
-                hold = None if file.measured or path.stat().st_size > SMALL else self.readers.append
+                hold = bool if file.measured or path.stat().st_size > SMALL else self.readers.append
                 read = step.read(path, self.indicator, repair, file.meshed, file.measured, hold=hold)
         elif file.format == "iges":
             read = iges.read(file.path, file.name, self.indicator, repair=not file.faceted)

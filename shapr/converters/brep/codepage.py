@@ -1,6 +1,9 @@
-"""How text of a STEP file beyond ASCII is to be read, where it is not in hexadecimal as the standard has it."""
+"""Text of a STEP file beyond ASCII: how it is to be read where it is not in hexadecimal as the standard has it, and how
+it is written."""
 
+import mmap
 import re
+from functools import partial
 from pathlib import Path
 
 BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\r?\n?[\x80-\xff])*")  # the kernel breaks long lines anywhere
@@ -45,3 +48,20 @@ def _decodes(text: bytes, encoding: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def encode(path: Path) -> None:
+    """Text beyond ASCII as ISO 10303-21 has it, in hexadecimal: the kernel writes bare UTF-8, which others misread."""
+    with path.open("rb") as file:
+        if all(block.isascii() for block in iter(partial(file.read, 1 << 20), b"")):
+            return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        beyond = BEYOND_ASCII
+        encoded = beyond.sub(lambda run: _encoded(run[0].replace(b"\n", b"").decode(errors="replace")), content)
+    path.write_bytes(encoded)
+
+
+def _encoded(text: str) -> bytes:
+    wide = any(ord(each) > 0xFFFF for each in text)
+    digits, kind = (8, "X4") if wide else (4, "X2")
+    return f"\\{kind}\\{''.join(f'{ord(each):0{digits}X}' for each in text)}\\X0\\".encode()

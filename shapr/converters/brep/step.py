@@ -1,6 +1,5 @@
 """STEP (ISO 10303-21) in and out, with names, colours, layers and the assembly tree."""
 
-import mmap
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -80,11 +79,11 @@ def read(
     meshed: bool = False,
     measured: bool = False,
     alone: bool = False,
-    hold: Callable[[Any], None] | None = None,
+    hold: Callable[[Any], object] = bool,
 ) -> TDocStd_Document:
     """A document in millimetres, whatever the file's units. Without repair: shapes just as the file has them. `meshed`:
-    nothing but triangles will be made of it; `measured`: not even these. `alone`: no shape is said again. `hold` gets
-    the reader, which else is taken apart here."""
+    nothing but triangles will be made of it; `measured`: not even these. `alone`: no shape is said again. `hold` may
+    keep the reader, which else is taken apart here."""
     path = instead.understood(path)
     path = simple(mapped.placed(heard(path if alone else exact_alone(plain(path)))))
     cleaned = without_references(path)
@@ -125,8 +124,7 @@ def read(
         document.say_unread(made, sentence)
     body_names.keep(reader, cleaned, made)
     reach(0.5)
-    if hold:
-        hold(reader)
+    hold(reader)
     del reader  # a second for a big file: so before the next step begins, which shows
     if resized:
         placed.settle(made, progress.step(SETTLED))
@@ -262,7 +260,7 @@ def write(
     if writer.Write(str(path)) != IFSelect_ReturnStatus.IFSelect_RetDone:
         raise Refused("unsupported_geometry", "the kernel cannot write this model as STEP")
     reach = progress.step()
-    encode(path)
+    codepage.encode(path)
     # Taken apart bit by bit, which takes seconds for a big file: so before the next step begins, which shows.
     session = writer.ChangeWriter().WS()
     session.TransferWriter().Clear(-1)
@@ -281,23 +279,6 @@ def _scale(model: TDocStd_Document) -> tuple[Scale, float]:
     again = scale.FACE_AGAIN * faces.Extent()
     memory = again if shows_again(again) else scale.FACE * faces.Extent()
     return scale.WRITTEN if assembled else scale.WRITTEN_ALONE, memory
-
-
-def encode(path: Path) -> None:
-    """Text beyond ASCII as ISO 10303-21 has it, in hexadecimal: the kernel writes bare UTF-8, which others misread."""
-    with path.open("rb") as file:
-        if all(block.isascii() for block in iter(partial(file.read, 1 << 20), b"")):
-            return
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        beyond = codepage.BEYOND_ASCII
-        encoded = beyond.sub(lambda run: _encoded(run[0].replace(b"\n", b"").decode(errors="replace")), content)
-    path.write_bytes(encoded)
-
-
-def _encoded(text: str) -> bytes:
-    wide = any(ord(each) > 0xFFFF for each in text)
-    digits, kind = (8, "X4") if wide else (4, "X2")
-    return f"\\{kind}\\{''.join(f'{ord(each):0{digits}X}' for each in text)}\\X0\\".encode()
 
 
 def ascii_stem(source_name: str) -> str:
