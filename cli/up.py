@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from cli.connection import address
 from devstack import postgres, redis, s3, temporal
 from devstack.answers import get
-from devstack.ports import HOST, Ports, well_known
+from devstack.ports import HOST
 from devstack.program import Program, launched
 from devstack.secret import secret
 from devstack.stack import HeldError, Stack
@@ -57,20 +57,24 @@ async def up(settings: Settings, roles: Collection[str] = (*SERVERS, *OURS)) -> 
 
 async def run(stack: Stack, settings: Settings, roles: Collection[str], begun: float) -> None:
     """Start everything together, say `ready:`, and go on until cancelled."""
-    servers = await asyncio.to_thread(programs, stack.data_dir, settings)
+    await stack.up(lambda: begin(stack, settings, roles))
+    announce(settings, time.monotonic() - begun)
+    await asyncio.Event().wait()
+
+
+async def begin(stack: Stack, settings: Settings, roles: Collection[str]) -> None:
+    servers = await asyncio.to_thread(programs, stack, settings)
     inner = addressed(settings, stack.data_dir, {program.role: program.address for program in servers})
     await stack.start([each for each in (*servers, api(inner), worker(inner, stack)) if each.role in roles])
     if not set(OURS).isdisjoint(roles):
         await prepare(inner, stack)
     await asyncio.gather(*(stack.ready(role) for role in roles))
-    announce(settings, time.monotonic() - begun)
-    await asyncio.Event().wait()
 
 
-def programs(home: Path, settings: Settings) -> list[Program]:
+def programs(stack: Stack, settings: Settings) -> list[Program]:
     """The four servers, initialised if this is the first start."""
-    ports = Ports(home / "ports.json")
-    well_known(settings.port, "the API", "SHAPR_PORT")
+    home, ports = stack.data_dir, stack.ports
+    ports.well_known(settings.port, "the API", "SHAPR_PORT")
     return [
         temporal.program(home / "temporal", ports, settings),
         postgres.program(home / "postgres", ports),
@@ -123,6 +127,7 @@ def api(settings: Settings) -> Program:
         ),
         address=address(settings),
         ready=ready,
+        ports=(settings.port,),
         environment=environment(settings),
         cwd=ROOT,
         patience=6,
@@ -163,7 +168,11 @@ async def prepare(settings: Settings, stack: Stack) -> None:
         if process.stdin:
             process.stdin.close()
 
-    _, code = await asyncio.gather(tell_all(), process.wait())
+    try:
+        _, code = await asyncio.gather(tell_all(), process.wait())
+    finally:
+        if process.returncode is None:
+            process.kill()
     if code:
         raise RuntimeError(f"the servers could not be prepared. The end of {log}:\n{log.read_text()[-2000:]}")
 

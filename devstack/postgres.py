@@ -53,6 +53,7 @@ def program(home: Path, ports: Ports) -> Program:
         command=(str(binaries() / "postgres"), "-D", str(data), *(f"--{k}={v}" for k, v in options.items())),
         address=f"postgresql://{NAME}:{password}@{HOST}:{port}/{NAME}",
         ready=ready,
+        ports=(port,),
         prepare=lambda: forget_dead_postmaster(data),
         environment=ENVIRONMENT,
         owner=data,

@@ -23,6 +23,7 @@ class Program:
     command: tuple[str, ...]
     address: str
     ready: Callable[[], Awaitable[bool]]
+    ports: tuple[int, ...] = ()  # all that it listens on
     environment: dict[str, str] = field(default_factory=dict)  # all of it: a server is configured by us alone
     prepare: Callable[[], None] = _nothing  # before every start
     clean: Callable[[], None] = _nothing  # after it was stopped

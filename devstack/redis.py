@@ -29,6 +29,7 @@ def program(home: Path, ports: Ports) -> Program:
         command=(str(executable()), str(config)),
         address=f"redis://:{password}@{HOST}:{port}/0",
         ready=ready,
+        ports=(port,),
     )
 
 

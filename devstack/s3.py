@@ -64,6 +64,7 @@ def program(home: Path, ports: Ports) -> Program:
         command=(str(WEED), "-logtostderr=true", "-v=0", "server", *(f"-{k}={v}" for k, v in options.items())),
         address=f"http://{HOST}:{chosen['s3']}",
         ready=ready,
+        ports=tuple(chosen.values()),
         # The largest of the servers: without a limit a gigabyte passing through leaves 750 MB of garbage behind.
         environment={"GOGC": "50", "GOMEMLIMIT": "300MiB", "HOME": str(home), "USER": "shapr"},
         prepare=lambda: forget_sockets(chosen),

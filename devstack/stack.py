@@ -6,14 +6,17 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 from devstack.identity import Identity, reap
+from devstack.ports import Ports, PortTakenError, is_free
 from devstack.program import Program, launch, stop
 
 KEPT_UP = 5.0  # seconds after which a program counts as started for good
 SLOWEST = 10.0  # seconds between two starts of a program that keeps dying
+TRIES = 3  # beginnings; who takes a port each time does not do so by chance
 STARTS = 4  # deaths before a program has ever served, after which we stop waiting for it
 
 
@@ -37,13 +40,37 @@ class Stack:
         self.identities: dict[str, Identity] = {}
         self.deaths: dict[str, int] = {}
         self.keepers: list[asyncio.Task[None]] = []
+        self.lost: asyncio.Future[str] | None = None  # until all serve: who lost which port
         self.lock = self._hold()
+        self.ports = Ports(self.data_dir / "ports.json")
         for killed in reap(self._recorded()):
             say(f"reaped {killed}, left over by a stack that was killed")
 
     def log(self, role: str) -> Path:
         """What a program prints; the file of the start before is kept as `.1`."""
         return self.logs / f"{role}.log"
+
+    async def up(self, begin: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run `begin`: it chooses ports, starts programs and waits until they serve.
+
+        A stranger may take a port before its server does. Then all is stopped and begins again on another port, as each
+        has the addresses of the others. A port that was set is refused by name then: PortTakenError.
+        """
+        for left in reversed(range(TRIES)):
+            self.lost = lost = asyncio.get_running_loop().create_future()
+            beginning = asyncio.create_task(begin())
+            try:
+                await asyncio.wait((beginning, lost), return_when=asyncio.FIRST_COMPLETED)
+                if not lost.done():
+                    beginning.result()
+                    return
+            finally:
+                beginning.cancel()
+            await asyncio.gather(beginning, return_exceptions=True)
+            if not left:
+                raise PortTakenError(lost.result())
+            self.say(f"{lost.result()}; beginning again")
+            await self.halt()
 
     async def start(self, programs: Sequence[Program]) -> None:
         """Start them all at once and keep them up. `ready` says when they serve."""
@@ -66,6 +93,11 @@ class Stack:
         self.deaths[role] = 0
 
     async def stop(self, *waves: Sequence[str], patience: float | None = None) -> None:
+        """Halt, and let go of the data dir."""
+        await self.halt(*waves, patience=patience)
+        self.close()
+
+    async def halt(self, *waves: Sequence[str], patience: float | None = None) -> None:
         """Stop the roles of each wave together, one wave after the other, then all the rest."""
         for keeper in self.keepers:
             keeper.cancel()
@@ -75,7 +107,7 @@ class Stack:
             await asyncio.gather(*(stop(self.programs[r], self.processes.pop(r), patience) for r in going))
             for role in going:
                 self._bury(role)
-        self.close()
+        self.keepers.clear()
 
     def kill(self) -> None:
         """Everything, now."""
@@ -87,6 +119,7 @@ class Stack:
         """Let go of the data dir."""
         for name in ("stack.json", "processes.json"):
             (self.data_dir / name).unlink(missing_ok=True)
+        self.ports.close()
         os.close(self.lock)
 
     async def _launch(self, program: Program) -> None:
@@ -106,6 +139,9 @@ class Stack:
             code = await process.wait()
             self._bury(program.role)
             self.deaths[program.role] += 1
+            taken = [port for port in program.ports if not is_free(port)]
+            if taken and self.lost and not self.lost.done():
+                self.lost.set_result(f"{program.role} found port {taken[0]} taken")
             quick = quick + 1 if time.monotonic() - started < KEPT_UP else 0
             pause = min(SLOWEST, 0.1 * 2**quick) if quick else 0.0
             self.say(f"restart: {program.role} (pid {process.pid}) {ended(code)}; again in {pause:.1f} s")

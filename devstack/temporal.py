@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from devstack.answers import get
-from devstack.ports import HOST, Ports, well_known
+from devstack.ports import HOST, Ports
 from devstack.program import Program
 from shapr.settings import Settings
 
@@ -23,9 +23,9 @@ DYNAMIC = {
 
 def program(home: Path, ports: Ports, settings: Settings) -> Program:
     home.mkdir(parents=True, exist_ok=True)
-    port = well_known(settings.temporal_port, "Temporal", "SHAPR_TEMPORAL_PORT")
-    ui = well_known(settings.temporal_ui_port, "the Temporal UI", "SHAPR_TEMPORAL_UI_PORT")
-    address, http = f"{HOST}:{port}", ports.get("temporal.http")
+    port = ports.well_known(settings.temporal_port, "Temporal", "SHAPR_TEMPORAL_PORT")
+    ui = ports.well_known(settings.temporal_ui_port, "the Temporal UI", "SHAPR_TEMPORAL_UI_PORT")
+    address, http, metrics = f"{HOST}:{port}", ports.get("temporal.http"), ports.get("temporal.metrics")
 
     async def ready() -> bool:
         """The frontend knows its first namespace, and the UI has its page."""
@@ -35,7 +35,7 @@ def program(home: Path, ports: Ports, settings: Settings) -> Program:
         role="temporal",
         command=(
             *(str(TEMPORAL), "server", "start-dev", "--ip", HOST, "--port", str(port), "--ui-port", str(ui)),
-            *("--http-port", str(http), "--metrics-port", str(ports.get("temporal.metrics"))),
+            *("--http-port", str(http), "--metrics-port", str(metrics)),
             *("--db-filename", str(home / "temporal.db"), "--ui-disable-news-fetch", "--log-level", "error"),
             *("--disable-config-file", "--disable-config-env"),
             *(f"--sqlite-pragma={pragma}" for pragma in PRAGMAS),
@@ -43,6 +43,7 @@ def program(home: Path, ports: Ports, settings: Settings) -> Program:
         ),
         address=f"http://{address}",
         ready=ready,
+        ports=(port, ui, http, metrics),
         environment={"GOGC": "400", "HOME": str(home), "USER": "shapr"},  # our user may be unknown to /etc/passwd
         patience=8,
     )

@@ -1,7 +1,7 @@
 """The real servers and the whole service, each started at most once per run, on free ports in a temp dir."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -9,7 +9,6 @@ from pydantic import SecretStr
 from cli.prepare import prepare
 from cli.up import SERVERS, addressed
 from devstack import postgres, redis, s3, temporal
-from devstack.ports import Ports
 from devstack.stack import Stack
 from shapr.settings import Settings
 from tests.end_to_end.service import Service, serving
@@ -26,17 +25,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """Temporal, PostgreSQL, S3 and Redis; `servers.programs[role].address` says where."""
     stack = Stack(tmp_path_factory.mktemp("servers"), print)
-    ports = Ports(stack.data_dir / "ports.json")
-    chosen = Settings(temporal_port=ports.get("temporal"), temporal_ui_port=ports.get("temporal.ui"))
-    home: Path = stack.data_dir
-    await stack.start(
-        [
-            temporal.program(home / "temporal", ports, chosen),
-            postgres.program(home / "postgres", ports),
-            s3.program(home / "s3", ports),
-            redis.program(home / "redis", ports),
-        ]
-    )
+    home, ports = stack.data_dir, stack.ports
+
+    async def begin() -> None:
+        chosen = Settings(temporal_port=ports.get("temporal"), temporal_ui_port=ports.get("temporal.ui"))
+        await stack.start(
+            [
+                temporal.program(home / "temporal", ports, chosen),
+                postgres.program(home / "postgres", ports),
+                s3.program(home / "s3", ports),
+                redis.program(home / "redis", ports),
+            ]
+        )
+        await asyncio.gather(*(stack.ready(role) for role in SERVERS))
+
+    await stack.up(begin)
     yield stack
     await stack.stop(patience=2)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from devstack.identity import Identity
-from devstack.ports import free_port
+from tests.end_to_end.service import free_ports
 
 REPOSITORY = Path(__file__).parents[2]
 SERVERS = ("postgres", "redis", "s3", "temporal")
@@ -74,7 +74,8 @@ def until(true: Callable[[], object], seconds: float = 30) -> None:
 
 
 def start(data_dir: Path, **environment: str) -> Running:
-    ports = {name: str(free_port()) for name in ("SHAPR_PORT", "SHAPR_TEMPORAL_PORT", "SHAPR_TEMPORAL_UI_PORT")}
+    names = ("SHAPR_PORT", "SHAPR_TEMPORAL_PORT", "SHAPR_TEMPORAL_UI_PORT")
+    ports = dict(zip(names, map(str, free_ports(len(names))), strict=True))
     output = data_dir.with_name(f"{data_dir.name}.output")
     with output.open("wb") as out:
         supervisor = subprocess.Popen(

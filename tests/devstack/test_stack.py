@@ -8,14 +8,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from devstack.answers import ask
 from devstack.identity import Identity
-from devstack.ports import Ports, free_port
+from devstack.ports import HOST, Ports, PortTakenError, candidates
 from devstack.program import Program, launched
 from devstack.stack import DeadError, HeldError, Stack
 
@@ -151,18 +152,110 @@ def test_a_server_of_another_user_reaches_below_a_private_folder(tmp_path: Path)
 
 
 def test_a_remembered_port_is_given_up_only_when_taken(tmp_path: Path) -> None:
-    first = Ports(tmp_path / "ports.json")
-    kept, lost = first.get("kept"), first.get("lost")
+    with closing(Ports(tmp_path / "ports.json")) as first:
+        kept, lost = first.get("kept"), first.get("lost")
     assert kept != lost
-    with socket.create_server(("127.0.0.1", lost)):
-        second = Ports(tmp_path / "ports.json")
+    with socket.create_server((HOST, lost)), closing(Ports(tmp_path / "ports.json")) as second:
         assert second.get("kept") == kept
         assert second.get("lost") not in (lost, kept)
-    assert Ports(tmp_path / "ports.json").get("lost") != lost
+    with closing(Ports(tmp_path / "ports.json")) as third:
+        assert third.get("lost") != lost
 
 
-def test_free_ports_are_not_those_of_outgoing_connections() -> None:
+def test_ports_are_not_those_of_outgoing_connections() -> None:
     low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
     if high - low > 50_000:
         pytest.skip("this machine leaves no others")
-    assert not low <= free_port() <= high
+    assert not [port for port in candidates() if low <= port <= high]
+
+
+CLAIMS = """
+import os, sys
+from devstack.ports import claim
+if os.geteuid() == 0:
+    os.setuid(65534)  # whoever it is
+mine = claim(int(sys.argv[1]))
+print("claimed" if mine else "refused", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def claiming(port: int) -> Iterator[str]:
+    """What another process, of another user where we are root, is told when it claims this port."""
+    command = [sys.executable, "-c", CLAIMS, str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout
+        yield other.stdout.readline().strip()
+        other.kill()
+
+
+def test_a_port_chosen_is_claimed_before_it_is_bound_and_until_its_chooser_ends(tmp_path: Path) -> None:
+    with closing(Ports(tmp_path / "ports.json")) as ours:
+        port = ours.get("it")
+        with claiming(port) as answer:
+            assert answer == "refused"
+    with claiming(port) as answer:
+        assert answer == "claimed"
+        with closing(Ports(tmp_path / "ports.json")) as ours:
+            assert ours.get("it") != port
+            assert ours.well_known(port, "it", "SHAPR_IT") == port  # whoever set it may have chosen it
+    with closing(Ports(tmp_path / "other.json")) as ours:  # that process was killed
+        ours.known["it"] = port
+        assert ours.get("it") == port
+
+
+SERVES = """
+import socket, sys
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
+    while True:
+        server.accept()[0].sendall(b"it")
+"""
+
+
+def serving(port: int) -> Program:
+    async def ready() -> bool:
+        return await ask(port, b"", 2) == b"it"
+
+    return Program("it", (sys.executable, "-I", "-S", "-c", SERVES, str(port)), "", ready, ports=(port,))
+
+
+@asynccontextmanager
+async def losing(stack: Stack, times: int, choose: Callable[[], int]) -> AsyncIterator[list[int]]:
+    """The stack with a program whose port is taken between choice and start, so many times; gives what was chosen."""
+    chosen: list[int] = []
+    with ExitStack() as takers:
+
+        async def begin() -> None:
+            chosen.append(choose())
+            if len(chosen) <= times:
+                takers.enter_context(socket.create_server((HOST, chosen[-1])))
+            await stack.start([serving(chosen[-1])])
+            await stack.ready("it")
+
+        await asyncio.wait_for(stack.up(begin), 20)
+        yield chosen
+
+
+async def test_a_port_taken_between_choice_and_start_is_chosen_anew(tmp_path: Path) -> None:
+    said: list[str] = []
+    async with stacked(tmp_path, said) as stack, losing(stack, 1, lambda: stack.ports.get("it")) as (lost, found):
+        assert lost != found
+        assert await ask(found, b"", 2) == b"it"
+        assert f"it found port {lost} taken; beginning again" in said
+
+
+async def test_ports_that_are_taken_again_and_again_end_the_start(tmp_path: Path) -> None:
+    async with stacked(tmp_path, []) as stack:
+        with pytest.raises(PortTakenError, match="it found port"):
+            async with losing(stack, 9, lambda: stack.ports.get("it")):
+                pass
+
+
+async def test_a_port_that_was_set_is_never_another_one(tmp_path: Path) -> None:
+    with closing(Ports(tmp_path / "ports.json")) as ports:
+        port = ports.get("it")
+    async with stacked(tmp_path / "data", []) as stack:
+        with pytest.raises(PortTakenError, match=f"port {port} for it is taken; set SHAPR_IT"):
+            async with losing(stack, 1, lambda: stack.ports.well_known(port, "it", "SHAPR_IT")):
+                pass

@@ -10,10 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from devstack.ports import candidates, claim
 
 REPOSITORY = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -115,16 +118,14 @@ def until(what: Callable[[], Any], seconds: float = 30) -> Any:
     return found
 
 
+CLAIMS: list[socket.socket] = []
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody holds now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Ports that nobody holds, claimed as long as this process lives: what is started on them takes seconds."""
+    ours = list(islice(((port, mine) for port in candidates() if (mine := claim(port))), count))
+    CLAIMS.extend(mine for _, mine in ours)
+    return [port for port, _ in ours]
 
 
 @contextmanager
