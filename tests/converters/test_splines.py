@@ -100,6 +100,37 @@ def test_what_is_said_in_other_words_is_the_same(
     assert before.area == pytest.approx(area, rel=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["BEZIER_SURFACE", "UNIFORM_SURFACE", "QUASI_UNIFORM_SURFACE"])
+def test_types_in_another_order_say_the_same(tmp_path: Path, kind: str) -> None:
+    path = tube(tmp_path / "a.step")
+    text = re.sub(SURFACE, r"(BOUNDED_SURFACE()\1", path.read_text())
+    types = re.search(r"\(BOUNDED_SURFACE\(\)([^;]*)\);", text)
+    assert types
+    said = sorted([*re.findall(r"\w+\s*\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)", types[0][1:-2]), f"{kind}()"])
+    areas = []
+    for name, order in (("sorted", said), ("other", [*said[-1:], *said[:-1]])):
+        path = tmp_path / f"{name}.step"
+        path.write_text(text.replace(types[0], f"({''.join(order)});"))
+        areas.append(measured(path).area)
+    assert areas[0] == areas[1] > 100
+
+
+@pytest.mark.parametrize(("made", "kind"), [(disc, "CURVE"), (tube, "SURFACE")])
+def test_several_pieces_of_bezier_alone(tmp_path: Path, made: Callable[[Path], Path], kind: str) -> None:
+    """Without weights, as the kernel reads the same with knots."""
+    text = made(tmp_path / "a.step").read_text()
+    poles, knots = rf"B_SPLINE_{kind}\(([^;]*?)\)\s*", rf"B_SPLINE_{kind}_WITH_KNOTS\(([^;]*?\.\w+\.)\s*\)"
+    several = rf"\(\s*BOUNDED_{kind}\(\)\s*{poles}{knots}[^;]*;"
+    areas = []
+    for name, said in (("KNOTS", rf"B_SPLINE_{kind}_WITH_KNOTS('',\1,\2);"), ("BEZIER", rf"BEZIER_{kind}('',\1);")):
+        changed, found = re.subn(several, said, text)
+        assert found
+        path = tmp_path / f"{name}.step"
+        path.write_text(changed)
+        areas.append(measured(path).area)
+    assert areas[1] == pytest.approx(areas[0], rel=1e-9)
+
+
 @pytest.mark.parametrize("degree", ["0", "3", "5"])
 def test_a_degree_that_does_not_fit_the_poles_is_left_alone(tmp_path: Path, degree: str) -> None:
     path = disc(tmp_path / "a.step")

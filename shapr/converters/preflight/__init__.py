@@ -16,6 +16,7 @@ from shapr.converters.preflight import (
     measures,
     placed,
     products,
+    quotes,
     splines,
     step,
     styles,
@@ -40,7 +41,7 @@ def _step(path: Path, reach: Reach) -> tuple[str, ...]:
     tessellated.check(graph)
     said: dict[int, instead.Said] = {**measures.instead(graph), **styles.instead(graph), **splines.instead(graph)}
     said |= mapped.instead(shapes) | products.instead(graph)
-    instead.lay(path, said)
+    instead.lay(path, said, quotes.odd(path, graph))
     return (*losses, *unheard.passed_over(graph, shapes))
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from shapr.converters.preflight import quotes
 from shapr.converters.preflight.references import uncommented
 
 Said = bytes | Callable[[bytes], bytes]  # what an entity is to say, or how that is made of what it says
@@ -12,10 +13,13 @@ COPY = ".instead"  # behind the file's own name
 DEFINED = re.compile(rb"'[^']*+'|(#(\d+)\s*+=\s*+)(?:[^;']++|'[^']*+')*+;")
 
 
-def lay(path: Path, instead: Mapping[int, Said]) -> None:
-    """Write the copy, if there has to be one. `instead`: what to say of entities, by their numbers."""
-    if instead:
-        path.with_name(path.name + COPY).write_bytes(_with(path.read_bytes(), instead))
+def lay(path: Path, instead: Mapping[int, Said], odd: bool) -> None:
+    """Write the copy, if there has to be one. `instead`: what to say of entities, by their numbers; `odd`: strings may
+    end elsewhere for the kernel."""
+    if instead or odd:
+        content = uncommented(path.read_bytes())
+        content = _with(content, instead) if instead else content
+        path.with_name(path.name + COPY).write_bytes(quotes.closed(content) if odd else content)
 
 
 def understood(path: Path) -> Path:
@@ -31,4 +35,4 @@ def _with(content: bytes, instead: Mapping[int, Said]) -> bytes:
             text = text(found[0][len(found[1]) : -1])
         return found[0] if text is None else found[1] + text + b";"
 
-    return DEFINED.sub(said, uncommented(content))
+    return DEFINED.sub(said, content)
