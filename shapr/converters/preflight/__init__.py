@@ -14,6 +14,7 @@ from shapr.converters.preflight import (
     instead,
     mapped,
     measures,
+    merged,
     placed,
     products,
     quotes,
@@ -41,8 +42,9 @@ def _step(path: Path, reach: Reach) -> tuple[str, ...]:
     tessellated.check(graph)
     said: dict[int, instead.Said] = {**measures.instead(graph), **styles.instead(graph), **splines.instead(graph)}
     said |= mapped.instead(shapes) | products.instead(graph)
+    said |= merged.instead(graph)
     instead.lay(path, said, quotes.odd(path, graph))
-    return (*losses, *unheard.passed_over(graph, shapes))
+    return (*losses, *unheard.passed_over(graph, shapes, said.keys()))
 
 
 def _iges(path: Path, reach: Reach) -> tuple[str, ...]:

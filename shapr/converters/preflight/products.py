@@ -4,6 +4,7 @@ stood once, and where they were made."""
 
 import re
 from collections import defaultdict
+from collections.abc import Container
 
 import numpy as np
 
@@ -35,15 +36,15 @@ def _use(said: bytes) -> bytes:
     return b"%b(%b,$)" % (USE, relation)
 
 
-def sharing(graph: Graph) -> int:
+def sharing(graph: Graph, instead: Container[int]) -> int:
     """How many roots have no shape but one that another product has too: the kernel gives it to one of them, and to
-    each that is part of an assembly."""
+    each that is part of an assembly. But for those in whose place something else is said (`merged.py`)."""
     shapes = _shapes(graph)
     products = _products(graph, set(shapes))
     used = {ends[1] for ends in inside(graph, numbers(graph, USE)).values() if len(ends) > 1}
     sharers: dict[int, dict[int, bool]] = defaultdict(dict)
     for definition, its in shapes.items():
-        if len(set(its)) == 1 and definition in products:
+        if len(set(its)) == 1 and its[0] not in instead and definition in products:
             product = products[definition]
             sharers[its[0]][product] = sharers[its[0]].get(product, False) or definition in used
     return sum(len(each) - max(sum(each.values()), 1) for each in sharers.values())

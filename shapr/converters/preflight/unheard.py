@@ -1,6 +1,6 @@
 """What a STEP file says beside the shapes and looks of its parts, and no output has, in sentences."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import numpy as np
 
@@ -26,13 +26,14 @@ STYLED = b"=STYLED_ITEM"
 OF_ONE_USE = b"CONTEXT_DEPENDENT_OVER_RIDING_STYLED_ITEM"
 
 
-def passed_over(graph: Graph, shapes: mapped.Shapes) -> Iterator[str]:
+def passed_over(graph: Graph, shapes: mapped.Shapes, instead: Container[int]) -> Iterator[str]:
+    """`instead`: the entities in whose place the kernel is told something else."""
     if any(word in graph.text for word in PMI):
         yield "PMI was passed over: dimensions, tolerances, datums, notes and how they are drawn."
     if CONSTRUCTION in graph.text:
         yield "Construction geometry was passed over."
     yield from _looks(graph)
-    if graph.text.count(products.TIE) > 1 and (sharing := products.sharing(graph)):
+    if graph.text.count(products.TIE) > 1 and (sharing := products.sharing(graph, instead)):
         yield f"Parts that share the shape of another part, and are nowhere else, were passed over: {sharing}."
     if products.USE in graph.text and (unplaced := products.unplaced(graph)):
         yield f"Parts of assemblies that do not say where they are were passed over: {unplaced}."
