@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from shapr.converters.preflight import mapped, products, styles
+from shapr.converters.preflight import mapped, products, shared, styles
 from shapr.converters.preflight.graph import Graph
 from shapr.converters.preflight.hybrid import BODIES, EXACT, HOLDERS, TESSELLATED, inside, numbers
 from shapr.errors import Refused
@@ -32,10 +32,7 @@ def passed_over(graph: Graph, shapes: mapped.Shapes) -> Iterator[str]:
     if CONSTRUCTION in graph.text:
         yield "Construction geometry was passed over."
     yield from _looks(graph)
-    if graph.text.count(products.TIE) > 1 and (sharing := products.sharing(graph)):
-        yield f"Parts that share the shape of another part, and are nowhere else, were passed over: {sharing}."
-    if products.USE in graph.text and (unplaced := products.unplaced(graph)):
-        yield f"Parts of assemblies that do not say where they are were passed over: {unplaced}."
+    yield from _products(graph, shapes)
     if any(word in graph.text for word in CALCULATED) and (calculated := _calculated(graph)):
         yield f"Solids that are primitives, sweeps or calculated of others were passed over: {calculated}."
     if odd := _odd_faces(graph):
@@ -46,8 +43,21 @@ def passed_over(graph: Graph, shapes: mapped.Shapes) -> Iterator[str]:
         yield f"Bodies that the file hides were converted like the others: {hidden}."
 
 
+def _products(graph: Graph, shapes: mapped.Shapes) -> Iterator[str]:
+    if graph.text.count(products.TIE) > 1:
+        sharing, renamed = shared.sharing(graph, shapes)
+        if sharing:
+            yield f"Parts that share the shape of another part, and are nowhere else, were passed over: {sharing}."
+        if renamed:
+            yield f"Parts that share the shape of another part are called like it: {renamed}."
+    if products.USE in graph.text and (unplaced := products.unplaced(graph)):
+        yield f"Parts of assemblies that do not say where they are were passed over: {unplaced}."
+    if unread := products.unread(graph):
+        yield f"Uses of parts in assemblies that are said in a way that is not read were passed over: {unread}."
+
+
 def _looks(graph: Graph) -> Iterator[str]:
-    if named := styles.instead(graph):
+    if named := styles.named(graph):
         yield f"Looks of surfaces that have only a name were passed over: {len(named)}."
     if OF_ONE_USE in graph.text and (uses := _uses(graph)):
         yield f"Colours that single uses of a part have were passed over: {uses}."
