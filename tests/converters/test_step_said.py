@@ -1,13 +1,18 @@
 """STEP that says uses of parts, shapes in common, looks and names in ways that the kernel does not know: it gets them
 in others, or the report names them."""
 
+import math
+import re
 from pathlib import Path
 
 import pytest
+from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeFace
+from OCP.Geom import Geom_ToroidalSurface
+from OCP.gp import gp_Ax3
 
 from shapr.converters import preflight
+from shapr.converters.brep import document, tree
 from shapr.converters.brep import step as brep_step
-from shapr.converters.brep import tree
 from shapr.converters.preflight import instead
 from shapr.errors import Refused
 from tests.converters.test_placed import PRODUCT
@@ -135,3 +140,53 @@ def test_other_apostrophes_need_no_copy(tmp_path: Path) -> None:
     path = changed(tmp_path / "a.step", BRACKET, a=("'Bracket','Bracket'", "'','the pipe''s 2'' '"))
     assert preflight.check("step", path) == ()
     assert instead.understood(path) == path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "losses"),
+    [
+        ("ADVANCED_FACE('',(#18)", "ADVANCED_FACE ( 'top',(#18)", ("Names of faces were passed over: 1.",)),
+        ("ADVANCED_FACE('',(#18)", "ADVANCED_FACE('NONE',(#18)", ()),
+        ("ADVANCED_FACE('',(#18)", "ADVANCED_FACE( '' ,(#18)", ()),
+        (
+            "PRODUCT('Bracket'",
+            "PRODUCT('PN 4711'",
+            ("Numbers of parts (ids of products) that are not their names were passed over: 1.",),
+        ),
+        ("PRODUCT('Bracket'", "PRODUCT(''", ()),
+    ],
+)
+def test_names_that_no_output_has_are_told(tmp_path: Path, old: str, new: str, losses: tuple[str, ...]) -> None:
+    assert preflight.check("step", changed(tmp_path / "a.step", BRACKET, a=(old, new))) == losses
+
+
+@pytest.mark.parametrize(
+    ("more", "losses"),
+    [
+        ("#3000=MATERIAL_DESIGNATION('Steel',(#5));", ("Designations of materials were passed over: 1.",)),
+        ("#3000=CAMERA_MODEL_D3('front',#11,#3001);#3001=X();", ("Saved views were passed over.",)),
+    ],
+)
+def test_what_a_file_says_beside_shapes_is_told(tmp_path: Path, more: str, losses: tuple[str, ...]) -> None:
+    assert preflight.check("step", changed(tmp_path / "a.step", BRACKET, more)) == losses
+
+
+@pytest.mark.parametrize("said", [".T.", ".F."])
+@pytest.mark.parametrize(("upper", "whole"), [(3.5, False), (2 * math.pi - math.acos(-0.6), True)])
+def test_a_torus_that_crosses_itself_is_right_where_edges_bound_it(
+    tmp_path: Path, said: str, upper: float, *, whole: bool
+) -> None:
+    """Its inner part from pole to pole, and a piece of that: the kernel takes all of the torus for the first."""
+    torus = Geom_ToroidalSurface(gp_Ax3(), 3, 5)
+    face = BRepBuilderAPI_MakeFace(torus, 0, 2 * math.pi if whole else 1.5, math.acos(-0.6), upper, 1e-6).Face()
+    path = tmp_path / "a.step"
+    brep_step.write(document.holding(face, "a"), path, "a", {"step_schema": "AP214", "units": "mm"})
+    right, text = shown(path)[1].area, path.read_text()
+    surface = re.search(r"ADVANCED_FACE\('',\(#\d+\),#(\d+),", text)
+    assert surface
+    path.write_text(
+        re.sub(f"#{surface[1]} = [^;]*", f"#{surface[1]}=DEGENERATE_TOROIDAL_SURFACE('',#11,3.,5.,{said})", text)
+    )
+    told = ("Whole tori that cross themselves were read with the part inside and the one outside: 1.",)
+    assert preflight.check("step", path) == told * whole
+    assert (shown(path)[1].area == pytest.approx(right)) == (not whole)

@@ -23,6 +23,8 @@ SOLIDS = (
 SHELLS, FACES = (b"CLOSED_SHELL", b"OPEN_SHELL", b"CONNECTED_FACE_SET"), (b"ADVANCED_FACE", b"FACE_SURFACE")
 HIDDEN, LAYER = b"INVISIBILITY", b"PRESENTATION_LAYER_ASSIGNMENT"
 STYLED = b"=STYLED_ITEM"
+CROSSED, EDGES = b"DEGENERATE_TOROIDAL_SURFACE", (b"EDGE_LOOP", b"POLY_LOOP")
+VIEWS, DESIGNATION = (b"CAMERA_MODEL_D3", b"CAMERA_MODEL_D3_WITH_HLHSR"), b"MATERIAL_DESIGNATION"
 OF_ONE_USE = b"CONTEXT_DEPENDENT_OVER_RIDING_STYLED_ITEM"
 
 
@@ -31,12 +33,18 @@ def passed_over(graph: Graph, shapes: mapped.Shapes) -> Iterator[str]:
         yield "PMI was passed over: dimensions, tolerances, datums, notes and how they are drawn."
     if CONSTRUCTION in graph.text:
         yield "Construction geometry was passed over."
+    if numbers(graph, *VIEWS):
+        yield "Saved views were passed over."
+    if designations := numbers(graph, DESIGNATION):
+        yield f"Designations of materials were passed over: {len(designations)}."
     yield from _looks(graph)
     yield from _products(graph, shapes)
     if any(word in graph.text for word in CALCULATED) and (calculated := _calculated(graph)):
         yield f"Solids that are primitives, sweeps or calculated of others were passed over: {calculated}."
     if odd := _odd_faces(graph):
         yield f"Faces of shells that are said in a way that is not read were passed over: {odd}."
+    if crossed := _crossed(graph):
+        yield f"Whole tori that cross themselves were read with the part inside and the one outside: {crossed}."
     if unseen := mapped.unseen(graph, shapes):
         yield f"Bodies that no part has, or only in a way that is not read, were passed over: {unseen}."
     if HIDDEN in graph.text and (hidden := _hidden(graph)):
@@ -69,6 +77,15 @@ def _odd_faces(graph: Graph) -> int:
     """Oriented faces, parts of faces, faces without a surface: the kernel makes nothing of them in a shell."""
     shells, faces = (np.logical_or.reduce([graph.are(kind) for kind in kinds]) for kinds in (SHELLS, FACES))
     return len(np.setdiff1d(graph.targets[shells[graph.owners]], graph.defined[faces]))
+
+
+def _crossed(graph: Graph) -> int:
+    """Without edges the kernel has no way to say which part is meant; with them it is right whatever is said."""
+    tori = numbers(graph, CROSSED)
+    found = inside(graph, numbers(graph, *FACES)).values() if tori else ()
+    faces = [set(ends) for ends in found if not tori.isdisjoint(ends)]
+    loops, edges = inside(graph, set().union(*faces) - tori), numbers(graph, *EDGES) if faces else set()
+    return sum(edges.isdisjoint(loop for bound in face for loop in loops.get(bound, ())) for face in faces)
 
 
 def _uses(graph: Graph) -> int:
