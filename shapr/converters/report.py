@@ -42,8 +42,16 @@ class Opened:
     @property
     def names(self) -> frozenset[str]:
         """Those that somebody gave; without blanks around them, which some readers leave out."""
-        invented = re.compile(rf"(part|{re.escape(self.stem)}( \d+)?|)")
-        return frozenset(name for name in map(str.strip, self.measured.labels) if not invented.fullmatch(name))
+        return frozenset(filter(self._given, map(str.strip, self.measured.labels)))
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Names of parts, all uses of which are called otherwise."""
+        return frozenset(filter(self._given, map(str.strip, self.measured.parts))) - self.names
+
+    def _given(self, name: str) -> bool:
+        """By somebody."""
+        return not re.fullmatch(rf"(part|{re.escape(self.stem)}( \d+)?|)", name)
 
 
 def report(source: Opened, outputs: dict[str, tuple[Opened, dict[str, Any]]], healing: dict[str, Any] | None) -> Any:
@@ -73,7 +81,7 @@ def given(labels: frozenset[str], known: frozenset[str]) -> frozenset[str]:
 
 
 def facts(measured: Measured) -> dict[str, Any]:
-    unsaid = ("labels", "layers", "points")
+    unsaid = ("labels", "parts", "layers", "properties", "points")
     told = {name: _rounded(value) for name, value in asdict(measured).items() if name not in unsaid}
     return told | {"bounding_box": {"min": told.pop("low"), "max": told.pop("high")}}
 
@@ -163,6 +171,7 @@ def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator
         ("names", names, same),
         ("colours", before.colours, after.colours),
         ("layers", before.layers, after.layers),
+        ("materials and attributes of parts", before.properties, after.properties),
     )
     for what, count, kept in counts:
         if count and not kept:
@@ -172,6 +181,8 @@ def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator
     if source.shaded and after.colours and _kind(output) == "brep":
         yield "colours of vertices became one of each face: the mean of its corners"
     flat = output.format not in TREES or (source.meshes and _kind(output) == "mesh")
+    if flat and same and (missing := len(source.hidden - output.names)):
+        yield f"names of parts whose uses are called otherwise are missing: {missing}"
     if source.assembly and _kind(source) == "mesh":
         yield "the tree of its nodes is not kept: each part lies where that put it"
     elif source.assembly and flat:

@@ -15,6 +15,7 @@ from shapr.converters.measure import Measured
 from shapr.converters.mesh import ply
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.mesh.obj import NO_MTL
+from tests.converters.kit import SAMPLES
 
 CUBE = np.array([[x, y, z] for x in (0.0, 1) for y in (0.0, 1) for z in (0.0, 1)])
 SIDES = np.array(
@@ -92,6 +93,33 @@ def test_names_that_were_invented_do_not_hide_those_that_were_lost() -> None:
     half = opened("iges", labels=frozenset({"two 1", "nut"}), triangles=None)
     assert "1 of 2 names could not be stored in IGES as they are" in report.lost(opened(), half, {})
     assert not any("names" in loss for loss in report.lost(other, opened("brep", labels=frozenset({"two"})), {}))
+
+
+def test_names_of_parts_whose_uses_are_called_otherwise_are_told_where_there_is_no_tree() -> None:
+    source = opened("step", parts=frozenset({"bolt", "M6x20", "two", "part", ""}))
+    told = "names of parts whose uses are called otherwise are missing: 1"
+    assert told in report.lost(source, opened("3mf"), {})
+    assert told not in report.lost(source, opened("3mf", labels=frozenset({"bolt", "nut", "M6x20"})), {})
+    assert not any("names" in loss for loss in report.lost(source, opened("glb"), {}))
+    assert report.lost(source, opened("stl", labels=frozenset()), {})[0] == "names cannot be stored in STL"
+
+
+def test_materials_and_attributes_of_parts_are_told_where_they_are_lost(tmp_path: Path) -> None:
+    content = (SAMPLES / "bracket.step").read_text()
+    more = """#3000=GENERAL_PROPERTY('','Code','user');
+#3001=PROPERTY_DEFINITION('Code','',#5);
+#3002=GENERAL_PROPERTY_ASSOCIATION('','',#3000,#3001);
+#3003=PROPERTY_DEFINITION_REPRESENTATION(#3001,#3004);
+#3004=REPRESENTATION('',(#3005),#1241);
+#3005=DESCRIPTIVE_REPRESENTATION_ITEM('Code','RAL 7035');
+"""
+    path = tmp_path / "a.step"
+    path.write_text(content.replace("ENDSEC;\nEND-ISO", more + "ENDSEC;\nEND-ISO"))
+    found = measure.measured(step.read(path), lambda _: None)
+    assert found.properties
+    told = "materials and attributes of parts cannot be stored in GLB"
+    assert told in report.lost(opened(properties=found.properties), opened("glb"), {})
+    assert not measure.measured(step.read(SAMPLES / "bracket.step"), lambda _: None).properties
 
 
 def test_triangles_and_closedness_that_changed_are_said() -> None:

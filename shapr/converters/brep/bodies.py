@@ -7,7 +7,7 @@ from functools import partial
 
 from OCP.BRepTools import BRepTools_PurgeLocations
 from OCP.TCollection import TCollection_ExtendedString
-from OCP.TDataStd import TDataStd_Name
+from OCP.TDataStd import TDataStd_Name, TDataStd_NamedData
 from OCP.TDF import TDF_Label
 from OCP.TDocStd import TDocStd_Document
 from OCP.TopAbs import TopAbs_ShapeEnum
@@ -134,6 +134,14 @@ def used_layers(model: TDocStd_Document) -> int:
     """How many layers have something on them."""
     every = document.labels(XCAFDoc_DocumentTool.LayerTool_s(model.Main()).GetLayerLabels)
     return sum(bool(document.labels(partial(XCAFDoc_LayerTool.GetShapesOfLayer_s, layer))) for layer in every)
+
+
+def properties(model: TDocStd_Document) -> int:
+    """How many materials parts are made of, and how many parts, assemblies and uses have attributes of a user's."""
+    shapes = document.labels(XCAFDoc_DocumentTool.ShapeTool_s(model.Main()).GetShapes)
+    every = (each for shape in shapes for each in (shape, *document.components(shape)))
+    described = sum(label.IsAttribute(TDataStd_NamedData.GetID_s()) for label in every)
+    return int(described) + len(document.labels(XCAFDoc_DocumentTool.MaterialTool_s(model.Main()).GetMaterialLabels))
 
 
 def unmirrored(shape: TopoDS_Shape, known: dict[int, Look]) -> tuple[TopoDS_Shape, dict[int, Look]]:

@@ -102,8 +102,10 @@ def measured(model: TDocStd_Document, reach: Reach) -> Measured:
         up_axis=None,
         names=len(labels),
         labels=labels,
+        parts=frozenset(map(document.name, {leaf.key: leaf.part for leaf in leaves}.values())),
         colours=len(shown.union(*(piece.colours for piece in pieces.values()))),
         layers=bodies.used_layers(model),
+        properties=bodies.properties(model),
     )
 
 

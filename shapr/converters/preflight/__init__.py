@@ -18,6 +18,7 @@ from shapr.converters.preflight import (
     placed,
     products,
     quotes,
+    shared,
     splines,
     step,
     styles,
@@ -37,9 +38,11 @@ CHECKED = 0.89  # of what is left then: when it is known that the kernel may see
 def _step(path: Path, reach: Reach) -> tuple[str, ...]:
     graph, losses = step.check(path, within(reach, 0.0, CHECKED))
     placed.check(graph)
+    products.check(graph)
     shapes = mapped.Shapes(graph)
     mapped.check(shapes)
     tessellated.check(graph)
+    shared.tell(graph, shapes)
     said: dict[int, instead.Said] = {**measures.instead(graph), **styles.instead(graph), **splines.instead(graph)}
     said |= mapped.instead(shapes) | products.instead(graph)
     said |= merged.instead(graph)

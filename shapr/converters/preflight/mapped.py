@@ -48,9 +48,9 @@ class Shapes:
         part, found = parts(self.ties), dict[int, int]()
         full: dict[int, list[int]] = defaultdict(list)
         for each in part:
-            if not self._bare(each):
+            if not self.bare(each):
                 full[part[each]].append(each)
-        for shape in {each for each in self.placed.values() if each in part and self._bare(each)}:
+        for shape in {each for each in self.placed.values() if each in part and self.bare(each)}:
             others = full[part[shape]]
             if len(others) > 1:
                 raise Refused("unsupported_geometry", "the STEP file places a shape that is said in several pieces")
@@ -98,7 +98,7 @@ class Shapes:
     def _placed_in(self, items: Iterable[int]) -> Iterator[int]:
         return (self.placed[item] for item in items if item in self.placed)
 
-    def _bare(self, shape: int) -> bool:
+    def bare(self, shape: int) -> bool:
         return self.places.issuperset(self.items.get(shape, ())[:-1])  # the last one is the context
 
 

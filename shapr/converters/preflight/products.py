@@ -1,18 +1,21 @@
-"""Products of a STEP file that the kernel passes over: one that shares its shape with another one, and one that is part
-of an assembly that does not say where. And uses of them in a form of several types, which it does not know: such parts
-stood once, and where they were made."""
+"""Products of a STEP file that the kernel passes over since the assembly that they are part of does not say where they
+are. And uses of them in forms that it does not know, of several types or of another one: such parts stood once, and
+where they were made."""
 
 import re
 from collections import defaultdict
-from collections.abc import Container
 
 import numpy as np
 
-from shapr.converters.preflight.graph import Graph
+from shapr.converters.preflight.graph import Graph, check_instances
 from shapr.converters.preflight.hybrid import Inside, inside, numbers, saying
 from shapr.converters.preflight.instead import Said
 
-USE = b"NEXT_ASSEMBLY_USAGE_OCCURRENCE"
+USE, LOOSER = (
+    b"NEXT_ASSEMBLY_USAGE_OCCURRENCE",
+    b"SPECIFIED_HIGHER_USAGE_OCCURRENCE",
+)  # that says of others how they look
+OTHER_USES = b"ASSEMBLY_COMPONENT_USAGE", b"QUANTIFIED_ASSEMBLY_COMPONENT_USAGE", b"PROMISSORY_USAGE_OCCURRENCE"
 PLACED = b"CONTEXT_DEPENDENT_SHAPE_REPRESENTATION"
 DEFINITION, SHAPE_OF, TIE = b"PRODUCT_DEFINITION", b"PRODUCT_DEFINITION_SHAPE", b"SHAPE_DEFINITION_REPRESENTATION"
 
@@ -21,14 +24,25 @@ SEVERAL = re.compile(
     rb"\(['$]+,['$]+,['$]+,#\d+,#\d+\)PRODUCT_DEFINITION_USAGE\(\)(?:QUANTIFIED_ASSEMBLY_COMPONENT_USAGE\(#\d+\))?\);"
 )
 HEAD = int.from_bytes(b"(ASSEMBL", "little")
+ALONE = re.compile(rb"\w+\((?:['$]+,){3}#\d+,#\d+,['$#]")
+STRING = rb"\s*+(?:'[^']*+(?:''[^']*+)*+'|\$)\s*+"
+OTHER = re.compile(rb"\w+\s*+\(((?:%b,){3}\s*+#\d+\s*+,\s*+#\d+)" % STRING)
 # Or a string: what stands in one says nothing.
 RELATION = re.compile(rb"'[^']*+'|\bPRODUCT_DEFINITION_RELATIONSHIP\s*+\(((?:[^()']|'[^']*+')*+)\)")
 
 
+def check(graph: Graph) -> None:
+    """`decompression_bomb` for what the uses come to that the kernel will hear of."""
+    if others := _others(graph):
+        uses = inside(graph, saying(graph, USE) | others)
+        check_instances((ends[0], ends[1]) for ends in uses.values() if len(ends) > 1)
+
+
 def instead(graph: Graph) -> dict[int, Said]:
-    """By the number of a use of several types, how it is said as one."""
+    """By the number of a use of several types or of another one, how it is said as the kernel knows it."""
     rows = np.flatnonzero(graph.heads == HEAD)
-    return {int(graph.defined[row]): _use for row in rows if SEVERAL.match(graph.text, int(graph.words[row]))}
+    said: dict[int, Said] = dict.fromkeys(_others(graph), _other)
+    return said | {int(graph.defined[row]): _use for row in rows if SEVERAL.match(graph.text, int(graph.words[row]))}
 
 
 def _use(said: bytes) -> bytes:
@@ -36,18 +50,42 @@ def _use(said: bytes) -> bytes:
     return b"%b(%b,$)" % (USE, relation)
 
 
-def sharing(graph: Graph, instead: Container[int]) -> int:
-    """How many roots have no shape but one that another product has too: the kernel gives it to one of them, and to
-    each that is part of an assembly. But for those in whose place something else is said (`merged.py`)."""
-    shapes = _shapes(graph)
-    products = _products(graph, set(shapes))
-    used = {ends[1] for ends in inside(graph, numbers(graph, USE)).values() if len(ends) > 1}
-    sharers: dict[int, dict[int, bool]] = defaultdict(dict)
-    for definition, its in shapes.items():
-        if len(set(its)) == 1 and its[0] not in instead and definition in products:
-            product = products[definition]
-            sharers[its[0]][product] = sharers[its[0]].get(product, False) or definition in used
-    return sum(len(each) - max(sum(each.values()), 1) for each in sharers.values())
+def _other(said: bytes) -> bytes:
+    found = OTHER.match(said)
+    return b"%b(%b,$)" % (USE, found[1]) if found else said
+
+
+def _others(graph: Graph) -> set[int]:
+    """Uses of the types that the kernel does not know, where the file says where they are."""
+    if not any(graph.are(kind).any() for kind in OTHER_USES):
+        return set()
+    rows = np.flatnonzero(np.logical_or.reduce([graph.are(kind) for kind in OTHER_USES]))
+    said = {int(graph.defined[row]) for row in rows if ALONE.match(graph.text, int(graph.words[row]))}
+    return said & _placed(graph)
+
+
+def unread(graph: Graph) -> int:
+    """How many uses the kernel does not hear of: those types without a place, and others with one."""
+    if not graph.are(PLACED).any() and not any(graph.are(kind).any() for kind in OTHER_USES):
+        return 0
+    heard, simple = {*numbers(graph, USE), *instead(graph)}, numbers(graph, *OTHER_USES)
+    others = (simple | _placed(graph)) - heard
+    return len(others & saying(graph, b"_USAGE") - saying(graph, LOOSER)) if others else 0
+
+
+def used(graph: Graph) -> set[int]:
+    """The definitions of products that are parts of assemblies."""
+    return {ends[1] for ends in _uses(graph)}
+
+
+def wholes(graph: Graph) -> set[int]:
+    """Those of assemblies."""
+    return {ends[0] for ends in _uses(graph)}
+
+
+def _uses(graph: Graph) -> list[list[int]]:
+    found = inside(graph, {*numbers(graph, USE), *instead(graph)}).values()
+    return [ends for ends in found if len(ends) > 1]
 
 
 def unplaced(graph: Graph) -> int:
@@ -55,21 +93,25 @@ def unplaced(graph: Graph) -> int:
     uses = {number: ends for number, ends in inside(graph, numbers(graph, USE)).items() if len(ends) > 1}
     if not uses:
         return 0
-    named = inside(graph, numbers(graph, SHAPE_OF))
-    placed = {end for ends in inside(graph, saying(graph, PLACED)).values() for end in ends}
-    there = {use for shape in placed for use in named.get(shape, ())}
+    there = _placed(graph)
     missing = {use: ends for use, ends in uses.items() if use not in there}
-    shapes = _shapes(graph) if missing else {}
-    missing = {use: ends for use, ends in missing.items() if ends[1] in shapes}
+    own = shapes(graph) if missing else {}
+    missing = {use: ends for use, ends in missing.items() if ends[1] in own}
     mapped = numbers(graph, b"MAPPED_ITEM")
     if missing and mapped:  # it may be the items of the whole's representation that say where
-        items = inside(graph, {shape for whole, *_ in missing.values() for shape in shapes.get(whole, ())})
+        items = inside(graph, {shape for whole, *_ in missing.values() for shape in own.get(whole, ())})
         mapping = {shape for shape, held in items.items() if not mapped.isdisjoint(held)}
-        missing = {use: ends for use, ends in missing.items() if mapping.isdisjoint(shapes.get(ends[0], ()))}
+        missing = {use: ends for use, ends in missing.items() if mapping.isdisjoint(own.get(ends[0], ()))}
     return len(missing)
 
 
-def _shapes(graph: Graph) -> Inside:
+def _placed(graph: Graph) -> set[int]:
+    named = inside(graph, numbers(graph, SHAPE_OF))
+    placed = {end for ends in inside(graph, saying(graph, PLACED)).values() for end in ends}
+    return {use for shape in placed for use in named.get(shape, ())}
+
+
+def shapes(graph: Graph) -> Inside:
     """Of each product's definition, its representations."""
     definitions, named = numbers(graph, DEFINITION), inside(graph, numbers(graph, SHAPE_OF))
     found: Inside = defaultdict(list)
@@ -79,8 +121,8 @@ def _shapes(graph: Graph) -> Inside:
     return found
 
 
-def _products(graph: Graph, definitions: set[int]) -> dict[int, int]:
+def products(graph: Graph, definitions: set[int]) -> dict[int, int]:
     """Of each definition, the product that it is a version of."""
     versions = {number: ends[0] for number, ends in inside(graph, definitions).items()}
-    products = inside(graph, versions.values())
-    return {number: products[version][0] for number, version in versions.items() if products.get(version)}
+    found = inside(graph, versions.values())
+    return {number: found[version][0] for number, version in versions.items() if found.get(version)}

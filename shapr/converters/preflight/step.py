@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from shapr.converters.preflight import forms, references
+from shapr.converters.preflight import forms, references, step_names
 from shapr.converters.preflight.forms import DIGITS
 from shapr.converters.preflight.graph import HEAD, Graph, Nodes, check_instances, heights
 from shapr.converters.preflight.references import ASIDE
@@ -75,7 +75,9 @@ def check(path: Path, reach: Reach = silent) -> tuple[Graph, tuple[str, ...]]:
     if len(graph.begins):
         _check(graph, within(reach, COUNTED, 1.0))
     elsewhere = (references.LOSS,) if lost or ELSEWHERE in text else ()
-    return graph, (*elsewhere, MEASURES) if VALIDATION in content else elsewhere
+    measures = (MEASURES,) if VALIDATION in content else ()
+    names = step_names.sentences(content, int(np.count_nonzero(graph.are(b"ADVANCED_FACE"))))
+    return graph, (*elsewhere, *measures, *names)
 
 
 def graph_of(content: bytes) -> Graph:

@@ -1,14 +1,17 @@
 """Colours of STEP in words that the kernel does not hear, or crashes on: of a side of a surface that has a name and no
-more; of a surface that is said only to be rendered so; and of a whole representation, which it forgets where that is an
-assembly, is tied to its shape by a relationship, or is coloured before any list of colours."""
+more; of a surface that is said only to be rendered so; of what has its styles by itself, as later editions of AP242
+have it; and of a whole representation, which it forgets where that is an assembly, is tied to its shape by a
+relationship, or is coloured before any list of colours."""
 
 import re
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 from shapr.converters.preflight.forms import NAMED_SIDE
 from shapr.converters.preflight.graph import Graph
 from shapr.converters.preflight.hybrid import BODIES, HOLDERS, Inside, inside, numbers
+from shapr.converters.preflight.instead import Said
 from shapr.converters.preflight.step import graph_of
 
 RENDERING = b"SURFACE_STYLE_RENDERING"
@@ -19,6 +22,9 @@ SHAPES = tuple(
     kind + b"SHAPE_REPRESENTATION"
     for kind in (b"", b"ADVANCED_BREP_", b"FACETED_BREP_", b"MANIFOLD_SURFACE_", b"TESSELLATED_")
 )
+ITEMS, ASSIGNED = (b"STYLED_ITEM", b"OVER_RIDING_STYLED_ITEM"), b"PRESENTATION_STYLE_ASSIGNMENT"
+STYLES = b"SURFACE_STYLE_USAGE", b"CURVE_STYLE", b"POINT_STYLE", b"FILL_AREA_STYLE"  # what an assignment holds
+LISTED = re.compile(rb"(\w+\s*+\(\s*+(?:'[^']*+(?:''[^']*+)*+'|\$)\s*+,\s*+\()([#\d,\s]++)(\).*)", re.DOTALL)
 LOOKLESS = b"SURFACE_SIDE_STYLE('',())"
 PLACE = b"AXIS2_PLACEMENT_3D"
 TIE = b"SHAPE_REPRESENTATION_RELATIONSHIP"
@@ -50,9 +56,30 @@ def heard(path: Path) -> Path:
     return made
 
 
-def instead(graph: Graph) -> dict[int, bytes]:
-    """By the number of what is only named: looks that say nothing."""
-    return dict.fromkeys(numbers(graph, NAMED_SIDE), LOOKLESS) if NAMED_SIDE in graph.text else {}
+def instead(graph: Graph) -> dict[int, Said]:
+    """By the number of what is only named: looks that say nothing. By that of what has its styles by itself: the same
+    by way of an assignment."""
+    found: dict[int, Said] = dict.fromkeys(named(graph), LOOKLESS)
+    items, styles = inside(graph, numbers(graph, *ITEMS)), numbers(graph, *STYLES)
+    direct = sorted(each for each, ends in items.items() if not styles.isdisjoint(ends[:-1]))
+    new = int(max(graph.defined.max(initial=0), graph.targets.max(initial=0))) + 1
+    return found | {each: partial(_assigned, new + at, styles) for at, each in enumerate(direct)}
+
+
+def _assigned(number: int, styles: set[int], said: bytes) -> bytes:
+    """What it says with an assignment of this number for its styles."""
+    found = LISTED.fullmatch(said)
+    if not found:
+        return said
+    listed = [int(each) for each in re.findall(rb"#(\d+)", found[2])]
+    direct, others = ([each for each in listed if (each in styles) == wanted] for wanted in (True, False))
+    kept, moved = (b",".join(b"#%d" % each for each in some) for some in ([*others, number], direct))
+    return b"%b%b%b;\n#%d=%b((%b))" % (found[1], kept, found[3], number, ASSIGNED, moved)
+
+
+def named(graph: Graph) -> set[int]:
+    """Looks that have only a name."""
+    return numbers(graph, NAMED_SIDE) if NAMED_SIDE in graph.text else set()
 
 
 def of_assemblies(graph: Graph) -> int:

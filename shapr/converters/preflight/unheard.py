@@ -4,7 +4,7 @@ from collections.abc import Container, Iterator
 
 import numpy as np
 
-from shapr.converters.preflight import mapped, products, styles
+from shapr.converters.preflight import mapped, products, shared, styles
 from shapr.converters.preflight.graph import Graph
 from shapr.converters.preflight.hybrid import BODIES, EXACT, HOLDERS, TESSELLATED, inside, numbers
 from shapr.errors import Refused
@@ -23,6 +23,8 @@ SOLIDS = (
 SHELLS, FACES = (b"CLOSED_SHELL", b"OPEN_SHELL", b"CONNECTED_FACE_SET"), (b"ADVANCED_FACE", b"FACE_SURFACE")
 HIDDEN, LAYER = b"INVISIBILITY", b"PRESENTATION_LAYER_ASSIGNMENT"
 STYLED = b"=STYLED_ITEM"
+CROSSED, EDGES = b"DEGENERATE_TOROIDAL_SURFACE", (b"EDGE_LOOP", b"POLY_LOOP")
+VIEWS, DESIGNATION = (b"CAMERA_MODEL_D3", b"CAMERA_MODEL_D3_WITH_HLHSR"), b"MATERIAL_DESIGNATION"
 OF_ONE_USE = b"CONTEXT_DEPENDENT_OVER_RIDING_STYLED_ITEM"
 
 
@@ -32,23 +34,39 @@ def passed_over(graph: Graph, shapes: mapped.Shapes, instead: Container[int]) ->
         yield "PMI was passed over: dimensions, tolerances, datums, notes and how they are drawn."
     if CONSTRUCTION in graph.text:
         yield "Construction geometry was passed over."
+    if numbers(graph, *VIEWS):
+        yield "Saved views were passed over."
+    if designations := numbers(graph, DESIGNATION):
+        yield f"Designations of materials were passed over: {len(designations)}."
     yield from _looks(graph)
-    if graph.text.count(products.TIE) > 1 and (sharing := products.sharing(graph, instead)):
-        yield f"Parts that share the shape of another part, and are nowhere else, were passed over: {sharing}."
-    if products.USE in graph.text and (unplaced := products.unplaced(graph)):
-        yield f"Parts of assemblies that do not say where they are were passed over: {unplaced}."
+    yield from _products(graph, shapes, instead)
     if any(word in graph.text for word in CALCULATED) and (calculated := _calculated(graph)):
         yield f"Solids that are primitives, sweeps or calculated of others were passed over: {calculated}."
     if odd := _odd_faces(graph):
         yield f"Faces of shells that are said in a way that is not read were passed over: {odd}."
+    if crossed := _crossed(graph):
+        yield f"Whole tori that cross themselves were read with the part inside and the one outside: {crossed}."
     if unseen := mapped.unseen(graph, shapes):
         yield f"Bodies that no part has, or only in a way that is not read, were passed over: {unseen}."
     if HIDDEN in graph.text and (hidden := _hidden(graph)):
         yield f"Bodies that the file hides were converted like the others: {hidden}."
 
 
+def _products(graph: Graph, shapes: mapped.Shapes, instead: Container[int]) -> Iterator[str]:
+    if graph.text.count(products.TIE) > 1:
+        sharing, renamed = shared.sharing(graph, shapes, instead)
+        if sharing:
+            yield f"Parts that share the shape of another part, and are nowhere else, were passed over: {sharing}."
+        if renamed:
+            yield f"Parts that share the shape of another part are called like it: {renamed}."
+    if products.USE in graph.text and (unplaced := products.unplaced(graph)):
+        yield f"Parts of assemblies that do not say where they are were passed over: {unplaced}."
+    if unread := products.unread(graph):
+        yield f"Uses of parts in assemblies that are said in a way that is not read were passed over: {unread}."
+
+
 def _looks(graph: Graph) -> Iterator[str]:
-    if named := styles.instead(graph):
+    if named := styles.named(graph):
         yield f"Looks of surfaces that have only a name were passed over: {len(named)}."
     if OF_ONE_USE in graph.text and (uses := _uses(graph)):
         yield f"Colours that single uses of a part have were passed over: {uses}."
@@ -60,6 +78,15 @@ def _odd_faces(graph: Graph) -> int:
     """Oriented faces, parts of faces, faces without a surface: the kernel makes nothing of them in a shell."""
     shells, faces = (np.logical_or.reduce([graph.are(kind) for kind in kinds]) for kinds in (SHELLS, FACES))
     return len(np.setdiff1d(graph.targets[shells[graph.owners]], graph.defined[faces]))
+
+
+def _crossed(graph: Graph) -> int:
+    """Without edges the kernel has no way to say which part is meant; with them it is right whatever is said."""
+    tori = numbers(graph, CROSSED)
+    found = inside(graph, numbers(graph, *FACES)).values() if tori else ()
+    faces = [set(ends) for ends in found if not tori.isdisjoint(ends)]
+    loops, edges = inside(graph, set().union(*faces) - tori), numbers(graph, *EDGES) if faces else set()
+    return sum(edges.isdisjoint(loop for bound in face for loop in loops.get(bound, ())) for face in faces)
 
 
 def _uses(graph: Graph) -> int:
