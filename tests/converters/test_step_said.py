@@ -148,12 +148,6 @@ def test_other_apostrophes_need_no_copy(tmp_path: Path) -> None:
         ("ADVANCED_FACE('',(#18)", "ADVANCED_FACE ( 'top',(#18)", ("Names of faces were passed over: 1.",)),
         ("ADVANCED_FACE('',(#18)", "ADVANCED_FACE('NONE',(#18)", ()),
         ("ADVANCED_FACE('',(#18)", "ADVANCED_FACE( '' ,(#18)", ()),
-        (
-            "PRODUCT('Bracket'",
-            "PRODUCT('PN 4711'",
-            ("Numbers of parts (ids of products) that are not their names were passed over: 1.",),
-        ),
-        ("PRODUCT('Bracket'", "PRODUCT(''", ()),
     ],
 )
 def test_names_that_no_output_has_are_told(tmp_path: Path, old: str, new: str, losses: tuple[str, ...]) -> None:
