@@ -16,10 +16,13 @@ DEFINED = re.compile(rb"'[^']*+'|(#(\d+)\s*+=\s*+)(?:[^;']++|'[^']*+')*+;")
 def lay(path: Path, instead: Mapping[int, Said], odd: bool) -> None:
     """Write the copy, if there has to be one. `instead`: what to say of entities, by their numbers; `odd`: strings may
     end elsewhere for the kernel."""
-    if instead or odd:
-        content = uncommented(path.read_bytes())
-        content = _with(content, instead) if instead else content
-        path.with_name(path.name + COPY).write_bytes(quotes.closed(content) if odd else content)
+    if not instead and not odd:
+        return
+    content = path.read_bytes()
+    said = _with(uncommented(content), instead) if instead else uncommented(content)
+    said = quotes.closed(said) if odd else said
+    if said != content:
+        path.with_name(path.name + COPY).write_bytes(said)
 
 
 def understood(path: Path) -> Path:
