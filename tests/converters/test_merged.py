@@ -11,6 +11,7 @@ from OCP.XCAFDoc import XCAFDoc_DocumentTool, XCAFDoc_ShapeTool
 from shapr.converters import preflight
 from shapr.converters.brep import document, measure, step, tree
 from shapr.converters.brep.bodies import call
+from shapr.converters.preflight import instead
 from shapr.converters.progress import silent
 from shapr.errors import Refused
 from tests.converters.kit import convert
@@ -82,3 +83,21 @@ def test_a_shape_in_itself_that_products_do_not_explain_is_refused(tmp_path: Pat
     with pytest.raises(Refused) as refused:
         preflight.check("step", source)
     assert refused.value.code == "corrupt_file"
+
+
+def test_what_else_is_said_anew_has_numbers_of_its_own(tmp_path: Path) -> None:
+    source = written(tmp_path / "merged.step", [[1.0]])
+    head, data = source.read_text().split("DATA;\n")
+    entities = [said for _, said in ENTITY.findall(data)]
+    numbers = {number: str(at) for at, (number, _) in enumerate(ENTITY.findall(data), 1)}
+    entities = [renamed(said, numbers) for said in entities]
+    body = next(at for at, said in enumerate(entities, 1) if said.startswith("MANIFOLD_SOLID_BREP"))
+    last = len(entities)
+    entities += [f"STYLED_ITEM('',(#{last + 2}),#{body})", f"SURFACE_STYLE_USAGE(.BOTH.,#{last + 3})"]
+    entities += ["SURFACE_SIDE_STYLE('',())"]
+    lines = "".join(f"#{at}={said};\n" for at, said in enumerate(entities, 1))
+    source.write_text(f"{head}DATA;\n{lines}ENDSEC;\nEND-ISO-10303-21;\n")
+    assert preflight.check("step", source) == ()
+    found = [number for number, _ in ENTITY.findall(instead.understood(source).read_text())]
+    assert len(found) > len(entities) + 1
+    assert len(found) == len(set(found))

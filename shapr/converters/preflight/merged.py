@@ -31,8 +31,9 @@ class Place(NamedTuple):
     transform: int
 
 
-def instead(graph: Graph) -> dict[int, Said]:
-    """What to say in place of those, by their numbers. `corrupt_file` for a shape that is in itself all the same."""
+def instead(graph: Graph, before: int) -> dict[int, Said]:
+    """What to say in place of those, by their numbers; so many entities were given new ones `before`, behind the highest.
+    `corrupt_file` for a shape that is in itself all the same."""
     if products.PLACED not in graph.text:
         return {}
     places = _places(graph)
@@ -42,6 +43,7 @@ def instead(graph: Graph) -> dict[int, Said]:
     if not shared:
         return {}
     used = {*graph.defined.tolist(), *graph.targets.tolist()}
+    used |= {max(used) + more for more in range(1, before + 1)}
     free = (number for number in count(1) if number not in used)
     said: dict[int, Said] = {}
     own: dict[tuple[int, int], int] = {}
