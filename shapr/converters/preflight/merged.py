@@ -32,8 +32,8 @@ class Place(NamedTuple):
 
 
 def instead(graph: Graph, before: int) -> dict[int, Said]:
-    """What to say in place of those, by their numbers; so many entities were given new ones `before`, behind the highest.
-    `corrupt_file` for a shape that is in itself all the same."""
+    """What to say in place of those, by their numbers; `before`, so many entities were given new ones, behind the
+    highest. `corrupt_file` for a shape that is in itself all the same."""
     if products.PLACED not in graph.text:
         return {}
     places = _places(graph)
