@@ -47,3 +47,14 @@ def test_a_name_is_what_the_standard_says(tmp_path: Path, string: str, name: str
 def test_what_the_kernel_reads_as_it_is_is_not_copied(tmp_path: Path, string: str) -> None:
     path = named(tmp_path / "a.step", string)
     assert instead.understood(path) == path
+
+
+@pytest.mark.parametrize("name", ["2', long", "tube (2')", "'2''", "é (2'), ü', b", "it's"])
+def test_a_name_that_is_written_is_read_as_it_was(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.step"
+    step.write(document.holding(BRepPrimAPI_MakeBox(1, 2, 3).Shape(), name), path, "a", OPTIONS)
+    made = step.read(path)
+    assert [document.name(root) for root in document.roots(made)] == [name]
+    assert path.read_bytes().isascii()
+    assert preflight.check("step", path) == ()
+    assert instead.understood(path) == path

@@ -6,6 +6,11 @@ import re
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+from shapr.converters.preflight import quotes
+
+BLOCK, QUOTE, APOSTROPHE = 1 << 20, ord("'"), rb"\X\27"
 BEYOND_ASCII = re.compile(rb"[\x80-\xff](?:\r?\n?[\x80-\xff])*")  # the kernel breaks long lines anywhere
 UTF8, WESTERN, CHINESE = "UTF8", "CP1252", "GB"  # as the kernel calls them
 UNKNOWN = "Text is of a code page that the file does not name: names may be wrong, or end too early."
@@ -51,14 +56,26 @@ def _decodes(text: bytes, encoding: str) -> bool:
 
 
 def encode(path: Path) -> None:
-    """Text beyond ASCII as ISO 10303-21 has it, in hexadecimal: the kernel writes bare UTF-8, which others misread."""
+    """Text beyond ASCII as ISO 10303-21 has it, in hexadecimal: the kernel writes bare UTF-8, which others misread.
+    So are apostrophes at which it would end a string that it reads."""
     with path.open("rb") as file:
-        if all(block.isascii() for block in iter(partial(file.read, 1 << 20), b"")):
-            return
+        plain = all(block.isascii() for block in iter(partial(file.read, BLOCK), b""))
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        beyond = BEYOND_ASCII
-        encoded = beyond.sub(lambda run: _encoded(run[0].replace(b"\n", b"").decode(errors="replace")), content)
-    path.write_bytes(encoded)
+        early = [at for at in _doubled(content) if quotes.EARLY.match(content, at)]
+        if plain and not early:
+            return
+        begins = [0, *(at + len(quotes.QUOTE) for at in early)]
+        said = APOSTROPHE.join(content[begin:end] for begin, end in zip(begins, [*early, None], strict=True))
+    path.write_bytes(BEYOND_ASCII.sub(lambda run: _encoded(run[0].replace(b"\n", b"").decode(errors="replace")), said))
+
+
+def _doubled(content: mmap.mmap) -> list[int]:
+    """Where there is an apostrophe in a string, which is said as two: one string seems to end where another begins."""
+    blocks = ((at, np.frombuffer(content[at : at + BLOCK], np.uint8)) for at in range(0, len(content), BLOCK))
+    found = np.concatenate([at + np.flatnonzero(block == QUOTE) for at, block in blocks])
+    ends, begins = found[1:-1:2], found[2::2]
+    doubled: list[int] = ends[: len(begins)][begins - ends[: len(begins)] == 1].tolist()
+    return doubled
 
 
 def _encoded(text: str) -> bytes:
