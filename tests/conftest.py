@@ -1,6 +1,7 @@
 """The real servers and the whole service, each started at most once per run, on free ports in a temp dir."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -12,6 +13,11 @@ from devstack import postgres, redis, s3, temporal
 from devstack.stack import Stack
 from shapr.settings import Settings
 from tests.end_to_end.service import Service, serving
+
+
+def pytest_configure() -> None:
+    """Programs under test hear Ctrl-C, also where the run was started in the background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

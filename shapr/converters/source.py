@@ -15,7 +15,6 @@ from shapr.converters.preflight.tessellated import mentioned
 from shapr.converters.progress import Page
 from shapr.errors import Refused
 
-SMALL = 1 << 20  # bytes of a file, of which a reader may be kept
 BOXED = 0.01  # of the time of a mesh file: its box, by which it is triangulated
 UNNAMED = ""  # a name that the file does not say is not counted; what is written is called after the file
 
@@ -176,7 +175,6 @@ class BrepModel:
         self.threads = file.threads
         self.losses: tuple[str, ...] = ()
         self.about: dict[str, Any] = {}
-        self.readers: list[Any] = []  # of small files: taking one apart takes 4 % of a job, and can be left
         try:
             self.document = self._read(file)
         except Exception as failure:
@@ -195,8 +193,7 @@ class BrepModel:
         if file.format == "step":
             repair, path = not file.faceted, file.path
             with roots.unplaced() if file.faceted else nullcontext():
-                hold = bool if file.measured or path.stat().st_size > SMALL else self.readers.append
-                read = step.read(path, self.indicator, repair, file.meshed, file.measured, hold=hold)
+                read = step.read(path, self.indicator, repair, meshed=file.meshed, measured=file.measured)
         elif file.format == "iges":
             read = iges.read(file.path, file.name, self.indicator, repair=not file.faceted)
         else:

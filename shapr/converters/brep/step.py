@@ -79,11 +79,9 @@ def read(
     meshed: bool = False,
     measured: bool = False,
     alone: bool = False,
-    hold: Callable[[Any], object] = bool,
 ) -> TDocStd_Document:
     """A document in millimetres, whatever the file's units. Without repair: shapes just as the file has them. `meshed`:
-    nothing but triangles will be made of it; `measured`: not even these. `alone`: no shape is said again. `hold` may
-    keep the reader, which else is taken apart here."""
+    nothing but triangles will be made of it; `measured`: not even these. `alone`: no shape is said again."""
     path = instead.understood(path)
     path = simple(mapped.placed(heard(path if alone else exact_alone(plain(path)))))
     cleaned = without_references(path)
@@ -124,7 +122,6 @@ def read(
         document.say_unread(made, sentence)
     body_names.keep(reader, cleaned, made)
     reach(0.5)
-    hold(reader)
     del reader  # a second for a big file: so before the next step begins, which shows
     if resized:
         placed.settle(made, progress.step(SETTLED))
