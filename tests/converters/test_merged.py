@@ -12,6 +12,7 @@ from shapr.converters import preflight
 from shapr.converters.brep import document, measure, step, tree
 from shapr.converters.brep.bodies import call
 from shapr.converters.preflight import instead
+from shapr.converters.preflight.merged import around
 from shapr.converters.progress import silent
 from shapr.errors import Refused
 from tests.converters.kit import convert
@@ -101,3 +102,8 @@ def test_what_else_is_said_anew_has_numbers_of_its_own(tmp_path: Path) -> None:
     found = [number for number, _ in ENTITY.findall(instead.understood(source).read_text())]
     assert len(found) > len(entities) + 1
     assert len(found) == len(set(found))
+
+
+def test_what_goes_around_is_found_and_towers_are_not_built() -> None:
+    assert around({(1, 2), (2, 3), (3, 2), (3, 4), (5, 4)}) == {1, 2, 3}
+    assert around({(at, at + 1) for at in range(50_000)}) == set()

@@ -39,7 +39,7 @@ def instead(graph: Graph, before: int) -> dict[int, Said]:
     places = _places(graph)
     frames = {(place.frame, place.whole) for place in places.values()}
     shared = {frame for frame, wholes in Counter(frame for frame, _ in frames).items() if wholes > 1}
-    shared |= _around({(place.frame, place.shape) for place in places.values()})
+    shared |= around({(place.frame, place.shape) for place in places.values()})
     if not shared:
         return {}
     used = {*graph.defined.tolist(), *graph.targets.tolist()}
@@ -65,7 +65,7 @@ def instead(graph: Graph, before: int) -> dict[int, Said]:
         if not shared.isdisjoint((place.shape, place.frame)):
             relation = next(free)
             said[number] = PLACE % (relation, place.shape_of_use, relation, shape, frame, place.transform)
-    if _around(apart):
+    if around(apart):
         raise Refused("corrupt_file", "the STEP file places a shape in itself")
     return said | {shape: _again(others) for shape, others in copies.items()}
 
@@ -95,11 +95,15 @@ def _sharers(graph: Graph) -> dict[int, list[tuple[int, int, int]]]:
     return found
 
 
-def _around(edges: Edges) -> set[int]:
+def around(edges: Edges) -> set[int]:
     """What holds itself, by way of others too, or holds such."""
-    while True:
-        standing = {holder for holder, _ in edges}
-        kept = {edge for edge in edges if edge[1] in standing}
-        if len(kept) == len(edges):
-            return standing
-        edges = kept
+    holders, left = defaultdict[int, list[int]](list), Counter(holder for holder, _ in edges)
+    for holder, held in edges:
+        holders[held].append(holder)
+    settled = [held for held in holders if held not in left]
+    while settled:
+        for holder in holders[settled.pop()]:
+            left[holder] -= 1
+            if not left[holder]:
+                settled.append(holder)
+    return set(+left)
