@@ -42,11 +42,14 @@ def sharing(graph: Graph, shapes: Shapes, instead: Container[int]) -> tuple[int,
     own = products.shapes(graph)
     version_of, used = products.products(graph, set(own)), products.used(graph)
     sharers: dict[frozenset[int], dict[int, bool]] = defaultdict(dict)
+    known: dict[int, frozenset[int]] = {}  # by a shape, what is to be seen of it
     for definition, its in own.items():
         if len(set(its)) == 1 and its[0] not in instead and definition in version_of:
             product, shape = version_of[definition], its[0]
-            near = [] if shape in wholes or not shapes.bare(shape) else beside.get(shape, [])
-            group = sharers[frozenset(each for each in near if not shapes.bare(each)) or frozenset((shape,))]
+            if shape not in known:
+                near = [] if shape in wholes or not shapes.bare(shape) else beside.get(shape, [])
+                known[shape] = frozenset(each for each in near if not shapes.bare(each)) or frozenset((shape,))
+            group = sharers[known[shape]]
             group[product] = group.get(product, False) or definition in used
     there = [(len(each), sum(each.values())) for each in sharers.values()]
     return sum(several - max(parts, 1) for several, parts in there), sum(max(parts - 1, 0) for _, parts in there)
