@@ -60,6 +60,8 @@ def encode(path: Path) -> None:
     So are apostrophes at which it would end a string that it reads."""
     with path.open("rb") as file:
         plain = all(block.isascii() for block in iter(partial(file.read, BLOCK), b""))
+    if not path.stat().st_size:  # which cannot be mapped; whoever wrote it looks for what is there
+        return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         early = [at for at in _doubled(content) if quotes.EARLY.match(content, at)]
         if plain and not early:

@@ -10,6 +10,7 @@ import numpy as np
 from shapr.converters.preflight.graph import Graph, check_instances
 from shapr.converters.preflight.hybrid import Inside, inside, numbers, saying
 from shapr.converters.preflight.instead import Said
+from shapr.converters.preflight.placed import STRING
 
 USE, LOOSER = (
     b"NEXT_ASSEMBLY_USAGE_OCCURRENCE",
@@ -25,7 +26,6 @@ SEVERAL = re.compile(
 )
 HEAD = int.from_bytes(b"(ASSEMBL", "little")
 ALONE = re.compile(rb"\w+\((?:['$]+,){3}#\d+,#\d+,['$#]")
-STRING = rb"\s*+(?:'[^']*+(?:''[^']*+)*+'|\$)\s*+"
 OTHER = re.compile(rb"\w+\s*+\(((?:%b,){3}\s*+#\d+\s*+,\s*+#\d+)" % STRING)
 # Or a string: what stands in one says nothing.
 RELATION = re.compile(rb"'[^']*+'|\bPRODUCT_DEFINITION_RELATIONSHIP\s*+\(((?:[^()']|'[^']*+')*+)\)")
