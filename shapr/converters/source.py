@@ -193,7 +193,9 @@ class BrepModel:
         if file.format == "step":
             repair, path = not file.faceted, file.path
             with roots.unplaced() if file.faceted else nullcontext():
-                read = step.read(path, self.indicator, repair, meshed=file.meshed, measured=file.measured)
+                read = step.read(
+                    path, self.indicator, repair, meshed=file.meshed, measured=file.measured, threads=file.threads
+                )
         elif file.format == "iges":
             read = iges.read(file.path, file.name, self.indicator, repair=not file.faceted)
         else:

@@ -11,25 +11,21 @@ import mmap
 import struct
 from pathlib import Path
 
-import OCP
 from OCP.Message import Message_ProgressRange, Message_ProgressScope
 
+from shapr.converters.brep.symbols import address, symbol
 from shapr.converters.progress import PLAIN, POSITION, SIZE, Page, Reach, Scale
 
-PYBIND_VALUE = 16  # bytes from a pybind11 object to its C++ pointer
 SLOTS = 9  # of the vtable: 2, 3 destructors, 5 Delete, 6 UserBreak, 7 Show
 START = "_ZN25Message_ProgressIndicator5StartEv"
 CONSTRUCT = "_ZN25Message_ProgressIndicatorC1Ev"
-
-_libraries = Path(OCP.__file__).parent.parent / "cadquery_ocp_novtk.libs"
-_kernel = ctypes.CDLL(next(map(str, _libraries.glob("libTKernel-*")), None))
 
 
 def _build(memory: mmap.mmap) -> None:
     """Construct the indicator at the start of it."""
     pointer = ctypes.c_void_p
     at = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    getattr(_kernel, CONSTRUCT)(pointer(at))
+    symbol("TKernel", CONSTRUCT)(pointer(at))
     table = pointer.from_address(at).value or 0
     if not _table[6]:
         own = (pointer * SLOTS).from_address(table - 16)
@@ -39,9 +35,8 @@ def _build(memory: mmap.mmap) -> None:
 
 
 def _start(memory: mmap.mmap, made: Message_ProgressRange) -> None:
-    target = ctypes.c_void_p.from_address(id(made) + PYBIND_VALUE).value
     at = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    getattr(_kernel, START)(ctypes.c_void_p(target), ctypes.c_void_p(at))
+    symbol("TKernel", START)(address(made), ctypes.c_void_p(at))
 
 
 def _tried() -> bool:

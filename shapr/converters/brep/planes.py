@@ -10,12 +10,9 @@ layout. Where it lacks a symbol, the kernel projects as ever.
 """
 
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, cast
 
-import OCP
 from OCP.BRep import BRep_Builder
 from OCP.BRepLib import BRepLib
 from OCP.STEPControl import STEPControl_Reader
@@ -23,7 +20,7 @@ from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS, TopoDS_Shape
 
 from shapr.converters.brep import document
-from shapr.converters.brep.indicator import PYBIND_VALUE
+from shapr.converters.brep.symbols import address, symbol
 
 # Of the kernel's steps (ShapeProcess::Operation), the one before its repair, which nobody here asks for, so that its
 # name is free.
@@ -36,10 +33,15 @@ MANY = 1 << 30  # for one that is never to be freed
 def kept(reader: STEPControl_Reader, wanted: bool = True) -> Iterator[None]:
     """Within, a reader keeps the curves of what it transfers. To be entered once it has read its file."""
     if wanted and WORKS:
-        _set_steps(_address(reader), ctypes.byref(ctypes.c_ulong(STEP | REPAIR)))
+        _set_steps(address(reader), ctypes.byref(steps(True)))
     yield
     if wanted and WORKS:
-        _set_steps(_address(reader), ctypes.byref(ctypes.c_ulong(REPAIR)))
+        _set_steps(address(reader), ctypes.byref(steps(False)))
+
+
+def steps(wanted: bool) -> ctypes.c_ulong:
+    """Of the kernel's processing of what it transfers, where curves are kept or not."""
+    return ctypes.c_ulong(STEP | REPAIR if wanted and WORKS else REPAIR)
 
 
 def keep(shape: TopoDS_Shape) -> None:
@@ -54,27 +56,16 @@ def _step(context: int, _progress: int) -> bool:
     """As the kernel calls it, with where it has the address of what it processes."""
     whole = document.compound(())
     shape = _result(ctypes.c_void_p.from_address(context))
-    _add(_address(BUILDER), _address(whole), ctypes.c_void_p(shape))
+    _add(address(BUILDER), address(whole), ctypes.c_void_p(shape))
     keep(whole)
     return True
-
-
-def _address(made: object) -> ctypes.c_void_p:
-    """Of the kernel's object in one of the wheel's."""
-    return ctypes.c_void_p.from_address(id(made) + PYBIND_VALUE)
-
-
-def _symbol(library: str, name: str, result: Any = None) -> Callable[..., Any]:
-    found = getattr(ctypes.CDLL(next(map(str, _libraries.glob(f"lib{library}-*")), None)), name)
-    found.restype = result
-    return cast(Callable[..., Any], found)
 
 
 def _registered() -> bool:
     """Whether the kernel has taken the step. It must be offered before the first reader is made, which takes the name;
     and what it is made of must stay."""
-    construct = _symbol("TKShHealing", f"_ZN22ShapeProcess_UOperatorC1EPFb{CONTEXT}E")
-    register = _symbol("TKShHealing", REGISTER, ctypes.c_bool)
+    construct = symbol("TKShHealing", f"_ZN22ShapeProcess_UOperatorC1EPFb{CONTEXT}E")
+    register = symbol("TKShHealing", REGISTER, ctypes.c_bool)
     construct(_operator, _called)
     ctypes.c_int.from_address(ctypes.addressof(_operator) + REFERENCES).value = MANY
     return bool(register(NAME, ctypes.byref(ctypes.c_void_p(ctypes.addressof(_operator)))))
@@ -84,13 +75,12 @@ CONTEXT = "RKN11opencascade6handleI20ShapeProcess_ContextEERK21Message_ProgressR
 REGISTER = "_ZN12ShapeProcess16RegisterOperatorEPKcRKN11opencascade6handleI21ShapeProcess_OperatorEE"
 BUILDER = BRep_Builder()
 
-_libraries = Path(OCP.__file__).parent.parent / "cadquery_ocp_novtk.libs"
 _operator = (ctypes.c_void_p * 3)()  # ShapeProcess_UOperator: its table, references, the function
 _called = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p)(_step)
 try:
-    _result = _symbol("TKShHealing", "_ZNK25ShapeProcess_ShapeContext6ResultEv", ctypes.c_void_p)
-    _add = _symbol("TKBRep", "_ZNK14TopoDS_Builder3AddER12TopoDS_ShapeRKS0_")
-    _set_steps = _symbol("TKXSBase", "_ZN16XSControl_Reader20SetShapeProcessFlagsERKSt6bitsetILm18EE")
+    _result = symbol("TKShHealing", "_ZNK25ShapeProcess_ShapeContext6ResultEv", ctypes.c_void_p)
+    _add = symbol("TKBRep", "_ZNK14TopoDS_Builder3AddER12TopoDS_ShapeRKS0_")
+    _set_steps = symbol("TKXSBase", "_ZN16XSControl_Reader20SetShapeProcessFlagsERKSt6bitsetILm18EE")
     WORKS = _registered()
 except (OSError, AttributeError, TypeError):
     WORKS = False

@@ -11,6 +11,7 @@ from OCP.APIHeaderSection import APIHeaderSection_MakeHeader
 from OCP.collections import IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher, Sequence_TCollection_AsciiString
 from OCP.IFSelect import IFSelect_ReturnStatus
 from OCP.Interface import Interface_Static
+from OCP.Message import Message_ProgressScope
 from OCP.STEPCAFControl import STEPCAFControl_Reader, STEPCAFControl_Writer
 from OCP.STEPConstruct import STEPConstruct
 from OCP.STEPControl import STEPControl_StepModelType
@@ -26,6 +27,7 @@ from shapr.converters.brep import (
     body_names,
     codepage,
     document,
+    halves,
     orientation,
     placed,
     planes,
@@ -42,7 +44,7 @@ from shapr.converters.preflight.hybrid import exact_alone
 from shapr.converters.preflight.placed import simple
 from shapr.converters.preflight.references import without_references
 from shapr.converters.preflight.styles import heard
-from shapr.converters.progress import Scale, shows_again
+from shapr.converters.progress import PLAIN, Scale, shows_again
 from shapr.errors import Refused
 
 UNITS = {"mm": "MM", "cm": "CM", "m": "M", "in": "INCH", "ft": "FT"}
@@ -79,9 +81,11 @@ def read(
     meshed: bool = False,
     measured: bool = False,
     alone: bool = False,
+    threads: int = 1,
 ) -> TDocStd_Document:
     """A document in millimetres, whatever the file's units. Without repair: shapes just as the file has them. `meshed`:
-    nothing but triangles will be made of it; `measured`: not even these. `alone`: no shape is said again."""
+    nothing but triangles will be made of it; `measured`: not even these. `alone`: no shape is said again. `threads`:
+    that the kernel may run at once."""
     path = instead.understood(path)
     path = simple(mapped.placed(heard(path if alone else exact_alone(plain(path)))))
     cleaned = without_references(path)
@@ -103,7 +107,8 @@ def read(
     reach(0.5)
     reading = scale.of_reading(cleaned, reader.NbRootsForTransfer(), kept=meshed and planes.WORKS)
     share = RESIZED if resized else TRANSFERRED
-    shapes = partial(_transferred, reader, reading, progress, meshed, share)
+    together = cleaned if threads > 1 and meshed and repair else None
+    shapes = partial(_transferred, reader, reading, progress, meshed, share, together)
     with _rough() if meshed or measured else nullcontext():
         made = _shapes(shapes, progress, repair, reading.largest)
         if repair and poles.turned(reader, cleaned, made):
@@ -147,16 +152,22 @@ def _transferred(
     progress: Indicator,
     meshed: bool,
     whole: float,
+    together: Path | None,
     left_out: Sequence[str],
     share: float = 1.0,
 ) -> TDocStd_Document:
-    """What a reader has read, as shapes; without these repairs. `whole`: of what is left of the progress's phase."""
+    """What a reader has read, as shapes; without these repairs. `whole`: of what is left of the progress's phase.
+    `together`: its file, if two threads may do it."""
     made = document.new()
     reader.ChangeReader().WS().InitTransferReader(0)  # or it would give the same shapes again
     with planes.kept(reader.ChangeReader(), meshed), without(reader, left_out):
-        transferred = reader.Transfer(
-            made, progress.range(share * whole, reading.scale, reading.memory, scale.BY_POSITION, again=True)
-        )
+        parts = halves.of(reader.ChangeReader(), together) if together else ()
+        marks = PLAIN if parts else reading.scale
+        steps = progress.range(share * whole, marks, reading.memory, scale.BY_POSITION, again=True)
+        scope = Message_ProgressScope(steps, "", 1.0)
+        if parts:
+            halves.read(reader.ChangeReader(), parts, planes.steps(meshed), scope.Next(halves.SHARE))
+        transferred = reader.Transfer(made, scope.Next(1 - halves.SHARE if parts else 1.0))
     if not transferred:
         raise Refused("corrupt_file", "the STEP file's shapes cannot be read")
     document.check_instances(made)

@@ -8,9 +8,9 @@ from OCP.collections import Vec3_float
 from OCP.gp import gp_Pnt
 from OCP.Poly import Poly_Triangle, Poly_Triangulation
 
+from shapr.converters.brep.symbols import address
 from shapr.converters.mesh.model import Triangles, Vertices
 
-PYBIND_VALUE = 16  # bytes from a pybind11 object to its C++ pointer
 NODE, CORNERS = 24, 12  # bytes of three doubles, of three integers
 TWO, THREE = ctypes.c_int32 * 2, ctypes.c_int64 * 3  # here: each time that one is multiplied, it is a new type
 
@@ -93,7 +93,7 @@ def _places(triangulation: Poly_Triangulation) -> tuple[tuple[int, int], tuple[i
 
 
 def _pointer(wrapped: object) -> int:
-    return ctypes.c_void_p.from_address(id(wrapped) + PYBIND_VALUE).value or 0
+    return address(wrapped).value or 0
 
 
 class _View:
