@@ -86,7 +86,8 @@ def _crossed(graph: Graph) -> int:
     found = inside(graph, numbers(graph, *FACES)).values() if tori else ()
     faces = [set(ends) for ends in found if not tori.isdisjoint(ends)]
     loops, edges = inside(graph, set().union(*faces) - tori), numbers(graph, *EDGES) if faces else set()
-    return sum(edges.isdisjoint(loop for bound in face for loop in loops.get(bound, ())) for face in faces)
+    bounding = {bound for bound, held in loops.items() if not edges.isdisjoint(held)}
+    return sum(bounding.isdisjoint(face) for face in faces)
 
 
 def _uses(graph: Graph) -> int:
