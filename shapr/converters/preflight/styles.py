@@ -30,6 +30,11 @@ SHAPES = tuple(
 ITEMS, ASSIGNED = (b"STYLED_ITEM", b"OVER_RIDING_STYLED_ITEM"), b"PRESENTATION_STYLE_ASSIGNMENT"
 STYLES = b"SURFACE_STYLE_USAGE", b"CURVE_STYLE", b"POINT_STYLE", b"FILL_AREA_STYLE"  # what an assignment holds
 LISTED = re.compile(rb"(\w+\s*+\(\s*+(?:'[^']*+(?:''[^']*+)*+'|\$)\s*+,\s*+\()([#\d,\s]++)(\).*)", re.DOTALL)
+# The same of several types, which the kernel does not know.
+SEVERAL = re.compile(
+    rb"\((?:OVER_RIDING_STYLED_ITEM\((#\d+)\))?REPRESENTATION_ITEM\(['$]+\)STYLED_ITEM\((\([#\d,]+\),#\d+)\)\);"
+)
+AMONG = b")STYLED_ITEM("
 LOOKLESS = b"SURFACE_SIDE_STYLE('',())"
 PLACE = b"AXIS2_PLACEMENT_3D"
 TIE = b"SHAPE_REPRESENTATION_RELATIONSHIP"
@@ -67,7 +72,32 @@ def instead(graph: Graph) -> dict[int, Said]:
     found: dict[int, Said] = dict.fromkeys(named(graph), LOOKLESS)
     items, styles = inside(graph, numbers(graph, *ITEMS)), numbers(graph, *STYLES)
     direct = sorted(each for each, ends in items.items() if not styles.isdisjoint(ends[:-1]))
-    return found | {each: partial(_assigned, next(graph.free), styles) for each in direct}
+    found |= {each: partial(_assigned, next(graph.free), styles) for each in direct}
+    for number, said in _of_several_types(graph).items():
+        if said is not None:
+            direct_too = not styles.isdisjoint(map(int, re.findall(rb"#(\d+)", said)))
+            found[number] = _assigned(next(graph.free), styles, said) if direct_too else said
+    return found
+
+
+def unread(graph: Graph) -> int:
+    """How many items of several types have their styles in a form that is not read."""
+    return sum(said is None for said in _of_several_types(graph).values())
+
+
+def _of_several_types(graph: Graph) -> dict[int, bytes | None]:
+    """By the number of each such item, how it is said in one type; None where it is of others too."""
+    found: dict[int, bytes | None] = {}
+    if AMONG not in graph.text:
+        return found
+    for row in graph.holders([among.start() for among in re.finditer(re.escape(AMONG), graph.text)]):
+        said = SEVERAL.match(graph.text, int(graph.words[row]))
+        over = said is not None and said[1]
+        one = said and (
+            b"OVER_RIDING_STYLED_ITEM('',%b,%b)" % (said[2], over) if over else b"STYLED_ITEM('',%b)" % said[2]
+        )
+        found[int(graph.defined[row])] = one or None
+    return found
 
 
 def _assigned(number: int, styles: set[int], said: bytes) -> bytes:
