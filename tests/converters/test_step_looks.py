@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from shapr.converters import preflight
+from shapr.converters.brep import colours, step
+from tests.converters.kit import converter, job
 from tests.converters.test_unheard import BRACKET, GREY, RED, STYLED, changed, shown
 
 FILL = "#1253 = FILL_AREA_STYLE('',(#1254));"
@@ -28,6 +30,14 @@ BLUE = """#4000=PRESENTATION_STYLE_ASSIGNMENT((#4001));
 """
 BLUES, SAME = "0.,0.,1.", "0.626209676391,0.701410709185,.767375665483E0"
 B = (0.0, 0.0, 1.0)
+CURVE = """#3000=PRESENTATION_STYLE_ASSIGNMENT((#3001));
+#3001=CURVE_STYLE('',$,POSITIVE_LENGTH_MEASURE(0.1),{});
+"""
+CIRCLE = """#3010=CIRCLE('',#11,5.);
+#3011=GEOMETRIC_CURVE_SET('',(#3010));
+#3012=GEOMETRICALLY_BOUNDED_WIREFRAME_SHAPE_REPRESENTATION('',(#11,#3011),#1241);
+#3013=SHAPE_REPRESENTATION_RELATIONSHIP('','',#10,#3012);
+"""
 RED_STYLE = (RED % "#17").partition("\n")[2]
 
 
@@ -102,3 +112,37 @@ def test_items_with_styles_of_other_types_are_named(tmp_path: Path) -> None:
     path = changed(tmp_path / "a.step", BRACKET, a=(STYLED, said))
     assert preflight.check("step", path) == UNREAD
     assert shown(path)[0] == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "found"),
+    [
+        ((STYLED, STYLED), CURVE.format("#2105") + "#3002=STYLED_ITEM('',(#3000),#21);\n", {(1.0, 0.0, 0.0, 1.0)}),
+        ((STYLED, STYLED.replace("#1249", "#3000")), CURVE.format("#2105"), {(1.0, 0.0, 0.0, 1.0)}),
+        ((STYLED, STYLED.replace("#1249", "#1249,#3000")), CURVE.format("#2105"), {(1.0, 0.0, 0.0, 1.0)}),
+        ((STYLED, STYLED.replace("#1249", "#1249,#3000")), CURVE.format("#1255"), set()),
+        ((STYLED, STYLED), CURVE.format("#2105") + CIRCLE + "#3002=STYLED_ITEM('',(#3000),#3010);\n", set()),
+    ],
+    ids=["an edge", "the edges of a body", "edges beside faces", "as the faces", "a curve of its own"],
+)
+def test_colours_of_edges_are_counted_where_faces_have_another(
+    tmp_path: Path, change: tuple[str, str], more: str, found: set[tuple[float, ...]]
+) -> None:
+    path = changed(tmp_path / "a.step", BRACKET, RED_STYLE, more, a=change)
+    assert colours.of_bounds(step.read(path)) == found
+
+
+async def test_colours_of_edges_are_kept_by_step_and_told_elsewhere(tmp_path: Path) -> None:
+    more = CURVE.format("#2105") + "#3002=STYLED_ITEM('',(#3000),#21);\n"
+    path = changed(tmp_path / "a.step", BRACKET, RED_STYLE, more)
+    answer = await converter().convert(job(tmp_path, path, "step,iges,obj"), lambda _: None)
+    assert answer.report
+    told = {
+        format: [loss for loss in output["losses"] if "edges" in loss]
+        for format, output in answer.report["outputs"].items()
+    }
+    assert told == {
+        "step": [],
+        "iges": ["colours of edges cannot be stored in IGES"],
+        "obj": ["colours of edges cannot be stored in OBJ"],
+    }
