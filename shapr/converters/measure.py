@@ -26,6 +26,7 @@ class Measured:
     curves: int | None = None  # edges that bound no face; None for a mesh, which has none
     points: int | None = None  # vertices of no edge, likewise; not in the report, but what is lost of them
     layers: int = 0  # that have something on them, likewise
+    edges: int = 0  # different colours that edges of faces have and the faces do not, likewise
     properties: int = 0  # materials that parts are made of, and parts and uses with attributes of a user's, likewise
     labels: frozenset[str] = frozenset()  # the names themselves
     parts: frozenset[str] = frozenset()  # those of parts, whatever their uses are called

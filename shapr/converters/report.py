@@ -81,7 +81,7 @@ def given(labels: frozenset[str], known: frozenset[str]) -> frozenset[str]:
 
 
 def facts(measured: Measured) -> dict[str, Any]:
-    unsaid = ("labels", "parts", "layers", "properties", "points")
+    unsaid = ("labels", "parts", "layers", "edges", "properties", "points")
     told = {name: _rounded(value) for name, value in asdict(measured).items() if name not in unsaid}
     return told | {"bounding_box": {"min": told.pop("low"), "max": told.pop("high")}}
 
@@ -170,6 +170,7 @@ def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator
     counts = (
         ("names", names, same),
         ("colours", before.colours, after.colours),
+        ("colours of edges", before.edges, after.edges),
         ("layers", before.layers, after.layers),
         ("materials and attributes of parts", before.properties, after.properties),
     )

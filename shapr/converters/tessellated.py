@@ -8,6 +8,7 @@ from shapr.converters.brep import document, proxies, step, tree
 from shapr.converters.formats import TESSELLATION
 from shapr.converters.mesh.model import Mesh, check
 from shapr.converters.mixed import MixedModel
+from shapr.converters.preflight import instead
 from shapr.converters.preflight.tessellated import Aside, put_aside
 from shapr.converters.progress import Page
 from shapr.converters.source import File, MeshModel, Model
@@ -48,7 +49,7 @@ class TessellatedModel(MixedModel):
     def _read(self, file: File) -> "TDocStd_Document":
         begin, end = self.page.at, self.page.end
         self.page.taking(ASIDE, TAKING * file.path.stat().st_size)
-        aside = put_aside(file.path)
+        aside = put_aside(instead.understood(file.path))
         self.page.phase(begin + ASIDE * (end - begin), begin + READ * (end - begin))
         read = step.read(aside.path, self.indicator, meshed=file.meshed, alone=True)
         self.page.phase(begin + READ * (end - begin), end)

@@ -62,6 +62,13 @@ def test_strips_are_turned_as_their_normals_are_or_so_that_a_solid_has_a_volume(
     assert written(opened(path), tmp_path / "a.stl").volume == pytest.approx(1000)
 
 
+async def test_what_is_said_anew_is_heard_beside_triangles_too(tmp_path: Path) -> None:
+    path = file(tmp_path / "a.step", SOLID, part(20, "Pipe (2'')", "#110"))
+    answer = await converter().convert(job(tmp_path, path, "glb"), lambda _: None)
+    scene = trimesh.load(answer.written[0].path)
+    assert list(scene.graph.nodes_geometry) == ["Pipe (2')"]
+
+
 async def test_it_becomes_every_format(tmp_path: Path) -> None:
     """Names and colours where the format has them, and a faceted solid as B-Rep."""
     styles = coloured(200, 110, "1.,0.,0."), coloured(210, 102, "0.,1.,0.", over=200)

@@ -3,7 +3,7 @@
 The kernel keeps them linear; here they are sRGB, as in STEP and as OBJ, PLY, OFF and 3MF want them.
 """
 
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 
 from OCP.Quantity import Quantity_ColorRGBA
 from OCP.TDF import TDF_Label
@@ -27,6 +27,30 @@ def of(label: TDF_Label) -> Colour | None:
 def of_curves(label: TDF_Label) -> Colour | None:
     """The colour that a label's edges have: one of curves before that of surfaces, which some files give to wires."""
     return _first(label, (XCAFDoc_ColorType.XCAFDoc_ColorCurv, *KINDS))
+
+
+def of_bounds(model: TDocStd_Document) -> frozenset[Colour]:
+    """Those that edges of faces have, and the faces do not."""
+    found: frozenset[Colour] = frozenset()
+    if not document.labels(XCAFDoc_DocumentTool.ColorTool_s(model.Main()).GetColors):
+        return found
+    for part in document.labels(XCAFDoc_DocumentTool.ShapeTool_s(model.Main()).GetShapes):
+        edges = cache(partial(_bounds, part))
+        for label in (part, *document.components(part), *document.sublabels(part)):
+            colour = _first(label, (XCAFDoc_ColorType.XCAFDoc_ColorCurv,))
+            if colour is None or colour in found or colour == of(label):
+                continue
+            shape = XCAFDoc_ShapeTool.GetShape_s(label)
+            faced = next(document.explore(shape, TopAbs_ShapeEnum.TopAbs_FACE), None) is not None
+            if faced or not edges().isdisjoint(map(hash, document.explore(shape, TopAbs_ShapeEnum.TopAbs_EDGE))):
+                found |= {colour}
+    return found
+
+
+def _bounds(part: TDF_Label) -> frozenset[int]:
+    """The edges of its faces, by `hash`."""
+    faces = document.explore(XCAFDoc_ShapeTool.GetShape_s(part), TopAbs_ShapeEnum.TopAbs_FACE)
+    return frozenset(hash(edge) for face in faces for edge in document.explore(face, TopAbs_ShapeEnum.TopAbs_EDGE))
 
 
 def _first(label: TDF_Label, kinds: tuple[XCAFDoc_ColorType, ...]) -> Colour | None:

@@ -105,6 +105,7 @@ def measured(model: TDocStd_Document, reach: Reach) -> Measured:
         parts=frozenset(map(document.name, {leaf.key: leaf.part for leaf in leaves}.values())),
         colours=len(shown.union(*(piece.colours for piece in pieces.values()))),
         layers=bodies.used_layers(model),
+        edges=len(colours.of_bounds(model)),
         properties=bodies.properties(model),
     )
 

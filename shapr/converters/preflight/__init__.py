@@ -45,7 +45,7 @@ def _step(path: Path, reach: Reach) -> tuple[str, ...]:
     shared.tell(graph, shapes)
     said: dict[int, instead.Said] = {**measures.instead(graph), **styles.instead(graph), **splines.instead(graph)}
     said |= mapped.instead(shapes) | products.instead(graph)
-    said |= merged.instead(graph, len(said))
+    said |= merged.instead(graph)
     instead.lay(path, said, quotes.odd(path, graph))
     return (*losses, *unheard.passed_over(graph, shapes, said.keys()))
 

@@ -1,6 +1,7 @@
 """Who refers to whom: no circles, no towers, and how many parts an assembly comes to, without building it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from shapr.errors import Refused
 
 Nodes = npt.NDArray[np.int64]
 
+MAX_ID = 2**31 - 1  # of an entity's number: the kernel's
 DEEPEST = (
     500  # references from one entity to the next; the kernel's stack holds some thousands, real files need some 30
 )
@@ -30,6 +32,7 @@ class Graph(NamedTuple):
     heads: npt.NDArray[np.uint64]  # what each definition's words begin with, HEAD bytes as a number
     different: npt.NDArray[np.uint64]  # each of these once, some dozens: most types that are asked for begin with none
     known: dict[bytes, npt.NDArray[np.bool_]]  # what was asked before
+    free: Iterator[int]  # numbers for new definitions, each of which is given once
 
     def ends(self, at: int) -> int:
         return int(self.begins[at + 1]) if at + 1 < len(self.begins) else len(self.text)
@@ -67,6 +70,13 @@ class Graph(NamedTuple):
             found = found[content[self.words[found] + offset] == wanted[offset]]
         result[found] = True
         return result
+
+
+def free(defined: Nodes, targets: Nodes) -> Iterator[int]:
+    """The numbers that nothing has: those above all others, then those between."""
+    yield from range(int(max(defined.max(initial=0), targets.max(initial=0))) + 1, MAX_ID + 1)
+    for below, number in pairwise((0, *np.unique(np.concatenate([defined, targets])).tolist())):
+        yield from range(below + 1, number)
 
 
 def heights(nodes: int, owners: Nodes, targets: Nodes) -> npt.NDArray[np.int32]:

@@ -78,7 +78,8 @@ def _doubles(graph: Graph) -> set[int]:
     bodies = numbers(graph, *BODIES)
     items = inside(graph, part)
     exact = {part[each] for each in part if each not in shapes and not bodies.isdisjoint(items[each])}
-    spare = {each for each in shapes if part.get(each) in exact and not _alone(graph, items[each])}
+    spare = {each for each in shapes if part.get(each) in exact}
+    spare -= _alone(graph, {each: items[each] for each in spare})
     return {tie for tie, ends in ties.items() if not spare.isdisjoint(ends)}
 
 
@@ -98,11 +99,11 @@ def parts(ties: Inside) -> dict[int, int]:
     return {each: top(each) for each in part}
 
 
-def _alone(graph: Graph, items: list[int]) -> bool:
-    """Whether a tessellated body is among these that does not say which exact one it is."""
-    bodies, exact = numbers(graph, *TESSELLATED) & set(items), numbers(graph, *EXACT)
+def _alone(graph: Graph, items: Inside) -> set[int]:
+    """The representations that hold a tessellated body that does not say which exact one it is."""
+    bodies, exact = numbers(graph, *TESSELLATED) & set().union(*items.values()), numbers(graph, *EXACT)
     within = inside(graph, bodies)
-    faces = inside(graph, {face for body in bodies for face in within[body]} - exact)
-    return any(
-        exact.isdisjoint((*within[body], *(end for face in within[body] for end in faces[face]))) for body in bodies
-    )
+    faces = inside(graph, set().union(*within.values()) - exact)
+    saying = exact.union(face for face, ends in faces.items() if not exact.isdisjoint(ends))
+    alone = {body for body in bodies if saying.isdisjoint(within[body])}
+    return {each for each, held in items.items() if not alone.isdisjoint(held)}

@@ -9,8 +9,8 @@ from shapr.converters.preflight.references import uncommented
 
 Said = bytes | Callable[[bytes], bytes]  # what an entity is to say, or how that is made of what it says
 COPY = ".instead"  # behind the file's own name
-# Or a string: what stands in one is no definition.
-DEFINED = re.compile(rb"'[^']*+'|(#(\d+)\s*+=\s*+)(?:[^;']++|'[^']*+')*+;")
+# Or a string: what stands in one is no definition. What is not closed goes to the end.
+DEFINED = re.compile(rb"'[^']*+'?+|(#(\d+)\s*+=\s*+)((?:[^;']++|'[^']*+'?+)*+)(;?+)")
 
 
 def lay(path: Path, instead: Mapping[int, Said], odd: bool) -> None:
@@ -33,9 +33,9 @@ def understood(path: Path) -> Path:
 
 def _with(content: bytes, instead: Mapping[int, Said]) -> bytes:
     def said(found: re.Match[bytes]) -> bytes:
-        text = instead.get(int(found[2])) if found[2] else None
+        text = instead.get(int(found[2])) if found[4] else None
         if callable(text):
-            text = text(found[0][len(found[1]) : -1])
+            text = text(found[3])
         return found[0] if text is None else found[1] + text + b";"
 
     return DEFINED.sub(said, content)

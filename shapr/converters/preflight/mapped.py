@@ -32,6 +32,7 @@ class Shapes:
         tied = {end for ends in self.ties.values() for end in ends}
         self.items = inside(graph, {*self.products, *tied, *self.placed.values()})
         self.places = numbers(graph, PLACE)
+        self._bare: dict[int, bool] = {}
         self.direct = self._direct(numbers(graph, *BODIES))
         self.ties |= self.direct
 
@@ -83,7 +84,7 @@ class Shapes:
         for tie, ends in self.ties.items():
             for one, other in (ends, ends[::-1]) if len(ends) == 2 else ():
                 beside[one].append((tie, other))
-        found, known = dict[int, list[int]](), set(self.products)
+        found, known, seen = dict[int, list[int]](), set(self.products), bodies | self.placed.keys()
         waiting = deque((product, product) for product in sorted(known))
         while waiting:
             shape, product = waiting.popleft()
@@ -91,7 +92,7 @@ class Shapes:
                 if other not in known:
                     known.add(other)
                     waiting.append((other, product))
-                    if shape != product and not (bodies | self.placed.keys()).isdisjoint(self.items.get(other, ())):
+                    if shape != product and not seen.isdisjoint(self.items.get(other, ())):
                         found[tie] = [product, other]
         return found
 
@@ -99,7 +100,10 @@ class Shapes:
         return (self.placed[item] for item in items if item in self.placed)
 
     def bare(self, shape: int) -> bool:
-        return self.places.issuperset(self.items.get(shape, ())[:-1])  # the last one is the context
+        if shape not in self._bare:
+            items = self.items.get(shape, ())[:-1]  # the last one is the context
+            self._bare[shape] = self.places.issuperset(items)
+        return self._bare[shape]
 
 
 def check(shapes: Shapes) -> None:

@@ -3,7 +3,6 @@ equal entities were made one, as LibrePCB makes them. Of two, the kernel gives b
 the other, it follows the shape into itself until its stack ends. It is told that each has one of its own."""
 
 from collections import Counter, defaultdict
-from itertools import count
 from typing import NamedTuple
 
 from shapr.converters.preflight import products
@@ -16,6 +15,8 @@ PLACE = (
     b"%b(#%%d,#%%d);\n#%%d=(REPRESENTATION_RELATIONSHIP('','',#%%d,#%%d)REPRESENTATION_RELATIONSHIP_WITH_TRANSFORMATION"
     b"(#%%d)SHAPE_REPRESENTATION_RELATIONSHIP())" % products.PLACED
 )
+
+COPIED = 1_000_000  # items of representations that are said again
 
 Edges = set[tuple[int, int]]
 
@@ -31,9 +32,9 @@ class Place(NamedTuple):
     transform: int
 
 
-def instead(graph: Graph, before: int) -> dict[int, Said]:
-    """What to say in place of those, by their numbers; `before`, so many entities were given new ones, behind the
-    highest. `corrupt_file` for a shape that is in itself all the same."""
+def instead(graph: Graph) -> dict[int, Said]:
+    """What to say in place of those, by their numbers. `corrupt_file` for a shape that is in itself all the same,
+    `limit_exceeded` for one that very many have that holds very much."""
     if products.PLACED not in graph.text:
         return {}
     places = _places(graph)
@@ -42,9 +43,6 @@ def instead(graph: Graph, before: int) -> dict[int, Said]:
     shared |= around({(place.frame, place.shape) for place in places.values()})
     if not shared:
         return {}
-    used = {*graph.defined.tolist(), *graph.targets.tolist()}
-    used |= {max(used) + more for more in range(1, before + 1)}
-    free = (number for number in count(1) if number not in used)
     said: dict[int, Said] = {}
     own: dict[tuple[int, int], int] = {}
     copies: dict[int, list[int]] = defaultdict(list)
@@ -55,7 +53,7 @@ def instead(graph: Graph, before: int) -> dict[int, Said]:
         own[first[0], shape] = shape
         for definition, tie, shape_of in others:
             if (definition, shape) not in own:
-                own[definition, shape] = next(free)
+                own[definition, shape] = next(graph.free)
                 copies[shape].append(own[definition, shape])
             said[tie] = products.TIE + b"(#%d,#%d)" % (shape_of, own[definition, shape])
     apart: Edges = set()
@@ -63,10 +61,13 @@ def instead(graph: Graph, before: int) -> dict[int, Said]:
         shape, frame = (own.get(key, key[1]) for key in ((place.part, place.shape), (place.whole, place.frame)))
         apart.add((frame, shape))
         if not shared.isdisjoint((place.shape, place.frame)):
-            relation = next(free)
+            relation = next(graph.free)
             said[number] = PLACE % (relation, place.shape_of_use, relation, shape, frame, place.transform)
     if around(apart):
         raise Refused("corrupt_file", "the STEP file places a shape in itself")
+    items = inside(graph, copies)
+    if sum(len(items[shape]) * len(others) for shape, others in copies.items()) > COPIED:
+        raise Refused("limit_exceeded", f"assemblies of the STEP file have more than {COPIED} items in common")
     return said | {shape: _again(others) for shape, others in copies.items()}
 
 

@@ -46,8 +46,8 @@ def instead(graph: Graph) -> dict[int, Said]:
 
 
 def _use(said: bytes) -> bytes:
-    relation = next(found[1] for found in RELATION.finditer(said) if found[1])
-    return b"%b(%b,$)" % (USE, relation)
+    relation = next((found[1] for found in RELATION.finditer(said) if found[1]), None)
+    return b"%b(%b,$)" % (USE, relation) if relation else said  # a word with an end of line in it is none
 
 
 def _other(said: bytes) -> bytes:

@@ -9,12 +9,11 @@ import numpy.typing as npt
 
 from shapr.converters.preflight import forms, references, step_names
 from shapr.converters.preflight.forms import DIGITS
-from shapr.converters.preflight.graph import HEAD, Graph, Nodes, check_instances, heights
+from shapr.converters.preflight.graph import HEAD, MAX_ID, Graph, Nodes, check_instances, free, heights
 from shapr.converters.preflight.references import ASIDE
 from shapr.converters.progress import Reach, along, silent, within
 from shapr.errors import Refused
 
-MAX_ID = 2**31 - 1  # the kernel's
 NESTED = 100  # parentheses; real files need some five, the kernel's stack holds some ten thousand
 LISTS = 20_000  # in one entity of a type that the kernel does not know: 1 s of its time, which grows with their square
 LONG = b"()" * LISTS  # without anything else, and without what they hold
@@ -178,8 +177,9 @@ def _graph(text: bytes, reach: Reach = silent) -> Graph:
     refers = ~defines & (owners >= 0)
     words = ends[defines] + 1
     everywhere = np.ndarray(len(content) - HEAD + 1, "<u8", content, strides=(1,))
-    heads, owners, targets = everywhere[words], owners[refers], numbers[refers]
-    return Graph(text, signs[defines], words, numbers[defines], owners, targets, heads, np.unique(heads), {})
+    heads, owners, defined, targets = everywhere[words], owners[refers], numbers[defines], numbers[refers]
+    new = free(defined, targets)
+    return Graph(text, signs[defines], words, defined, owners, targets, heads, np.unique(heads), {}, new)
 
 
 def _check(graph: Graph, reach: Reach) -> None:

@@ -19,7 +19,7 @@ from shapr.converters.preflight.graph import HEAD, Graph
 from shapr.converters.preflight.hybrid import EXACT, HOLDERS, Inside, exact_alone, inside, numbers
 from shapr.converters.preflight.references import uncommented
 from shapr.converters.preflight.sets import MOST, Matrix, Sets
-from shapr.converters.preflight.step import MAX_ID, graph_of
+from shapr.converters.preflight.step import graph_of
 from shapr.errors import Refused
 
 KINDS = (b"TESSELLATED_", b"TRIANGULATED_", b"COMPLEX_")  # as definitions of them begin
@@ -81,20 +81,19 @@ def put_aside(path: Path) -> Aside:
     )
     if not made.items and not holders:
         return made  # notes
-    new = int(max(graph.defined.max(initial=0), graph.targets.max(initial=0))) + 1
-    if new + 2 * len(items) > MAX_ID:
-        raise Refused("limit_exceeded", f"an entity of the STEP file has a number near {MAX_ID}")
     definitions = list(_definitions(content))
     there = items.intersection(int(found[1]) for found, _ in definitions)  # one without an end takes the next with it
-    points = {item: new + 2 * at for at, item in enumerate(sorted(there))}
+    points = {item: next(graph.free) for item in sorted(there)}
     instead = {item: b"TRIANGULATED_FACE(%%b,#%d,3,(),$,(),((1,2,3)));" % points[item] for item in there}
     instead |= {each: b"%b(%%b,(%b),$);" % (kind, _listed(held[each], there)) for each, kind in holders.items()}
     instead |= {each: b"TESSELLATED_SHELL(%%b,(%b),$);" % _listed(own, there) for each, own in sets.own.items()}
     instead |= dict.fromkeys(_only_of(graph, items), NOTHING)
     lost = items - there
     opened = {number: [each for each in within if each not in lost] for number, within in sets.opened.items()}
+    loose = there & set().union(*opened.values())
+    shells = {item: next(graph.free) for item in sorted(loose)}
     aside = path.with_name("aside.step")
-    aside.write_bytes(_rewritten(content, definitions, instead, opened, points))
+    aside.write_bytes(_rewritten(content, definitions, instead, opened, points, shells))
     return replace(made, path=aside)
 
 
@@ -143,18 +142,22 @@ def _only_of(graph: Graph, items: set[int]) -> set[int]:
 
 
 def _rewritten(
-    content: bytes, definitions: list[Definition], instead: dict[int, bytes], opened: Inside, points: dict[int, int]
+    content: bytes,
+    definitions: list[Definition],
+    instead: dict[int, bytes],
+    opened: Inside,
+    points: dict[int, int],
+    shells: dict[int, int],
 ) -> bytes:
     """With other definitions `instead` of some, `%b` being the name that they have, and the `points` of each item; and
-    representations with what they hold `opened`, items in a shell each that is called like them."""
+    representations with what they hold `opened`, items in `shells` that are called like them."""
     more: list[bytes] = []
-    loose = {each for held in opened.values() for each in held if each in points}
 
     def said(number: int, name: bytes) -> bytes:
         if number in points:
             more.append(b"#%d=%b" % (points[number], PROXY % number))
-        if number in loose:
-            more.append(b"#%d=TESSELLATED_SHELL(%b,(#%d),$);" % (points[number] + 1, name, number))
+        if number in shells:
+            more.append(b"#%d=TESSELLATED_SHELL(%b,(#%d),$);" % (shells[number], name, number))
         return instead[number] % name if b"%b" in instead[number] else instead[number]
 
     kept, at = bytearray(), 0
@@ -166,7 +169,7 @@ def _rewritten(
         elif number not in opened or (listed := LISTED.match(content, found.end(), stop)) is None:
             continue
         else:
-            held = b",".join(b"#%d" % (points[each] + 1 if each in points else each) for each in opened[number])
+            held = b",".join(b"#%d" % shells.get(each, each) for each in opened[number])
             kept += b"%b(%b)%b" % (content[at : listed.end(1)], held, content[listed.end() : stop])
         at = stop
     end = max(content.rfind(b"ENDSEC"), at)

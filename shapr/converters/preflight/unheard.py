@@ -4,7 +4,7 @@ from collections.abc import Container, Iterator
 
 import numpy as np
 
-from shapr.converters.preflight import mapped, products, shared, styles
+from shapr.converters.preflight import looks, mapped, products, shared, styles
 from shapr.converters.preflight.graph import Graph
 from shapr.converters.preflight.hybrid import BODIES, EXACT, HOLDERS, TESSELLATED, inside, numbers
 from shapr.errors import Refused
@@ -68,6 +68,12 @@ def _products(graph: Graph, shapes: mapped.Shapes, instead: Container[int]) -> I
 def _looks(graph: Graph) -> Iterator[str]:
     if named := styles.named(graph):
         yield f"Looks of surfaces that have only a name were passed over: {len(named)}."
+    if patterns := looks.on_surfaces(graph):
+        yield f"Patterns and lines on surfaces (hatches, tiles, boundaries) were passed over: {patterns}."
+    if coloured := looks.coloured(graph):
+        yield f"Bodies and faces that have several colours got one of them: {coloured}."
+    if unread := styles.unread(graph):
+        yield f"Colours that are said in a way that is not read were passed over: {unread}."
     if OF_ONE_USE in graph.text and (uses := _uses(graph)):
         yield f"Colours that single uses of a part have were passed over: {uses}."
     if STYLED in graph.text and (whole := styles.of_assemblies(graph)):
@@ -86,7 +92,8 @@ def _crossed(graph: Graph) -> int:
     found = inside(graph, numbers(graph, *FACES)).values() if tori else ()
     faces = [set(ends) for ends in found if not tori.isdisjoint(ends)]
     loops, edges = inside(graph, set().union(*faces) - tori), numbers(graph, *EDGES) if faces else set()
-    return sum(edges.isdisjoint(loop for bound in face for loop in loops.get(bound, ())) for face in faces)
+    bounding = {bound for bound, held in loops.items() if not edges.isdisjoint(held)}
+    return sum(bounding.isdisjoint(face) for face in faces)
 
 
 def _uses(graph: Graph) -> int:
