@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shapr.converters import detect
+from shapr.converters.mesh.colour import BOTH
 from shapr.converters.mesh.model import Mesh
 from shapr.errors import Refused
 from tests.converters.meshes import cube, meshes, paint, read, soup, there_and_back
 
 POINTS = "0 0 0\n1 0 0\n1 1 0\n0 1 0\n"
 VERTEX = "element vertex 4\nproperty float x\nproperty float y\nproperty float z\n"
+CHANNELS = "property uchar red\nproperty uchar green\nproperty uchar blue\n"
 FACE = "element face 1\nproperty list uchar int vertex_indices\n"
 
 
@@ -77,13 +79,18 @@ def test_any_order_and_type_of_binary_properties(tmp_path: Path, order: str) -> 
     assert part.corners.tolist() == [[0, 1, 2], [0, 1, 2], [0, 2, 3]]
     assert part.vertex_colours is not None
     assert part.vertex_colours.tolist() == [[255, 0, 0, 255]] * 4
-    assert part.face_colours is not None
-    assert part.face_colours[:, 0].tolist() == [9, 6, 6]
     assert mesh.losses == (
         "camera elements are passed over",
         "texture coordinates are passed over",
         "other properties of points and faces are passed over: flag",
+        BOTH,
     )
+    red = header.replace("ushort red", "ushort grey")  # no colours of points
+    faces = (
+        ply(tmp_path, red, body, {"<": "binary_little_endian", ">": "binary_big_endian"}[order]).parts[0].face_colours
+    )
+    assert faces is not None
+    assert faces[:, 0].tolist() == [9, 6, 6]
 
 
 def test_many_elements_with_strange_names_are_one_sentence(tmp_path: Path) -> None:
@@ -105,6 +112,27 @@ def test_strips_beside_faces_are_told_and_those_beside_none_are_read(tmp_path: P
     assert (mesh.triangles, mesh.losses) == (2, ("tristrips elements are passed over",))
     mesh = ply(tmp_path, VERTEX + FACE.replace(" 1\n", " 0\n") + strips, POINTS + "4 0 1 3 2\n")
     assert (mesh.triangles, mesh.losses) == (2, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "a.ply",
+            f"ply\nformat ascii 1.0\n{VERTEX}{CHANNELS}{FACE}{CHANNELS}end_header\n"
+            + POINTS.replace("\n", " 9 8 7\n")
+            + "4 0 1 2 3 1 2 3\n",
+        ),
+        ("a.off", "COFF\n4 1 0\n" + POINTS.replace("\n", " 9 8 7 255\n") + "4 0 1 2 3 1 2 3\n"),
+    ],
+)
+def test_of_colours_of_points_and_of_faces_the_latter_are_told(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    mesh = read(tmp_path / name)
+    assert mesh.losses == (BOTH,)
+    assert mesh.parts[0].face_colours is None
+    assert mesh.parts[0].vertex_colours is not None
+    assert mesh.parts[0].vertex_colours[:, 0].tolist() == [9] * 4
 
 
 def test_a_picture_that_is_named_is_told(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Colours of a mesh for formats that know them by vertex or by face only, or the other way round."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from shapr.converters.mesh.model import Colour, Colours, Mesh, Part, Triangles, Vertices
 
 NEUTRAL = (192, 192, 192, 255)  # what has no colour, in a file that gives one to everything
+BOTH = "colours of faces are passed over: those of points are taken"
 
 
 def as_bytes(colour: Colour) -> tuple[int, int, int, int]:
@@ -28,6 +30,13 @@ def coloured(mesh: Mesh) -> bool:
         part.colour is not None or part.vertex_colours is not None or part.face_colours is not None
         for part in mesh.parts
     )
+
+
+def one_kind(part: Part, of_points: Colours | None, of_faces: Colours | None) -> tuple[Part, list[str]]:
+    """The part with its colours, and what is to be said where a file has both: no other format does."""
+    if of_points is not None and of_faces is not None:
+        return replace(part, vertex_colours=of_points), [BOTH]
+    return replace(part, vertex_colours=of_points, face_colours=of_faces), []
 
 
 def shaded(part: Part) -> bool:
