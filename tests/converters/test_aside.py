@@ -63,6 +63,18 @@ SHINE = "of materials only the colour is kept"
         ({"extensionsUsed": ["ACME_b", "ACME_a"]}, ("extensions that are not read are passed over: ACME_a, ACME_b",)),
         ({"extensionsUsed": ["KHR_mesh_quantization", "KHR_texture_transform"]}, ()),
         ({"asset": {"version": "2.0", "extras": {"author": "A"}}}, ("metadata is passed over: author",)),
+        (
+            {
+                "nodes": [{"mesh": 0, "extras": {"number": "A-1", "bodies": 1}}],
+                "scenes": [{"nodes": [0], "extras": {"by": "me"}}],
+                "materials": [{"extras": "red"}],
+            },
+            ("metadata is passed over: by, number",),
+        ),
+        (
+            {"nodes": [{"mesh": 0, "extensions": {"EXT_mesh_gpu_instancing": {"attributes": {"SCALE": 0, "_ID": 0}}}}]},
+            ("other attributes of instances are passed over: _ID",),
+        ),
         ({"nodes": [{"mesh": 0}, {"mesh": 0}]}, ()),
     ],
 )

@@ -8,6 +8,7 @@ from shapr.converters.mesh.glb import Json, corrupt
 from shapr.converters.mesh.model import Triangles
 
 DRACO = "KHR_draco_mesh_compression"
+COLOUR = "COLOR_0"  # integers of it are fractions (glTF 2.0, 3.7.2.1), also where a file forgets to say so
 
 
 class Plain:
@@ -29,7 +30,7 @@ class Plain:
         if number(self.buffers.accessor(at), "count") != self.count:
             raise corrupt("attributes of one primitive differ in length")
         self.buffers.spend(3 * (self.count if rows is None else len(rows)))
-        return self.buffers.real(at, rows)
+        return self.buffers.real(at, rows, name == COLOUR)
 
 
 class Draco:
@@ -65,7 +66,7 @@ class Draco:
         if kind is None:
             raise corrupt("an accessor is of a type that does not exist")
         values = found if rows is None else found[rows]
-        return normalized(values.astype(kind), field(accessor, "normalized", bool, False))
+        return normalized(values.astype(kind), field(accessor, "normalized", bool, False) or name == COLOUR)
 
 
 def triangles(indices: Array, mode: int) -> npt.NDArray[np.int64]:
