@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from shapr.converters.mesh.model import Colour, Colours, Mesh, Part, Triangles, Vertices
+from shapr.converters.mesh.srgb import linear, of_linear
 
 NEUTRAL = (192, 192, 192, 255)  # what has no colour, in a file that gives one to everything
 BOTH = "colours of faces are passed over: those of points are taken"
@@ -75,6 +76,17 @@ def by_vertex(part: Part) -> tuple[Vertices, Triangles, Colours | None]:
     if part.colour is None:
         return part.vertices, part.corners, None
     return part.vertices, part.corners, np.tile(np.array(as_bytes(part.colour), np.uint8), (len(part.vertices), 1))
+
+
+def blended(below: Sequence[int], top: Sequence[int], multiplied: bool) -> tuple[int, ...]:
+    """Two layers of red, green, blue and alpha, 0..255, as one: multiplied, or mixed as far as the upper one is
+    opaque, both in linear light (3MF, materials extension, chapters 2 and 5)."""
+    one, two = linear(np.array([below, top]) / 255)
+    if multiplied:
+        return tuple(of_linear(one * two).tolist())
+    mixed = one + two[3] * (two - one)
+    mixed[3] = one[3] + two[3] * (1 - one[3])
+    return tuple(of_linear(mixed).tolist())
 
 
 def distinct(colours: Colours) -> tuple[Colours, Any]:
