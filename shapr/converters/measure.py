@@ -27,5 +27,6 @@ class Measured:
     points: int | None = None  # vertices of no edge, likewise; not in the report, but what is lost of them
     layers: int = 0  # that have something on them, likewise
     properties: int = 0  # materials that parts are made of, and parts and uses with attributes of a user's, likewise
+    translucent: int = 0  # of the colours, likewise
     labels: frozenset[str] = frozenset()  # the names themselves
     parts: frozenset[str] = frozenset()  # those of parts, whatever their uses are called
