@@ -11,6 +11,7 @@ from shapr.converters.mesh.srgb import linear, of_linear
 
 NEUTRAL = (192, 192, 192, 255)  # what has no colour, in a file that gives one to everything
 BOTH = "colours of faces are passed over: those of points are taken"
+POINTS_ALIKE = "the one colour of all points is passed over: those of faces are taken"
 
 
 def as_bytes(colour: Colour) -> tuple[int, int, int, int]:
@@ -34,10 +35,13 @@ def coloured(mesh: Mesh) -> bool:
 
 
 def one_kind(part: Part, of_points: Colours | None, of_faces: Colours | None) -> tuple[Part, list[str]]:
-    """The part with its colours, and what is to be said where a file has both: no other format does."""
-    if of_points is not None and of_faces is not None:
-        return replace(part, vertex_colours=of_points), [BOTH]
-    return replace(part, vertex_colours=of_points, face_colours=of_faces), []
+    """The part with its colours, and what is to be said where a file has both, as no other format does. MeshLab writes
+    all points in one colour beside faces of several: then those of the faces are meant."""
+    if of_points is None or of_faces is None:
+        return replace(part, vertex_colours=of_points, face_colours=of_faces), []
+    if (of_points == of_points[0]).all() and (of_faces != of_faces[0]).any():
+        return replace(part, face_colours=of_faces), [POINTS_ALIKE]
+    return replace(part, vertex_colours=of_points), [BOTH]
 
 
 def shaded(part: Part) -> bool:
