@@ -28,5 +28,6 @@ class Measured:
     layers: int = 0  # that have something on them, likewise
     edges: int = 0  # different colours that edges of faces have and the faces do not, likewise
     properties: int = 0  # materials that parts are made of, and parts and uses with attributes of a user's, likewise
+    translucent: int = 0  # of the colours, likewise
     labels: frozenset[str] = frozenset()  # the names themselves
     parts: frozenset[str] = frozenset()  # those of parts, whatever their uses are called

@@ -81,7 +81,7 @@ def given(labels: frozenset[str], known: frozenset[str]) -> frozenset[str]:
 
 
 def facts(measured: Measured) -> dict[str, Any]:
-    unsaid = ("labels", "parts", "layers", "edges", "properties", "points")
+    unsaid = ("labels", "parts", "layers", "edges", "properties", "points", "translucent")
     told = {name: _rounded(value) for name, value in asdict(measured).items() if name not in unsaid}
     return told | {"bounding_box": {"min": told.pop("low"), "max": told.pop("high")}}
 
@@ -179,6 +179,8 @@ def _labels(source: Opened, output: Opened, options: dict[str, Any]) -> Iterator
             yield f"{what} cannot be stored in {title}"
         elif kept < count:
             yield f"{count - kept} of {count} {what} could not be stored in {title} as they are"
+    if before.translucent and after.colours and not after.translucent:
+        yield f"colours that can be seen through cannot be stored in {title}: they are opaque"
     if source.shaded and after.colours and _kind(output) == "brep":
         yield "colours of vertices became one of each face: the mean of its corners"
     flat = output.format not in TREES or (source.meshes and _kind(output) == "mesh")

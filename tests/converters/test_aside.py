@@ -15,7 +15,7 @@ from tests.converters import kit
 from tests.converters.meshes import cube, read
 from tests.converters.test_gltf import changed, square
 from tests.converters.test_gltf import read as read_document
-from tests.converters.test_threemf import SIMPLE, package
+from tests.converters.test_threemf import SIMPLE, package, tetrahedron
 
 
 def gltf_with(folder: Path, **more: Any) -> Mesh:
@@ -63,6 +63,18 @@ SHINE = "of materials only the colour is kept"
         ({"extensionsUsed": ["ACME_b", "ACME_a"]}, ("extensions that are not read are passed over: ACME_a, ACME_b",)),
         ({"extensionsUsed": ["KHR_mesh_quantization", "KHR_texture_transform"]}, ()),
         ({"asset": {"version": "2.0", "extras": {"author": "A"}}}, ("metadata is passed over: author",)),
+        (
+            {
+                "nodes": [{"mesh": 0, "extras": {"number": "A-1", "bodies": 1}}],
+                "scenes": [{"nodes": [0], "extras": {"by": "me"}}],
+                "materials": [{"extras": "red"}],
+            },
+            ("metadata is passed over: by, number",),
+        ),
+        (
+            {"nodes": [{"mesh": 0, "extensions": {"EXT_mesh_gpu_instancing": {"attributes": {"SCALE": 0, "_ID": 0}}}}]},
+            ("other attributes of instances are passed over: _ID",),
+        ),
         ({"nodes": [{"mesh": 0}, {"mesh": 0}]}, ()),
     ],
 )
@@ -114,6 +126,32 @@ def test_metadata_of_3mf(tmp_path: Path) -> None:
     said = '<metadata name="Title">T</metadata><metadata name="Designer">D</metadata><resources>'
     path = package(tmp_path, SIMPLE.replace("<resources>", said))
     assert threemf.read(path, "a", silent).losses == ("metadata is passed over: Designer, Title",)
+
+
+NOTED = '<metadatagroup><metadata name="x:{}" xmlns:x="urn:x">1</metadata></metadatagroup>'
+UNBUILT = f'<object id="2">{tetrahedron()}</object>'
+SHINING = (
+    '<resources><m:pbmetallicdisplayproperties id="5"><m:pbmetallic name="a"/></m:pbmetallicdisplayproperties>'
+    '<basematerials id="6" displaypropertiesid="5"><base name="a" displaycolor="#FF0000"/></basematerials>'
+)
+
+
+@pytest.mark.parametrize(
+    ("where", "what", "loss"),
+    [
+        ("<mesh>", NOTED.format("Weight") + "<mesh>", "metadata is passed over: Weight"),
+        ("</build>", f'<item objectid="1">{NOTED.format("Serial")}</item></build>', "metadata is passed over: Serial"),
+        ("</build>", '<item objectid="1" partnumber="A-1"/></build>', "part numbers are passed over"),
+        ("</build>", '<item objectid="1" partnumber="tip"/></build>', None),  # it is its name
+        (' type="model"', ' partnumber="A-1"', "part numbers are passed over"),
+        ("</resources>", UNBUILT + "</resources>", "objects that are not built are not converted: 1"),
+        ("<resources>", SHINING, SHINE),
+        ("<triangle ", '<triangle paint_color="4" ', "colours that a slicer has painted on triangles are passed over"),
+    ],
+)
+def test_what_else_is_said_in_3mf(tmp_path: Path, where: str, what: str, loss: str | None) -> None:
+    path = package(tmp_path, SIMPLE.replace(where, what))
+    assert threemf.read(path, "a", silent).losses == ((loss,) if loss else ())
 
 
 async def test_normals_that_we_write_are_no_loss(tmp_path: Path) -> None:

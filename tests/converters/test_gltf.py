@@ -178,12 +178,13 @@ def test_colours_become_srgb(tmp_path: Path) -> None:
     content["meshes"][0]["primitives"][0]["material"] = 0
     part = read(tmp_path, content).parts[0]
     assert (part.material, part.colour) == ("red", (188 / 255, 0, 0, 1))  # opaque, because alphaMode is
-    content = document(SQUARE, TWO, np.full((4, 4), 65535, "<u2"))
-    content["accessors"][2]["normalized"] = True
+    content = document(SQUARE, TWO, np.full((4, 4), 32767, "<u2"))
     content["meshes"][0]["primitives"][0]["attributes"]["COLOR_0"] = 2
-    coloured = read(tmp_path, content).parts[0].vertex_colours
-    assert coloured is not None
-    assert coloured.tolist() == [[255] * 4] * 4
+    for normalized in (True, False):  # integers of colours are nothing else
+        content["accessors"][2]["normalized"] = normalized
+        coloured = read(tmp_path, content).parts[0].vertex_colours
+        assert coloured is not None
+        assert coloured.tolist() == [[188, 188, 188, 255]] * 4
 
 
 @pytest.mark.parametrize(("mode", "alpha"), [(None, 255), ("OPAQUE", 255), ("BLEND", 0)])

@@ -1,5 +1,6 @@
 """What outputs keep of odd sources, and what the report says of it. Each was found on a real file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,11 @@ from OCP.IGESControl import IGESControl_Writer
 from shapr.converters import report
 from shapr.converters.brep import brep, facet, iges, measure, step
 from shapr.converters.measure import Measured
-from shapr.converters.mesh import ply
+from shapr.converters.mesh import gltf, ply
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.converters.mesh.obj import NO_MTL
+from shapr.converters.progress import silent
+from tests.converters import kit
 from tests.converters.kit import SAMPLES
 
 CUBE = np.array([[x, y, z] for x in (0.0, 1) for y in (0.0, 1) for z in (0.0, 1)])
@@ -93,6 +96,17 @@ def test_names_that_were_invented_do_not_hide_those_that_were_lost() -> None:
     half = opened("iges", labels=frozenset({"two 1", "nut"}), triangles=None)
     assert "1 of 2 names could not be stored in IGES as they are" in report.lost(opened(), half, {})
     assert not any("names" in loss for loss in report.lost(other, opened("brep", labels=frozenset({"two"})), {}))
+
+
+async def test_colours_that_can_be_seen_through_are_kept_or_told(tmp_path: Path) -> None:
+    glass = replace(cube().parts[0], colour=(1.0, 0.0, 0.0, 0.5))
+    gltf.write(Mesh((glass,)), tmp_path / "a.glb", {}, silent)
+    (tmp_path / "job").mkdir()
+    asked = kit.job(tmp_path / "job", tmp_path / "a.glb", "stl,obj,ply,off,glb,step,iges,brep")
+    answer = await kit.converter().convert(asked, lambda _: None)
+    assert answer.report is not None
+    outputs = answer.report["outputs"].items()
+    assert {format for format, told in outputs if "seen through" in "; ".join(told["losses"])} == {"obj", "iges"}
 
 
 def test_names_of_parts_whose_uses_are_called_otherwise_are_told_where_there_is_no_tree() -> None:

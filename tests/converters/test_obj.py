@@ -1,6 +1,7 @@
 """OBJ: what is written is what is read, materials come from the file beside it, and what cannot be right is refused."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import trimesh
 from hypothesis import given, settings
 
 from shapr.converters.mesh import ears, polygon
+from shapr.converters.mesh import obj as reader
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.errors import Refused
 from tests.converters.meshes import cube, meshes, paint, read, soup, there_and_back
@@ -199,3 +201,20 @@ def test_names_beyond_ascii_are_read_as_utf8_or_as_windows_wrote_them(tmp_path: 
         for encoding in ("utf-8", "cp1252"):
             mesh = given_obj(tmp_path, f"o {name}\nmtllib my.mtl\n{TRIANGLE}usemtl {name}\nf 1 2 3\n".encode(encoding))
             assert (mesh.parts[0].name, mesh.parts[0].material) == (name, name)
+
+
+def test_statements_of_an_older_form_are_read_or_told(tmp_path: Path) -> None:
+    older = "maplib a.map\nusemap b\nfo 1 2 3\nbzp 1 2 3 4\n"
+    mesh = given_obj(tmp_path, TRIANGLE + "f 1 2 3\n" + older)
+    assert mesh.triangles == 2
+    assert mesh.losses == ("curves and free-form surfaces are passed over", "textures are passed over")
+
+
+def test_each_part_may_have_a_group_and_a_material_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written is read: between the statements of a part are groups without faces, which do not count."""
+    monkeypatch.setattr(reader, "MAX_PARTS", 4)
+    parts = tuple(replace(cube(name=f"a{at}"), group=f"b{at}", material=f"c{at}") for at in range(4))
+    assert len(there_and_back(Mesh(parts), tmp_path / "a.obj").parts) == 4
+    with pytest.raises(Refused) as caught:
+        there_and_back(Mesh((*parts, cube(name="one more"))), tmp_path / "a.obj")
+    assert caught.value.code == "limit_exceeded"

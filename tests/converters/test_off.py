@@ -50,6 +50,9 @@ def test_others_read_what_is_written(tmp_path: Path) -> None:
         ("OFF\n4 1 0\n" + POINTS + "4 0 1 2 3\n").replace("\n", " "),
         "OFF\n4 2 0\n" + POINTS.replace("\n", " ") + "\n3 0 1 2 3 0 2 3\n",
         ("NOFF\n4 1 0\n" + POINTS.replace("\n", " 0 0 1\n") + "4 0 1 2 3\n").replace("\n", " "),
+        ("OFF 4 1 0\n" + POINTS + "4 0 1 2 3\n").replace(" ", "\n"),
+        "OFF\n4 1 0\n" + POINTS.replace(" ", "\n", 5) + "4 0 1\n2 3\n",
+        "OFF\n4 1 0\n" + POINTS + "4 0 1\n2 3\n",
     ],
 )
 def test_dialects(tmp_path: Path, text: str) -> None:
@@ -127,6 +130,7 @@ def test_colours_are_bytes_or_fractions(tmp_path: Path) -> None:
         ("OFF BINARY\n", "unsupported_geometry"),
         ("4OFF\n4 1 0\n", "unsupported_geometry"),
         ("nOFF\n3\n4 1 0\n" + POINTS + "4 0 1 2 3\n", "unsupported_geometry"),
+        ("nOFF 3\n4 1 0\n" + POINTS + "4 0 1 2 3\n", "unsupported_geometry"),
     ],
 )
 def test_a_bad_one_gets_a_code(tmp_path: Path, text: str, code: str) -> None:

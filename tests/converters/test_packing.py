@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,20 +123,34 @@ def test_packing_repeats_byte_by_byte(written: Path, tmp_path: Path, kind: str) 
     assert packed(written / "assembly.glb", tmp_path, kind).read_bytes() == first
 
 
-def test_draco_data_of_a_strip_is_triangles(tmp_path: Path) -> None:
-    """Draco packs triangles, also where the primitive that it replaces was a strip of them."""
+def draco_strip(**more: int) -> dict[str, Any]:
+    """A square in Draco, with `more` attributes beside it; accessor 3 has colours of its points."""
     import DracoPy
 
     mesh = DracoPy.encode(SQUARE.astype("f8"), np.array([[0, 1, 2], [0, 2, 3]], "u4"))
-    content = gltf_document(np.frombuffer(mesh, "u1"), SQUARE, np.array([1, 2, 0, 3], "<u2"))
+    red = np.tile(np.array([255, 0, 0, 255], "u1"), (4, 1))
+    content: dict[str, Any] = gltf_document(np.frombuffer(mesh, "u1"), SQUARE, np.array([1, 2, 0, 3], "<u2"), red)
     unique = DracoPy.decode(mesh).attributes[0]["unique_id"]
     packed = {"KHR_draco_mesh_compression": {"bufferView": 0, "attributes": {"POSITION": unique}}}
     content["meshes"][0]["primitives"] = [
-        {"attributes": {"POSITION": 1}, "indices": 2, "mode": 5, "extensions": packed}
+        {"attributes": {"POSITION": 1, **more}, "indices": 2, "mode": 5, "extensions": packed}
     ]
-    (part,) = read_gltf(tmp_path, content).parts
+    return content
+
+
+def test_draco_data_of_a_strip_is_triangles(tmp_path: Path) -> None:
+    """Draco packs triangles, also where the primitive that it replaces was a strip of them."""
+    (part,) = read_gltf(tmp_path, draco_strip()).parts
     assert len(part.corners) == 2
     assert measured(Mesh((part,))).area == pytest.approx(1e6, rel=1e-3)
+
+
+def test_attributes_beside_draco_data_are_read(tmp_path: Path) -> None:
+    (part,) = read_gltf(tmp_path, draco_strip(COLOR_0=3)).parts
+    assert part.vertex_colours is not None
+    assert part.vertex_colours.tolist() == [[255, 0, 0, 255]] * 4
+    with pytest.raises(Refused):
+        read_gltf(tmp_path, draco_strip(COLOR_0=0))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shapr.converters import detect
+from shapr.converters.mesh.colour import BOTH, POINTS_ALIKE
 from shapr.converters.mesh.model import Mesh
 from shapr.errors import Refused
 from tests.converters.meshes import cube, meshes, paint, read, soup, there_and_back
 
 POINTS = "0 0 0\n1 0 0\n1 1 0\n0 1 0\n"
 VERTEX = "element vertex 4\nproperty float x\nproperty float y\nproperty float z\n"
+CHANNELS = "property uchar red\nproperty uchar green\nproperty uchar blue\n"
 FACE = "element face 1\nproperty list uchar int vertex_indices\n"
 
 
@@ -71,19 +73,22 @@ def test_any_order_and_type_of_binary_properties(tmp_path: Path, order: str) -> 
     body += struct.pack(order + "3Bi3HB", 9, 8, 7, 3, 0, 1, 2, 0) + struct.pack(
         order + "3Bi4HB2f", 6, 5, 4, 4, 0, 1, 2, 3, 2, 0.5, 0.5
     )
-    mesh = ply(tmp_path, header, body, {"<": "binary_little_endian", ">": "binary_big_endian"}[order])
+    format = {"<": "binary_little_endian", ">": "binary_big_endian"}[order]
+    mesh = ply(tmp_path, header, body, format)
     (part,) = mesh.parts
     assert part.vertices.tolist() == [[0, 0, 5], [1, 0, 5], [1, 1, 5], [0, 1, 5]]
     assert part.corners.tolist() == [[0, 1, 2], [0, 1, 2], [0, 2, 3]]
-    assert part.vertex_colours is not None
-    assert part.vertex_colours.tolist() == [[255, 0, 0, 255]] * 4
     assert part.face_colours is not None
     assert part.face_colours[:, 0].tolist() == [9, 6, 6]
     assert mesh.losses == (
         "camera elements are passed over",
         "texture coordinates are passed over",
         "other properties of points and faces are passed over: flag",
+        POINTS_ALIKE,
     )
+    (part,) = ply(tmp_path, header.replace("uchar red", "uchar hue"), body, format).parts
+    assert part.vertex_colours is not None
+    assert part.vertex_colours.tolist() == [[255, 0, 0, 255]] * 4
 
 
 def test_many_elements_with_strange_names_are_one_sentence(tmp_path: Path) -> None:
@@ -105,6 +110,36 @@ def test_strips_beside_faces_are_told_and_those_beside_none_are_read(tmp_path: P
     assert (mesh.triangles, mesh.losses) == (2, ("tristrips elements are passed over",))
     mesh = ply(tmp_path, VERTEX + FACE.replace(" 1\n", " 0\n") + strips, POINTS + "4 0 1 3 2\n")
     assert (mesh.triangles, mesh.losses) == (2, ())
+
+
+@pytest.mark.parametrize(
+    ("points", "faces", "loss"),
+    [
+        ((1, 2, 3, 4), (5, 6), BOTH),
+        ((1, 2, 3, 4), (5, 5), BOTH),
+        ((1, 1, 1, 1), (5, 5), BOTH),
+        ((1, 1, 1, 1), (5, 6), POINTS_ALIKE),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.ply", "a.off"])
+def test_of_colours_of_points_and_of_faces_one_kind_is_taken_and_the_other_told(
+    tmp_path: Path, name: str, points: tuple[int, ...], faces: tuple[int, ...], loss: str
+) -> None:
+    ply = f"ply\nformat ascii 1.0\n{VERTEX}{CHANNELS}{FACE.replace(' 1', ' 2', 1)}{CHANNELS}end_header\n"
+    off = "COFF\n4 2 0\n"
+    where = zip(POINTS.splitlines(), points, strict=True)
+    body = "".join(f"{place} {red} 0 99{' 255' * (name == 'a.off')}\n" for place, red in where)
+    body += "".join(f"3 0 {at + 1} {at + 2} {red} 0 0\n" for at, red in enumerate(faces))
+    (tmp_path / name).write_text((ply if name == "a.ply" else off) + body)
+    mesh = read(tmp_path / name)
+    (part,) = mesh.parts
+    assert mesh.losses == (loss,)
+    taken, other, reds = part.vertex_colours, part.face_colours, points
+    if loss == POINTS_ALIKE:
+        taken, other, reds = other, taken, faces
+    assert other is None
+    assert taken is not None
+    assert taken[:, 0].tolist() == list(reds)
 
 
 def test_a_picture_that_is_named_is_told(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shapr.converters.mesh.model import Mesh
+from shapr.converters.mesh.stl import OTHER
 from shapr.errors import Refused
 from tests.converters.meshes import cube, meshes, read, soup, there_and_back
 
@@ -80,6 +81,7 @@ def test_a_binary_one_may_begin_with_solid(tmp_path: Path) -> None:
         (b"VisCAM", (0xFC00, 0x801F, 0x7C00), [[255, 0, 0, 255], [0, 0, 255, 255], [192, 192, 192, 255]]),
         (b"COLOR=\1\2\3\xff,", (0x001F, 0x7C00, 0x8000), [[255, 0, 0, 255], [0, 0, 255, 255], [1, 2, 3, 255]]),
         (b"no colours", (1, 0, 0x7FFF), None),
+        (b"nothing", (0, 0), None),
     ],
 )
 def test_colours_in_the_attributes_of_triangles(
@@ -88,8 +90,10 @@ def test_colours_in_the_attributes_of_triangles(
     """VisCAM marks with bit 15 what is coloured, Magics what is not."""
     facets = [struct.pack("<12fH", 0, 0, 1, 0, 0, at, 1, 0, at, 0, 1, at, own) for at, own in enumerate(attributes)]
     (tmp_path / "a.stl").write_bytes(head.ljust(80) + struct.pack("<I", len(facets)) + b"".join(facets))
-    colours = read(tmp_path / "a.stl").parts[0].face_colours
+    mesh = read(tmp_path / "a.stl")
+    colours = mesh.parts[0].face_colours
     assert (None if colours is None else colours.tolist()) == expected
+    assert mesh.losses == ((OTHER,) if any(attributes) and colours is None else ())
 
 
 def test_what_single_precision_cannot_hold_is_refused(tmp_path: Path) -> None:

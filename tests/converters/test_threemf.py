@@ -148,6 +148,28 @@ def test_a_colour_without_a_value_and_layers_of_nothing_are_damage(tmp_path: Pat
     assert refused(tmp_path, model(layers + part)) == "corrupt_file"
 
 
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ("", [187, 0, 188, 255]),  # half of blue over red, in linear light
+        ('blendmethods="mix"', [187, 0, 188, 255]),
+        ('blendmethods="multiply"', [0, 0, 0, 128]),
+    ],
+)
+def test_layers_of_materials_are_one_colour(tmp_path: Path, layers: str, expected: list[int]) -> None:
+    resources = (
+        '<basematerials id="5"><base name="steel" displaycolor="#FF0000"/></basematerials>'
+        '<m:colorgroup id="6"><m:color color="#00FF00"/><m:color color="#0000FF80"/></m:colorgroup>'
+        f'<m:multiproperties id="7" pids="5 6" {layers}><m:multi pindices="0 1"/></m:multiproperties>'
+        f'<object id="1" pid="7" pindex="0">{tetrahedron()}</object>'
+    )
+    mesh = read(tmp_path, model(resources))
+    assert mesh.parts[0].material == "steel"
+    assert mesh.parts[0].colour is not None
+    assert np.round(255 * np.array(mesh.parts[0].colour)).tolist() == expected
+    assert mesh.losses == ("layers of materials became one colour",)
+
+
 def test_a_component_that_contains_itself_is_damage(tmp_path: Path) -> None:
     loop = '<object id="1" type="model"><components><component objectid="1"/></components></object>'
     assert refused(tmp_path, model(loop)) == "corrupt_file"

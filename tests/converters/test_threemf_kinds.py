@@ -66,7 +66,8 @@ def test_what_is_not_to_be_printed_is_there_and_told(tmp_path: Path, said: str, 
         content.replace("<model ", '<model xmlns:p="http://schemas.microsoft.com/3dmanufacturing/production/2015/06" '),
     )
     assert len(mesh.parts) == 2
-    assert mesh.losses == ((f"items that are not to be printed are converted like the others: {told}",) if told else ())
+    losses = [loss for loss in mesh.losses if "number" not in loss]
+    assert losses == ([f"items that are not to be printed are converted like the others: {told}"] if told else [])
 
 
 def test_supports_of_the_consortium_s_own_file_are_left_out(tmp_path: Path) -> None:

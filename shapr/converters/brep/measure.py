@@ -79,13 +79,15 @@ def measured(model: TDocStd_Document, reach: Reach) -> Measured:
     all_ = [pieces[leaf.key] for leaf in leaves]
     there = [at for at, piece in enumerate(all_) if np.isfinite(piece.outer).all()]  # some parts hold nothing
     high = _box([leaves[at] for at in there], [all_[at] for at in there], reach)
-    shown = {leaf.colour for leaf, piece in zip(leaves, all_, strict=True) if piece.uncoloured} - {None}
+    bare = (leaf.colour for leaf, piece in zip(leaves, all_, strict=True) if piece.uncoloured)
+    shown = {colour for colour in bare if colour is not None}
     solids = sum(piece.solids for piece in all_)
     values = [*high.tolist(), *(value for piece in pieces.values() for value in (piece.volume, piece.area))]
     if not all(map(math.isfinite, values)):
         raise Refused("invalid_geometry", "the model's size, area or volume is not finite")
     reach(1.0)
     labels = frozenset(leaf.name for leaf in leaves).union(*(piece.names for piece in pieces.values()))
+    seen = shown.union(*(piece.colours for piece in pieces.values()))
     return Measured(
         bodies=sum(piece.bodies for piece in all_),
         solids=solids,
@@ -103,7 +105,8 @@ def measured(model: TDocStd_Document, reach: Reach) -> Measured:
         names=len(labels),
         labels=labels,
         parts=frozenset(map(document.name, {leaf.key: leaf.part for leaf in leaves}.values())),
-        colours=len(shown.union(*(piece.colours for piece in pieces.values()))),
+        colours=len(seen),
+        translucent=sum(alpha < 1 for *_, alpha in seen),
         layers=bodies.used_layers(model),
         edges=len(colours.of_bounds(model)),
         properties=bodies.properties(model),

@@ -93,10 +93,11 @@ class Buffers:
             self._known[at] = self._array(self.accessor(at))
         return self._known[at]
 
-    def real(self, at: int, rows: Array | None = None) -> npt.NDArray[np.float64]:
-        """The same as real numbers, or those rows of it; normalized integers as the fractions that they mean."""
+    def real(self, at: int, rows: Array | None = None, fractions: bool = False) -> npt.NDArray[np.float64]:
+        """The same as real numbers, or those rows of it; integers that are normalized, or nothing but `fractions`, as
+        what they mean."""
         values = self.array(at) if rows is None else self.array(at)[rows]
-        return normalized(values, field(self.accessor(at), "normalized", bool, False))
+        return normalized(values, field(self.accessor(at), "normalized", bool, False) or fractions)
 
     def spend(self, values: int) -> None:
         """Account for numbers that are about to be unpacked."""

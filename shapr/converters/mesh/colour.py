@@ -1,13 +1,17 @@
 """Colours of a mesh for formats that know them by vertex or by face only, or the other way round."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from shapr.converters.mesh.model import Colour, Colours, Mesh, Part, Triangles, Vertices
+from shapr.converters.mesh.srgb import linear, of_linear
 
 NEUTRAL = (192, 192, 192, 255)  # what has no colour, in a file that gives one to everything
+BOTH = "colours of faces are passed over: those of points are taken"
+POINTS_ALIKE = "the one colour of all points is passed over: those of faces are taken"
 
 
 def as_bytes(colour: Colour) -> tuple[int, int, int, int]:
@@ -28,6 +32,16 @@ def coloured(mesh: Mesh) -> bool:
         part.colour is not None or part.vertex_colours is not None or part.face_colours is not None
         for part in mesh.parts
     )
+
+
+def one_kind(part: Part, of_points: Colours | None, of_faces: Colours | None) -> tuple[Part, list[str]]:
+    """The part with its colours, and what is to be said where a file has both, as no other format does. MeshLab writes
+    all points in one colour beside faces of several: then those of the faces are meant."""
+    if of_points is None or of_faces is None:
+        return replace(part, vertex_colours=of_points, face_colours=of_faces), []
+    if (of_points == of_points[0]).all() and (of_faces != of_faces[0]).any():
+        return replace(part, face_colours=of_faces), [POINTS_ALIKE]
+    return replace(part, vertex_colours=of_points), [BOTH]
 
 
 def shaded(part: Part) -> bool:
@@ -66,6 +80,17 @@ def by_vertex(part: Part) -> tuple[Vertices, Triangles, Colours | None]:
     if part.colour is None:
         return part.vertices, part.corners, None
     return part.vertices, part.corners, np.tile(np.array(as_bytes(part.colour), np.uint8), (len(part.vertices), 1))
+
+
+def blended(below: Sequence[int], top: Sequence[int], multiplied: bool) -> tuple[int, ...]:
+    """Two layers of red, green, blue and alpha, 0..255, as one: multiplied, or mixed as far as the upper one is
+    opaque, both in linear light (3MF, materials extension, chapters 2 and 5)."""
+    one, two = linear(np.array([below, top]) / 255)
+    if multiplied:
+        return tuple(of_linear(one * two).tolist())
+    mixed = one + two[3] * (two - one)
+    mixed[3] = one[3] + two[3] * (1 - one[3])
+    return tuple(of_linear(mixed).tolist())
 
 
 def distinct(colours: Colours) -> tuple[Colours, Any]:

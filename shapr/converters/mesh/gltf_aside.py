@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from shapr.converters.mesh.accessors import extension, field, listed, some
-from shapr.converters.mesh.glb import Json
+from shapr.converters.mesh.glb import BODIES, Json
 
 NORMALS = "normals are passed over"
 SHINE = "of materials only the colour is kept"
@@ -23,6 +24,10 @@ READ = {
     VISIBILITY,
 }
 TEXTURES = ("KHR_texture_", "EXT_texture_", "MSFT_texture_")
+INSTANCES = ("extensions", "EXT_mesh_gpu_instancing", "attributes")
+PLACES = {"TRANSLATION", "ROTATION", "SCALE"}
+NOTED = ("scenes", "nodes", "meshes", "materials")
+OWN = {BODIES, "targetNames"}  # what we write, and names of morph targets, which are told by themselves
 PASSED = {
     "animations": "animations are passed over",
     "skins": "skins are passed over: the shape is the one at rest",
@@ -70,10 +75,25 @@ def of_file(content: Json, drawn: set[int], others: set[str]) -> Iterator[str]:
         yield f"meshes that the scene does not show are not converted: {unseen}"
     used = content.get("extensionsUsed")
     yield from _extensions([name for name in used if isinstance(name, str)] if isinstance(used, list) else [])
-    asset = field(content, "asset", dict, {})
-    extras = asset.get("extras")  # of any kind
-    if notes := [*(["copyright"] if asset.get("copyright") else []), *(extras if isinstance(extras, dict) else [])]:
+    if others := {name for node in listed(content, "nodes") for name in _inside(node, *INSTANCES)} - PLACES:
+        yield f"other attributes of instances are passed over: {some(others)}"
+    if notes := _notes(content):
         yield f"metadata is passed over: {some(notes)}"
+
+
+def _notes(content: Json) -> set[str]:
+    """What programs and people have noted of the file and of what is in it."""
+    notes = {"copyright"} if _inside(content, "asset").get("copyright") else set()
+    for holder in (content.get("asset"), *(each for key in NOTED for each in listed(content, key))):
+        notes.update(_inside(holder, "extras"))
+    return notes - OWN
+
+
+def _inside(holder: Any, *keys: str) -> Json:
+    """An object within it; empty where there is none: what is only told may be of any kind."""
+    for key in keys:
+        holder = holder.get(key) if isinstance(holder, dict) else None
+    return holder if isinstance(holder, dict) else {}
 
 
 def _extensions(used: list[str]) -> Iterator[str]:

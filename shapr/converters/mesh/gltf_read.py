@@ -25,7 +25,7 @@ from shapr.converters.mesh.accessors import (
 from shapr.converters.mesh.glb import Json, corrupt
 from shapr.converters.mesh.model import LONGEST_NAME, MAX_PARTS, MAX_TRIANGLES, Y_UP, Colour, Mesh, Part, Triangles
 from shapr.converters.mesh.pose import Bones, Skin, bones, morphed, weights
-from shapr.converters.mesh.primitive import DRACO, Draco, Plain, triangles, used
+from shapr.converters.mesh.primitive import COLOUR, DRACO, Draco, Plain, triangles, used
 from shapr.converters.mesh.scene import Placed, placed
 from shapr.converters.mesh.srgb import of_linear
 from shapr.converters.progress import Reach, within
@@ -194,8 +194,8 @@ class Reader:
             self.others.update(gltf_aside.unshaping(attributes))
             factor, material, opaque = self._material(primitive)
             colours = None
-            if "COLOR_0" in attributes:
-                light = source.values("COLOR_0", rows)
+            if COLOUR in attributes:
+                light = source.values(COLOUR, rows)
                 if light.shape[1] > 4:
                     raise corrupt("colours have more than four numbers")
                 light = light[:, :3] if opaque else light

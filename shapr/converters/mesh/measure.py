@@ -40,6 +40,7 @@ def measured(mesh: Mesh, reach: Reach = silent) -> Measured:
     if not np.isfinite([*low, *high, area, volume]).all():
         raise Refused("invalid_geometry", "a coordinate is not a number, or too large to measure with")
     labels = frozenset({name for part in mesh.parts for name in (part.name, part.inner)} - {""})
+    seen: set[int] = set().union(*(_colours(part) for part in mesh.parts))
     return Measured(
         bodies=bodies,
         solids=None,
@@ -54,7 +55,8 @@ def measured(mesh: Mesh, reach: Reach = silent) -> Measured:
         up_axis=mesh.up_axis,
         names=len(labels),
         labels=labels,
-        colours=len(set().union(*(_colours(part) for part in mesh.parts))),
+        colours=len(seen),
+        translucent=sum(each >> 24 < 255 for each in seen),
     )
 
 
@@ -111,6 +113,7 @@ def _balanced(triangles: np.ndarray) -> bool:
 
 
 def _colours(part: Part) -> set[int]:
+    """Red in the lowest byte, alpha in the highest."""
     own = part.vertex_colours if part.vertex_colours is not None else part.face_colours
     if own is not None:
         return set(np.unique(np.ascontiguousarray(own).view("<u4")).tolist())

@@ -32,10 +32,12 @@ PASSED_OVER = {
     "s": "smoothing groups",
     "l": "lines",
     "p": "points",
-    "curv": "curves and free-form surfaces",
-    "curv2": "curves and free-form surfaces",
-    "surf": "curves and free-form surfaces",
+    # The last four are of an older form; so are `fo` for faces, and textures beside materials.
+    **dict.fromkeys(("curv", "curv2", "surf", "cdc", "cdp", "bsp", "bzp"), "curves and free-form surfaces"),
+    **dict.fromkeys(("maplib", "usemap"), "textures"),
 }
+STATEMENTS = 3  # that a group with faces may take: object, group and material; what is between them has none
+TOO_MANY = Refused("limit_exceeded", f"it has more than {MAX_PARTS} groups")
 UNSMOOTHED = {("s", b"off"), ("s", b"0")}
 
 
@@ -88,6 +90,8 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     materials, losses = _materials(content, path.parent)
     parts = []
     groups = _split(content, owners[faces])
+    if len(groups) > MAX_PARTS:
+        raise TOO_MANY
     holding = _holding(content, [key for key, _ in groups])
     for (key, members), own in apart(groups, within(reach, 0.92, 1.0)):
         made = _part(key, vertices, colours, triangles[members], name, holding, own)
@@ -96,7 +100,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     losses += dict.fromkeys(f"{PASSED_OVER[each]} are passed over" for each in PASSED_OVER if content.passed_over[each])
     if content.passed_over["dot"]:
         losses.append(f"{content.passed_over['dot']} faces with less than three corners are passed over")
-    return Mesh(tuple(parts), losses=tuple(losses))
+    return Mesh(tuple(parts), losses=tuple(dict.fromkeys(losses)))
 
 
 NO_MTL = "materials are named, but no MTL file that describes them"
@@ -118,6 +122,8 @@ def _take(content: _Content, chunk: bytes) -> None:
         return
     if b"\\\n" in chunk:
         chunk = chunk.replace(b"\\\n", b" ").removesuffix(b"\n") + b"\n"  # the file may end in a backslash
+    if b"fo " in chunk or b"fo\t" in chunk:
+        chunk = re.sub(rb"(?m)^fo(?=[ \t])", b"f", chunk)
     data = np.frombuffer(chunk, np.uint8)
     ends = np.flatnonzero(data == 10)
     starts = np.concatenate([[0], ends[:-1] + 1])
@@ -204,8 +210,8 @@ def _statements(content: _Content, chunk: bytes, rows: Rows, starts: Rows, ends:
                     material = words
             content.current = object, group, material
             content.by_group = key == b"g" or (content.by_group and key != b"o")
-            if len(content.groups) > MAX_PARTS:
-                raise Refused("limit_exceeded", f"it has more than {MAX_PARTS} groups")
+            if len(content.groups) > STATEMENTS * MAX_PARTS + 1:
+                raise TOO_MANY
             states.append(state(row))
         else:
             _other(content, key, said)

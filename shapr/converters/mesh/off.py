@@ -27,7 +27,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     said = b""
     if header is not None:
         said, four, binary = header[1].upper(), *header.groups()[1:]
-        if four or binary or header[0].endswith(b"nOFF"):  # n: of any number of dimensions
+        if four or binary or header[0].rstrip().endswith(b"nOFF"):  # n: of any number of dimensions
             raise Refused("unsupported_geometry", "OFF is read as text of three dimensions only")
         data = data[header.end() :]
     try:
@@ -39,21 +39,16 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     points, faces = int(values[0]), int(values[1])
     if not points or not faces:
         raise Refused("no_geometry", "the OFF file holds no face")
-    per_line = per_line[per_line > 0]
-    if len(per_line) <= points + faces:
-        per_line = _by_words(values, points, faces, said)
-    lines = np.cumsum(per_line) - per_line  # the first number of each line
-    at = int(np.searchsorted(lines, 2))  # the counts, of which the third may be left out, on one line or on more
-    at += int(at < len(lines) and lines[at] == 2 and per_line[at] == 1)
+    per_line, lines, at = _laid(values, per_line[per_line > 0], points, faces, said)
     vertices, vertex_colours, beyond, at = _points(values, lines, per_line, at, points, said)
     if at + faces > len(lines):
         raise SHORT
     lines, per_line = lines[at : at + faces], per_line[at : at + faces]
     reach(0.82)
-    sizes = values[lines]
-    if not ((sizes >= 0) & (sizes < per_line) & (sizes == np.floor(sizes))).all():
+    counts = values[lines]
+    if not ((counts >= 0) & (counts < per_line) & (counts == np.floor(counts))).all():
         raise Refused("corrupt_file", "a face of the OFF file has not as many corners as it says")
-    sizes = sizes.astype(np.int64)
+    sizes = counts.astype(np.int64)
     given = text.taken(values, lines + 1, sizes, within(reach, 0.84, 0.9))
     if ((given < 0) | (given >= points) | (given != np.floor(given))).any():
         raise Refused("corrupt_file", "a face of the OFF file refers to a vertex that is not there")
@@ -64,8 +59,8 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     face_colours = None if face_colours is None else face_colours[owner]
     losses = _aside(said, beyond or bool(((after == 1) | (after == 2)).any()))
     reach(1.0)
-    part = Part(name, vertices, triangles, vertex_colours=vertex_colours, face_colours=face_colours)
-    return Mesh((part,), losses=(*losses, *more))
+    part, both = colour.one_kind(Part(name, vertices, triangles), vertex_colours, face_colours)
+    return Mesh((part,), losses=(*losses, *both, *more))
 
 
 def _aside(said: bytes, beyond: bool) -> list[str]:
@@ -74,22 +69,52 @@ def _aside(said: bytes, beyond: bool) -> list[str]:
     return [f"{what} are passed over" for what, key in announced if key in said] + [INDEXED] * beyond
 
 
-def _by_words(values: Any, points: int, faces: int, said: bytes) -> Rows:
-    """How many numbers there would be on each line, of a file that has other lines. With colours it cannot be known."""
+def _laid(values: Any, per_line: Rows, points: int, faces: int, said: bytes) -> tuple[Rows, Rows, int]:
+    """How many numbers there are on each line, the first of each, and the line of the first point: as the file has
+    them, or as it would with a point or a face on each."""
+    lines, at = _begun(per_line)
+    if _by_lines(values, lines, per_line, at, points, faces):
+        return per_line, lines, at
+    by_words = _by_words(values, points, faces, said)
+    if by_words is not None:
+        per_line = by_words
+        lines, at = _begun(per_line)
+    elif len(per_line) <= points + faces:
+        raise SHORT
+    return per_line, lines, at
+
+
+def _begun(per_line: Rows) -> tuple[Rows, int]:
+    """The first number of each line; and the line after the counts, of which the third may be left out, and which are
+    on one line or on more."""
+    lines = np.cumsum(per_line) - per_line
+    at = int(np.searchsorted(lines, 2))
+    return lines, at + int(at < len(lines) and lines[at] == 2 and per_line[at] == 1)
+
+
+def _by_lines(values: Any, lines: Rows, per_line: Rows, at: int, points: int, faces: int) -> bool:
+    """Has each line a point or a face, as is usual?"""
+    if len(per_line) <= points + faces:
+        return False
+    of_faces = slice(at + points, at + points + faces)
+    return bool((per_line[at : at + points] >= 3).all() and (values[lines[of_faces]] < per_line[of_faces]).all())
+
+
+def _by_words(values: Any, points: int, faces: int, said: bytes) -> Rows | None:
+    """How many numbers there would be on each line, of a file that has other lines; None if there are more or less.
+    With colours it cannot be known."""
     width = 3 + 3 * (b"N" in said) + 2 * (b"ST" in said)
     at = 3 + points * width
     if b"C" in said or at + faces > len(values):
-        raise SHORT
+        return None
     sizes = []
     for _ in range(faces):
         size = float(values[at]) if at < len(values) else -1.0
         if size < 0 or not size.is_integer():
-            raise SHORT
+            return None
         sizes.append(1 + int(size))
         at += sizes[-1]
-    if at != len(values):
-        raise SHORT
-    return np.array([3, *[width] * points, *sizes], np.int64)
+    return None if at != len(values) else np.array([3, *[width] * points, *sizes], np.int64)
 
 
 def _points(

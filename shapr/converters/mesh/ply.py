@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shapr.converters.mesh import ply_aside, polygon, text
+from shapr.converters.mesh import colour, ply_aside, polygon, text
 from shapr.converters.mesh.model import Colours, Mesh, Part
 from shapr.converters.mesh.ply_table import Body, Element, Property, Rows, Table
 from shapr.converters.progress import Reach, within
@@ -47,8 +47,8 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     triangles, owner, more = polygon.checked("PLY", sizes, corners, vertices, within(reach, 0.96, 0.98))
     face_colours = None if face_colours is None else face_colours[owner]
     reach(1.0)
-    part = Part(name, vertices, triangles, vertex_colours=vertex.colours(), face_colours=face_colours)
-    return Mesh((part,), losses=(*losses, *more))
+    part, both = colour.one_kind(Part(name, vertices, triangles), vertex.colours(), face_colours)
+    return Mesh((part,), losses=(*losses, *both, *more))
 
 
 def _faces(tables: dict[str, Table], reach: Reach) -> tuple[str, Rows, Rows, Colours | None]:

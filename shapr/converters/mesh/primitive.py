@@ -8,6 +8,7 @@ from shapr.converters.mesh.glb import Json, corrupt
 from shapr.converters.mesh.model import Triangles
 
 DRACO = "KHR_draco_mesh_compression"
+COLOUR = "COLOR_0"  # integers of it are fractions (glTF 2.0, 3.7.2.1), also where a file forgets to say so
 
 
 class Plain:
@@ -25,15 +26,11 @@ class Plain:
         return scalars(self.buffers.array(number(self.primitive, "indices")))
 
     def values(self, name: str, rows: Array | None) -> npt.NDArray[np.float64]:
-        at = number(self.attributes, name)
-        if number(self.buffers.accessor(at), "count") != self.count:
-            raise corrupt("attributes of one primitive differ in length")
-        self.buffers.spend(3 * (self.count if rows is None else len(rows)))
-        return self.buffers.real(at, rows)
+        return _plain(self, name, rows)
 
 
 class Draco:
-    """A primitive's data in one Draco mesh."""
+    """A primitive's data in one Draco mesh, and beside it."""
 
     def __init__(self, packed: Json, primitive: Json, buffers: Buffers) -> None:
         import DracoPy
@@ -56,6 +53,8 @@ class Draco:
         return self.faces
 
     def values(self, name: str, rows: Array | None) -> npt.NDArray[np.float64]:
+        if name not in self.unique and name != "POSITION":
+            return _plain(self, name, rows)
         wanted = number(self.unique, name, -1) if name in self.unique else -1
         found = next((each["data"] for each in self.mesh.attributes if each["unique_id"] == wanted), None)
         if found is None or len(found) != self.count:
@@ -65,7 +64,15 @@ class Draco:
         if kind is None:
             raise corrupt("an accessor is of a type that does not exist")
         values = found if rows is None else found[rows]
-        return normalized(values.astype(kind), field(accessor, "normalized", bool, False))
+        return normalized(values.astype(kind), field(accessor, "normalized", bool, False) or name == COLOUR)
+
+
+def _plain(held: Plain | Draco, name: str, rows: Array | None) -> npt.NDArray[np.float64]:
+    at = number(held.attributes, name)
+    if number(held.buffers.accessor(at), "count") != held.count:
+        raise corrupt("attributes of one primitive differ in length")
+    held.buffers.spend(3 * (held.count if rows is None else len(rows)))
+    return held.buffers.real(at, rows, name == COLOUR)
 
 
 def triangles(indices: Array, mode: int) -> npt.NDArray[np.int64]:

@@ -23,6 +23,7 @@ SOLID = re.compile(rb"solid\b([^\n]*)")
 FACET_BEGINS = re.compile(rb"\bfacet[ \t]+normal")
 MAGICS = b"COLOR="
 BLOCK = 1 << 18  # facets
+OTHER = "attributes of triangles that are no colours are passed over"
 
 
 def read(path: Path, name: str, reach: Reach) -> Mesh:
@@ -37,6 +38,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     exact = size == HEADER + FACET.itemsize * count
     solid = detect.SOLID.match(head) is not None
     colours = None
+    losses: tuple[str, ...] = ()
     ends = b"endsolid" in tail.lower()
     if not exact and solid and (ends or b"facet" in head[:4096].lower()):
         if not ends:
@@ -50,7 +52,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
         for some in blocks(count, within(reach, 0.03, 0.07)):
             triangles[some] = facets["corners"][some]
         solids = [(name, triangles.reshape(-1, 3))]
-        colours = _colours(head[:80], facets["attributes"])
+        colours, losses = _colours(head[:80], facets["attributes"])
         del facets  # what it takes is needed for the welding
         begun = 0.1
     else:
@@ -64,7 +66,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
     if not parts:
         raise Refused("no_geometry", "the STL file holds no triangle")
     reach(1.0)
-    return Mesh(tuple(parts))
+    return Mesh(tuple(parts), losses=losses)
 
 
 def _part(name: str, points: Vertices, colours: Colours | None, reach: Reach) -> Part:
@@ -74,9 +76,10 @@ def _part(name: str, points: Vertices, colours: Colours | None, reach: Reach) ->
     return Part(name, *welded(points, corners, reach=reach), face_colours=colours)
 
 
-def _colours(head: bytes, attributes: npt.NDArray[np.uint16]) -> Colours | None:
-    """Five bits a channel. VisCAM and SolidView: red on top, bit 15 marks what is coloured. Magics of Materialise: the
-    model's colour is in the header, blue is on top, bit 15 marks what has no colour of its own.
+def _colours(head: bytes, attributes: npt.NDArray[np.uint16]) -> tuple[Colours | None, tuple[str, ...]]:
+    """Those of the triangles, and what is to be said. Five bits a channel. VisCAM and SolidView: red on top, bit 15
+    marks what is coloured. Magics of Materialise: the model's colour is in the header, blue is on top, bit 15 marks
+    what has no colour of its own.
     """
     default, magics = colour.NEUTRAL, head.find(MAGICS)
     if 0 <= magics <= 80 - len(MAGICS) - 4:
@@ -84,11 +87,11 @@ def _colours(head: bytes, attributes: npt.NDArray[np.uint16]) -> Colours | None:
         default = red, green, blue, alpha or 255
     own = (attributes >> 15 == 0) if magics >= 0 else (attributes >> 15 == 1)
     if magics < 0 and not own.any():
-        return None
+        return None, (OTHER,) if attributes.any() else ()
     channels = np.stack([attributes >> shift & 31 for shift in ((0, 5, 10) if magics >= 0 else (10, 5, 0))], axis=1)
     colours = np.tile(np.array(default, np.uint8), (len(attributes), 1))
     colours[own, :3] = np.round(channels[own] * (255 / 31))
-    return colours
+    return colours, ()
 
 
 def _ascii(path: Path, name: str, reach: Reach) -> list[tuple[str, Vertices]]:

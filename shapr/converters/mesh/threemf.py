@@ -16,9 +16,10 @@ import numpy.typing as npt
 from shapr.converters import archive
 from shapr.converters.mesh import threemf_aside, threemf_kinds, threemf_text, threemf_tree
 from shapr.converters.mesh.accessors import shown
+from shapr.converters.mesh.colour import blended
 from shapr.converters.mesh.model import LONGEST_NAME, MAX_TRIANGLES, Colour, Colours, Mesh, Part
 from shapr.converters.mesh.threemf_arrays import geometry, kept_locale, properties, told, wrapper
-from shapr.converters.mesh.threemf_parts import Matrix, after, bodies, components, each_of, matrix
+from shapr.converters.mesh.threemf_parts import Matrix, after, bodies, components, each_of, matrix, objects
 from shapr.converters.progress import Reach, within
 from shapr.errors import Refused
 
@@ -30,6 +31,8 @@ LATTICES, IMPLICIT = "beam lattices are passed over", "implicit shapes are passe
 OPEN = frozenset({32785, 32798, 32983, 32990})
 REQUIRED = 32914  # a warning: the file requires an extension that the library does not know
 REQUIRES = "the 3MF file requires an extension that is not supported"
+PLAIN = (lib3mf.PropertyType.BaseMaterial, lib3mf.PropertyType.Colors)
+MULTIPLY = 1  # of layers, as the library numbers it; its binding calls this `Mix`
 WHITE = (255, 255, 255, 255)
 LOOKED, BUILT = 0.65, 0.95  # of the time of a million triangles: as the text is looked through, as the library is done
 
@@ -37,7 +40,7 @@ LOOKED, BUILT = 0.65, 0.95  # of the time of a million triangles: as the text is
 def read(path: Path, name: str, reach: Reach) -> Mesh:
     entries = archive.verified(path, within(reach, 0.0, 0.06))
     path = threemf_text.readable(path)
-    unprinted, unread = threemf_tree.check(path, within(reach, 0.06, LOOKED))
+    unprinted, unread, said = threemf_tree.check(path, within(reach, 0.06, LOOKED))
     model = wrapper().CreateModel()
     reader = model.QueryReader("3mf")
     reader.SetStrictModeActive(False)
@@ -59,7 +62,7 @@ def read(path: Path, name: str, reach: Reach) -> Mesh:
         reach(BUILT)
         mesh = Reader(model).mesh(name, reach)
         aside = threemf_aside.losses(entries, unread, model, threemf_aside.TEXTURES in mesh.losses)
-        return replace(mesh, losses=(*mesh.losses, *threemf_kinds.unprinted(unprinted), *aside))
+        return replace(mesh, losses=(*mesh.losses, *said, *threemf_kinds.unprinted(unprinted), *aside))
     except lib3mf.ELib3MFException:
         if REQUIRED in _warned(reader):  # what it cannot make out may be of the extension
             raise Refused("unsupported_geometry", REQUIRES) from None
@@ -129,6 +132,8 @@ class Reader:
             return found
 
         counts = [inside(item.GetObjectResource()) for item in items]
+        if unbuilt := sum(each.GetUniqueResourceID() not in known for each in objects(self.model)):
+            self._lose(f"objects that are not built are not converted: {unbuilt}")
         instances, triangles = (sum(each[at] for each in counts) for at in (0, 1))
         if instances > threemf_tree.MAX_INSTANCES:
             raise Refused(
@@ -142,6 +147,8 @@ class Reader:
     def _placed(self, each: Any, place: Matrix, given: str) -> Iterator[Placed]:
         """The mesh objects of an object."""
         named = shown(each.GetName() or given, LONGEST_NAME)
+        if {each.GetPartNumber(), given} - {"", each.GetName() or given}:
+            self._lose("part numbers are passed over")
         if each.HasSlices(False):
             self._lose("slices are passed over")
         if each.IsMeshObject():
@@ -238,17 +245,20 @@ class Reader:
         return {}
 
     def _layered(self, group: Any) -> dict[int, tuple[tuple[int, ...], str]]:
-        """Of several layers the lowest that is a plain colour or material."""
-        self._lose("of layered materials only one layer is kept")
-        layers = [group.GetLayer(at).ResourceID for at in range(group.GetLayerCount())]
-        plain = (lib3mf.PropertyType.BaseMaterial, lib3mf.PropertyType.Colors)
-        at = next((at for at, id in enumerate(layers) if self.model.GetPropertyTypeByID(id) in plain), None)
-        if at is None:
-            return {}
+        """What layers that are plain colours or materials look like together; the material is the lowest."""
+        self._lose("layers of materials became one colour")
+        layers = [group.GetLayer(at) for at in range(group.GetLayerCount())]
+        plain = [self.model.GetPropertyTypeByID(each.ResourceID) in PLAIN for each in layers]
+        if not all(plain):
+            self._lose(threemf_aside.TEXTURES)
         found = {}
         for each in group.GetAllPropertyIDs():
-            chosen = group.GetMultiProperty(each)
-            colour, material = self._look(layers[at], chosen[at]) if at < len(chosen) else (None, "")
+            chosen = group.GetMultiProperty(each, [0] * len(layers))  # with no place for them it is refused
+            colour, material = None, ""
+            for layer, property, known in zip(layers, chosen, plain, strict=True):
+                top, name = self._look(layer.ResourceID, property) if known else (None, "")
+                colour = blended(colour, top, layer.TheBlendMethod == MULTIPLY) if colour and top else colour or top
+                material = material or name
             if colour is not None:
                 found[each] = (colour, material)
         return found

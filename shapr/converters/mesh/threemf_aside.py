@@ -6,8 +6,12 @@ from typing import Any
 
 from shapr.converters.archive import Entries
 from shapr.converters.mesh.accessors import some
+from shapr.converters.mesh.gltf_aside import SHINE
+from shapr.converters.mesh.threemf_parts import each_of, objects
 
 TEXTURES = "textures are passed over"
+PAINTED = "colours that a slicer has painted on triangles are passed over"
+PAINT = (b"paint_color=", b"mmu_segmentation=")  # of Bambu Studio and OrcaSlicer, and of PrusaSlicer
 HEAD = 1 << 16  # bytes of a part within which it names its extensions
 NAMESPACE = re.compile(rb"xmlns:([\w.-]+)\s*=\s*[\"']([^\"'<>]*)[\"']")
 # Of extensions that are read, or whose use is told as such.
@@ -41,12 +45,20 @@ def _prefixes(text: bytes) -> set[bytes]:
     return found
 
 
+def said(text: bytes) -> Iterator[str]:
+    """What is to be said of a part of the package that the library says nothing of."""
+    if b"displaypropertiesid" in text:
+        yield SHINE
+    if any(word in text for word in PAINT):
+        yield PAINTED
+
+
 def losses(entries: Entries, unread: set[str], model: Any, textured: bool) -> Iterator[str]:
     """`model` is the library's; `textured`: its textures are told."""
     if unread:
         yield f"extensions that are not read are passed over: {some(unread)}"
-    group = model.GetMetaDataGroup()
-    if names := [group.GetMetaData(at).GetName() for at in range(group.GetMetaDataCount())]:
+    noted = [each.GetMetaDataGroup() for each in (model, *objects(model), *each_of(model.GetBuildItems()))]
+    if names := {group.GetMetaData(at).GetName() for group in noted for at in range(group.GetMetaDataCount())}:
         yield f"metadata is passed over: {some(names)}"
     if others := [each.filename for each in entries if not each.is_dir() and _other(each.filename, textured)]:
         yield f"other files of the package are passed over: {some(others)}"

@@ -19,6 +19,10 @@ def each_of(iterator: Any) -> Iterator[Any]:
         yield found
 
 
+def objects(model: Any) -> list[Any]:
+    return list(each_of(model.GetObjects()))
+
+
 def components(each: Any) -> list[Any]:
     if not each.IsComponentsObject():
         return []

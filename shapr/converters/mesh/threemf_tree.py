@@ -32,12 +32,13 @@ COLOURLESS = re.compile(rb"<(?:[^\s<>/:\"'=]+:)?color\s*/?>")
 Key = tuple[str, str]  # the part of the package, and the id within it
 
 
-def check(path: Path, reach: Reach = silent) -> tuple[int, set[str]]:
+def check(path: Path, reach: Reach = silent) -> tuple[int, set[str], tuple[str, ...]]:
     """`decompression_bomb` if an object has too many others inside, `corrupt_file` if it has itself. Gives how many
-    items are said not to be printed, and the extensions that nobody reads: the library says nothing of them."""
+    items are said not to be printed, the extensions that nobody reads, and what else the library says nothing of."""
     inside: dict[Key, list[Key]] = {}
     objects = items = unprinted = 0
     unread: set[str] = set()
+    told: dict[str, None] = {}
     with zipfile.ZipFile(path) as archive:
         total, done = max(sum(entry.file_size for entry in archive.infolist()), 1), 0
         for entry in archive.infolist():
@@ -55,6 +56,7 @@ def check(path: Path, reach: Reach = silent) -> tuple[int, set[str]]:
             unprinted += len(UNPRINTED.findall(text)) if b"printable" in text else 0
             if entry.filename.endswith(".model"):
                 unread.update(threemf_aside.extensions(text))
+                told.update(dict.fromkeys(threemf_aside.said(text)))
             if b"component" in text:
                 _collect(text, entry.filename, inside)
     counts: dict[Key, tuple[int, int]] = {}
@@ -63,7 +65,7 @@ def check(path: Path, reach: Reach = silent) -> tuple[int, set[str]]:
             _count(key, inside, counts)
     except RecursionError:
         raise Refused("limit_exceeded", "the components are nested too deeply") from None
-    return unprinted, unread
+    return unprinted, unread, tuple(told)
 
 
 def _text(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, reach: Reach) -> bytes:
