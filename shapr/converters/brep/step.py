@@ -154,9 +154,8 @@ def _transferred(
     made = document.new()
     reader.ChangeReader().WS().InitTransferReader(0)  # or it would give the same shapes again
     with planes.kept(reader.ChangeReader(), meshed), without(reader, left_out):
-        transferred = reader.Transfer(
-            made, progress.range(share * whole, reading.scale, reading.memory, scale.BY_POSITION, again=True)
-        )
+        shown = reading.scale, reading.memory, scale.BY_POSITION, True, scale.STANDING * reading.largest
+        transferred = reader.Transfer(made, progress.range(share * whole, *shown))
     if not transferred:
         raise Refused("corrupt_file", "the STEP file's shapes cannot be read")
     document.check_instances(made)
