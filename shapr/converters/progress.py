@@ -21,19 +21,20 @@ import os
 import resource
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from shapr.conversion import tenths
+from shapr.converters import proc
 
 SIZE = 4096
 POSITION = 16  # a double, of the kernel's indicator: bytes 0..1023 are its own
 # Serial (odd while it changes), start, width, weights of position and file, bytes of file and of memory, page faults,
-# pid, whether the file is written, lengths of its name and of the scale.
-STEP = struct.Struct("QddddddQQQQQ")
+# pid, whether the file is written, lengths of its name and of the scale, bytes of memory where the position stands.
+STEP = struct.Struct("QddddddQQQQQd")
 MARK = struct.Struct("dd")  # of a scale: a position, and how much of the step is done there
-AT, NAME, SCALE = 1024, 1024 + STEP.size, 2048  # of the step, the file's name and the scale
+AT, NAME, SCALE = 1024, 1024 + STEP.size, 1536  # of the step, the file's name and the scale
 LONGEST, MARKS = 255, (SIZE - SCALE) // MARK.size
 
 WATCHED = 32 << 20  # bytes of memory: what takes less is over before somebody looks
@@ -42,15 +43,18 @@ READ_MEMORY, WRITE_MEMORY = 11.0, 3.5  # bytes of memory taken for each byte of 
 # Of reading STEP, measured on 62 MB: its offset is at the end after two fifths of the time, memory is taken until the
 # half, it is closed after seven tenths. Then the kernel checks what it has read.
 READ, CLOSED = 0.15, 0.25
-# The same where memory shows that is taken again, measured on 127 MB: the file, and a scale of the memory.
-AGAIN_FILE = 0.1
-AGAIN = ((0.37, 0.447), (0.6, 0.536), (0.906, 0.847), (0.97, 0.86), (1.0, 1.0))
-DESCRIPTORS = 64  # of a child, that its parent looks at
+# The same where memory shows that is taken again, measured on 37 to 299 MB: the file, a scale of the memory, and bytes
+# for each of the file that are taken once it is closed, for the graph of its entities: half of the file's share.
+AGAIN_FILE = 0.2
+AGAIN = ((0.37, 0.5), (0.6, 0.6), (0.906, 0.93), (1.0, 1.0))
+GRAPH_MEMORY = 0.3
+EXACT = 1e-9  # of a position, which the kernel adds up
 
 T = TypeVar("T")
 
 Scale = Sequence[tuple[float, float]]
-"""Positions, rising, and how much of a step is done at each: 0..1."""
+"""Positions, rising, and how much of a step is done at each: 0..1. Between two marks of one position it stands, and
+what is done shows in memory taken meanwhile."""
 
 PLAIN: Scale = ((1.0, 1.0),)
 Reach = Callable[[float], None]
@@ -104,20 +108,28 @@ class Page:
         """Begin what the kernel reads from a file in the scratch dir."""
         size = path.stat().st_size
         memory = READ_MEMORY * size
-        by_file, scale = (AGAIN_FILE, AGAIN) if shows_again(memory) else (READ + CLOSED, PLAIN)
-        self._next(share, Shown(0.0, by_file, size, memory, path.name, scale=scale, again=True))
+        shown = Shown(0.0, READ + CLOSED, size, memory, path.name, again=True)
+        if shows_again(memory):
+            shown = replace(shown, by_file=AGAIN_FILE, scale=AGAIN, standing=GRAPH_MEMORY * size)
+        self._next(share, shown)
 
     def writing(self, share: float, path: Path, expected: float) -> None:
         """Begin what the kernel writes to one. `expected` is its size, about."""
         self._next(share, Shown(0.0, 0.25, expected, WRITE_MEMORY * expected, path.name, written=True, again=True))
 
     def taking(
-        self, share: float, memory: float, scale: Scale = (), by_position: float = 0.5, again: bool = False
+        self,
+        share: float,
+        memory: float,
+        scale: Scale = (),
+        by_position: float = 0.5,
+        again: bool = False,
+        standing: float = 0.0,
     ) -> None:
-        """Begin what takes so many bytes of memory, about; with a scale, the position shows some of it. `again`: those
-        count that are taken again too."""
+        """Begin what takes so many bytes of memory, about; with a scale, the position shows some of it, and where that
+        stands `standing` bytes more. `again`: those count that are taken again too."""
         weight = by_position if scale else 0.0
-        self._next(share, Shown(weight, memory=memory, scale=scale or PLAIN, again=again))
+        self._next(share, Shown(weight, memory=memory, scale=scale or PLAIN, again=again, standing=standing))
 
     def reach(self, done: float) -> None:
         """`done`: 0..1 of the step."""
@@ -141,7 +153,7 @@ class Page:
         self.memory[SCALE : SCALE + len(scale)] = scale
         self.serial += 2
         weights = (shown.by_position, shown.by_file, max(shown.size, 1.0), max(shown.memory, 1.0))
-        told = (faults, os.getpid(), shown.written, len(name), len(scale) // MARK.size)
+        told = (faults, os.getpid(), shown.written, len(name), len(scale) // MARK.size, shown.standing)
         STEP.pack_into(self.memory, AT, self.serial - 1, self.at, end - self.at, *weights, *told)
         struct.pack_into("Q", self.memory, AT, self.serial)
 
@@ -159,6 +171,7 @@ class Shown:
     written: bool = False
     scale: Scale = PLAIN
     again: bool = False  # of much memory, what is freed within the step shows when it is taken again
+    standing: float = 0.0  # bytes of memory taken between two marks of one position, or after the file is closed
 
 
 def _give_back() -> None:
@@ -205,6 +218,7 @@ class Reading:
         self.closed = False  # again, after that
         self.taken = 0  # pages of memory
         self.looked: tuple[int, int] | None = None  # page faults and resident pages, when they were counted last
+        self.stands = (0.0, False), 0  # where the position was, whether the file closed, pages taken when it was so
 
     def percent(self) -> float:
         return tenths(100 * self.done())
@@ -212,7 +226,7 @@ class Reading:
     def done(self) -> float:
         """The same, finer: 0..1."""
         step = STEP.unpack_from(self.memory, AT)
-        serial, start, width, *weights, faults, pid, written, length, marks = step
+        serial, start, width, *weights, faults, pid, written, length, marks, standing = step
         (position,) = struct.unpack_from("d", self.memory, POSITION)
         name = self.memory[NAME : NAME + min(length, LONGEST)]
         scale = [MARK.unpack_from(self.memory, SCALE + MARK.size * at) for at in range(min(marks, MARKS))]
@@ -221,12 +235,16 @@ class Reading:
         if serial != self.serial:
             self._begin(serial)
         by_position, by_file, size, memory = weights
-        done = by_position * _scaled(position, scale)
-        if by_file > 0:
-            done += by_file * self._file(pid, self.scratch / os.fsdecode(name).replace("/", "_"), written, size)
-        if by_position + by_file < 1:
-            share = _share(self._taken(pid, faults) * mmap.PAGESIZE, memory)
-            done += (1 - by_position - by_file) * (share if by_position > 0 else _scaled(share, scale))
+        taken = self._taken(pid, faults) if by_position + by_file < 1 else 0
+        file = self.scratch / os.fsdecode(name).replace("/", "_")
+        read = self._file(pid, file, written, size) if by_file > 0 else 0.0
+        if (position, self.closed) != self.stands[0]:
+            self.stands = (position, self.closed), taken
+        stood = _share((taken - self.stands[1]) * mmap.PAGESIZE, standing)
+        share = _share(taken * mmap.PAGESIZE, memory)
+        done = by_position * _scaled(position, scale, stood)
+        done += by_file * ((read + stood * self.closed) / 2 if standing > 0 else read)
+        done += (1 - by_position - by_file) * (share if by_position > 0 else _scaled(share, scale))
         now = start + width * min(max(done, 0.0), 1.0)
         if 0 <= now <= 1:  # NaN is not
             self.reached = max(self.reached, now)
@@ -238,7 +256,7 @@ class Reading:
             with contextlib.suppress(OSError, ValueError):
                 return _share(path.lstat().st_size, size)
             return 0.0
-        offset = _offset(pid, path)
+        offset = proc.offset(pid, path)
         self.closed |= offset is None and self.offset is not None
         self.offset = max(self.offset or 0, offset) if offset is not None else self.offset
         return (READ * _share(self.offset or 0, size) + CLOSED * self.closed) / (READ + CLOSED)
@@ -246,7 +264,7 @@ class Reading:
     def _taken(self, pid: int, faults: int) -> int:
         """Pages since the step began. Where numpy asked for huge ones, a fault is 512 of them: these show in what is
         resident, which falls again as memory is given back."""
-        if now := _pages(pid):
+        if now := proc.pages(pid):
             before = self.looked or (faults, now[1])
             self.taken += max(now[0] - before[0], now[1] - before[1], 0)
             self.looked = now
@@ -256,10 +274,12 @@ class Reading:
         self.memory.close()
 
 
-def _scaled(position: float, scale: Scale) -> float:
+def _scaled(position: float, scale: Scale, stood: float = 0.0) -> float:
     position, before = max(position, 0.0), (0.0, 0.0)
     for at, done in scale:
-        if position < at:
+        if at == before[0] and abs(position - at) < EXACT:
+            return before[1] + (done - before[1]) * stood
+        if position + EXACT < at:
             return before[1] + (done - before[1]) * (position - before[0]) / (at - before[0])
         before = at, done
     return before[1]
@@ -267,25 +287,3 @@ def _scaled(position: float, scale: Scale) -> float:
 
 def _share(part: float, whole: float) -> float:
     return min(part / whole, 1.0) if whole > 0 else 0.0
-
-
-def _pages(pid: int) -> tuple[int, int] | None:
-    """Of a process, how many pages of memory it has taken so far, and how many it has: `minflt` and `rss`, fields 10
-    and 24 of /proc/PID/stat. None where it is gone."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return int(fields[7]), int(fields[21])
-    except (OSError, ValueError, IndexError):
-        return None
-
-
-def _offset(pid: int, path: Path) -> int | None:
-    """How far a process has read a file that it has open; None when it has not."""
-    with contextlib.suppress(OSError, ValueError):
-        file = path.lstat()
-        for descriptor in range(3, DESCRIPTORS):
-            with contextlib.suppress(FileNotFoundError):
-                opened = Path(f"/proc/{pid}/fd/{descriptor}").stat()
-                if (opened.st_dev, opened.st_ino) == (file.st_dev, file.st_ino):
-                    return int(Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text().split()[1])
-    return None

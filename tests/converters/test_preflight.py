@@ -46,7 +46,7 @@ def test_a_look_at_step_tells_how_far_it_is() -> None:
     assert told == sorted(told)
     assert len(set(told)) >= 15
     assert 0 < told[0] < 0.1
-    assert 0.8 < told[-1] <= 1
+    assert len({each for each in told if 0.9 < each <= 1}) == 2, "what is said anew takes seconds of a large file too"
 
 
 def test_a_look_at_iges_tells_how_far_it_is_to_its_end(tmp_path: Path) -> None:

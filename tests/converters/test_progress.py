@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import big
 from benchmarks.progress import followed, standstill
-from shapr.converters import progress
+from shapr.converters import proc, progress
 from shapr.converters.progress import AT, LONG, NAME, READ_MEMORY, SCALE, SIZE, STEP, Page, Reading
 from shapr.converters.run.allocator import allocator
 from shapr.converters.run.zygote import environment
@@ -47,13 +47,15 @@ def test_a_scale_says_what_a_position_means(pair: tuple[Page, Reading]) -> None:
     assert seen == [0, 0, 37.5, 75, 81.2, 87.5]
 
 
-def test_what_is_read_shows_in_the_offset_in_memory_and_at_its_close(
-    pair: tuple[Page, Reading], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(progress, "DESCRIPTORS", 4096)  # a test run has more open than a converter
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(proc, "DESCRIPTORS", 4096)  # a test run has more open than a converter
+    (tmp_path / "source").write_bytes(bytes(1 << 20))
+    return tmp_path / "source"
+
+
+def test_what_is_read_shows_in_the_offset_in_memory_and_at_its_close(pair: tuple[Page, Reading], source: Path) -> None:
     page, reading = pair
-    source = tmp_path / "source"
-    source.write_bytes(bytes(1 << 20))
     page.phase(0.0, 1.0)
     page.reading(1.0, source)
     with source.open("rb", buffering=0) as file:
@@ -93,6 +95,37 @@ def test_memory_shows_what_nothing_else_does(pair: tuple[Page, Reading]) -> None
     _take(8 << 20)
     assert 25 <= before < 35
     assert before + 25 <= reading.percent() < 70
+
+
+def test_where_the_position_stands_memory_shows(pair: tuple[Page, Reading]) -> None:
+    page, reading = pair
+    page.phase(0.0, 1.0)
+    page.taking(1.0, 1 << 40, ((0.5, 0.2), (0.5, 0.8), (1.0, 1.0)), by_position=0.9, standing=8 << 20)
+    page.reach(0.25)
+    seen = [reading.percent()]
+    _take(8 << 20)  # of before it stood
+    page.reach(0.5 - 1e-12)
+    seen.append(reading.percent())
+    _take(4 << 20)
+    seen.append(reading.percent())
+    page.reach(0.75)
+    seen.append(reading.percent())
+    assert seen == [9, 18, pytest.approx(45, abs=5), 81]
+
+
+def test_what_is_taken_once_a_large_file_is_closed_shows(
+    pair: tuple[Page, Reading], source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "shows_again", lambda _: True)
+    page, reading = pair
+    page.phase(0.0, 1.0)
+    page.reading(1.0, source)
+    with source.open("rb", buffering=0) as file:
+        file.read()
+        reading.percent()
+    closed = reading.percent()
+    _take(int(progress.GRAPH_MEMORY * (1 << 20)))
+    assert closed + 9 <= reading.percent() < closed + 20
 
 
 HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
@@ -162,7 +195,7 @@ def test_nothing_on_the_page_makes_it_fall_or_raise(pair: tuple[Page, Reading]) 
     ):
         for position, mark in itertools.product((nan, -1.0, 1e300, -1e300, 0.5), (nan, 0.0, -1.0, 1e-300, 1e300)):
             reading.reached = 0.3
-            numbers = (start, width, weight, weight, full, full, 0, pid, length, length, length)
+            numbers = (start, width, weight, weight, full, full, 0, pid, length, length, length, full)
             page.memory[AT : AT + STEP.size] = STEP.pack(2, *numbers)
             page.memory[NAME:SCALE] = b"/\0" * ((SCALE - NAME) // 2)
             page.memory[SCALE:SIZE] = struct.pack("d", mark) * ((SIZE - SCALE) // 8)
@@ -174,7 +207,7 @@ def test_a_page_that_is_being_written_is_not_believed(pair: tuple[Page, Reading]
     page, reading = pair
     page.phase(0.1, 0.2)
     assert reading.percent() == 10
-    page.memory[AT : AT + STEP.size] = STEP.pack(page.serial + 1, 0.9, 0.1, 1, 0, 1, 1, 0, 0, 0, 0, 0)
+    page.memory[AT : AT + STEP.size] = STEP.pack(page.serial + 1, 0.9, 0.1, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0)
     assert reading.percent() == 10
 
 

@@ -17,6 +17,7 @@ from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopoDS import TopoDS_Edge, TopoDS_Shape
 
 from shapr.converters.brep import document, scale, step
+from shapr.converters.progress import MARKS
 
 AXIS = gp_Ax1(gp_Pnt(0, 0, 0), gp_Dir(0, 0, 1))
 OPTIONS = {"units": "mm", "step_schema": "AP214"}
@@ -76,6 +77,12 @@ def test_scales_rise(tmp_path: Path, kept: bool) -> None:
     for shape in (BRepPrimAPI_MakeCylinder(5, 10).Shape(), rational()):
         marks = scale.of_reading(written(tmp_path / "part.step", shape), 1, kept=kept).scale
         assert list(marks) == sorted(marks) and marks[-1] == (1.0, scale.NAMED)
+        assert len({at for at, _ in marks}) == len(marks) - 1, "the kernel's position stands once in a solid"
+
+
+def test_as_many_solids_as_have_marks_of_their_own_have_room() -> None:
+    for solid in (scale.SOLID, scale.SOLID_KEPT, scale.FREE_SOLID, scale.FREE_SOLID_KEPT):
+        assert 1 + scale.DETAILED * len(solid) + 2 <= MARKS
 
 
 def test_the_largest_closed_shell_counts(tmp_path: Path) -> None:

@@ -81,12 +81,10 @@ def _meet(process: Transfer_TransientProcess, parts: Sequence[Part], progress: M
 
 def _given(source: Transfer_TransientProcess, target: Transfer_TransientProcess) -> bool:
     """Let one process know what the other has made; whether that was all new to it."""
-    before, count = target.NbMapped(), source.NbMapped()
+    before, count, place = target.NbMapped(), source.NbMapped(), address(target)
     for at in range(1, count + 1):
         entity, made = source.Mapped(at), source.MapItem(at)
-        _bind(
-            address(target), reference(entity), reference(made) if made is not None else ctypes.byref(ctypes.c_void_p())
-        )
+        _bind(place, reference(entity), NOTHING if made is None else reference(made))
     return bool(target.NbMapped() == before + count)
 
 

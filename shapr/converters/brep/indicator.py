@@ -73,13 +73,15 @@ class Indicator:
         memory: float = 0.0,
         by_position: float = 0.5,
         again: bool = False,
+        standing: float = 0.0,
     ) -> Message_ProgressRange:
         """`scale` is how far the call is where: some take its greater part on a fraction of their indicator. Where
-        `memory` is given, what it takes of so many bytes, also `again`, is the rest of the measure."""
+        `memory` is given, what it takes of so many bytes, also `again`, is the rest of the measure; `standing`: where
+        the position stands (`converters/progress.py`)."""
         made = Message_ProgressRange()
         if self.page:
             if memory:
-                self.page.taking(share, memory, scale, by_position, again)
+                self.page.taking(share, memory, scale, by_position, again, standing)
             else:
                 self.page.step(share, scale)
             if WORKS:

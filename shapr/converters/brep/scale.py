@@ -16,14 +16,32 @@ FREE = (b"B_SPLINE_SURFACE_WITH_KNOTS", b"UNIFORM_SURFACE", b"BEZIER_SURFACE", b
 OCCURRENCE = b"NEXT_ASSEMBLY_USAGE_OCCURRENCE"
 
 # Of a part without components, an eighth of the scale: an equal share for each of its solids, after one for its
-# placement. Of a solid's share: faces built, healed, tolerances set, and what follows.
+# placement. Of a solid's share: faces built, healed, tolerances set; then it stands, as those of vertices are looked at
+# and what was changed is noted.
 ALONE = 0.125
-SOLID: Scale = ((0.5, 0.07), (0.5625, 0.57), (0.625, 0.85), (0.7, 0.92), (1.0, 1.0))
+SOLID: Scale = ((0.5, 0.07), (0.5625, 0.57), (0.625, 0.85), (0.7, 0.92), (0.75, 0.94), (0.75, 1.0))
 # The same where curves on planes are kept (planes.py), which halves the part of the scale that the repair has.
-SOLID_KEPT: Scale = ((0.5, 0.07), (0.75, 0.13), (0.7812, 0.6), (0.8125, 0.86), (0.85, 0.93), (1.0, 1.0))
+SOLID_KEPT: Scale = (
+    (0.5, 0.07),
+    (0.75, 0.13),
+    (0.7812, 0.6),
+    (0.8125, 0.86),
+    (0.85, 0.93),
+    (0.875, 0.94),
+    (0.875, 1.0),
+)
 # And both where the faces are not planes, cylinders and the like: edges are projected on them as they are built.
-FREE_SOLID: Scale = ((0.5, 0.35), (0.5625, 0.75), (0.625, 0.86), (0.7, 0.95), (1.0, 1.0))
-FREE_SOLID_KEPT: Scale = ((0.5, 0.35), (0.75, 0.37), (0.7812, 0.75), (0.8125, 0.86), (0.85, 0.95), (1.0, 1.0))
+FREE_SOLID: Scale = ((0.5, 0.35), (0.5625, 0.75), (0.625, 0.86), (0.7, 0.95), (0.75, 0.96), (0.75, 1.0))
+FREE_SOLID_KEPT: Scale = (
+    (0.5, 0.35),
+    (0.75, 0.37),
+    (0.7812, 0.75),
+    (0.8125, 0.86),
+    (0.85, 0.95),
+    (0.875, 0.96),
+    (0.875, 1.0),
+)
+STANDING = 150.0  # bytes of memory that each face takes as what was changed is noted
 SHAPES, PLACED, NAMED = 0.87, 0.89, 0.94  # of the time: when all shapes are read, are in the document, have names
 DETAILED = 20  # solids, so that the marks have room
 # Bytes of memory that a face read takes, and with what is taken again; it shows where the indicator stands.

@@ -162,8 +162,8 @@ def _transferred(
     reader.ChangeReader().WS().InitTransferReader(0)  # or it would give the same shapes again
     with planes.kept(reader.ChangeReader(), meshed), without(reader, left_out):
         parts = halves.of(reader.ChangeReader(), together) if together else ()
-        marks = PLAIN if parts else reading.scale
-        steps = progress.range(share * whole, marks, reading.memory, scale.BY_POSITION, again=True)
+        shown = reading.memory, scale.BY_POSITION, True, scale.STANDING * reading.largest
+        steps = progress.range(share * whole, PLAIN if parts else reading.scale, *shown)
         scope = Message_ProgressScope(steps, "", 1.0)
         if parts:
             halves.read(reader.ChangeReader(), parts, planes.steps(meshed), scope.Next(halves.SHARE))

@@ -33,6 +33,7 @@ from shapr.converters.progress import PLAIN, Page, Reach, silent, within
 TAKING, WORDS = 6.0, 0.25
 LINED = 0.03  # of what is left then: when an IGES file has its parameters in lines as the kernel reads them
 CHECKED = 0.89  # of what is left then: when it is known that the kernel may see the file
+SAID, LAID = 0.93, 0.97  # when it is known what of a STEP file is said anew, and when that is written
 
 
 def _step(path: Path, reach: Reach) -> tuple[str, ...]:
@@ -46,7 +47,9 @@ def _step(path: Path, reach: Reach) -> tuple[str, ...]:
     said: dict[int, instead.Said] = {**measures.instead(graph), **styles.instead(graph), **splines.instead(graph)}
     said |= mapped.instead(shapes) | products.instead(graph)
     said |= merged.instead(graph)
+    reach(SAID)
     instead.lay(path, said, quotes.odd(path, graph))
+    reach(LAID)
     return (*losses, *unheard.passed_over(graph, shapes, said.keys()))
 
 
