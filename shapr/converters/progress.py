@@ -9,7 +9,8 @@ each step of its work, what shows that step's progress, and the parent looks the
   size of what it has written.
 - Memory taken. The kernel builds entities of what it has read, and the text of what it will write, which shows in
   nothing else: `READ_MEMORY` and `WRITE_MEMORY` bytes for each of the file. Where that is much, what the kernel frees
-  goes back to the system at once, if the allocator can do that, so that it shows when it is taken again.
+  goes back to the system at once, if the allocator can do that, so that it shows when it is taken again. What is
+  taken once the file is closed, or while the kernel's position stands, has a share of its own.
 
 All of it is work done: a child that stands still shows the same for ever.
 """
