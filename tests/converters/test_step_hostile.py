@@ -163,6 +163,15 @@ def test_a_comment_in_a_rendering_hides_no_colour(tmp_path: Path, old: str, new:
     assert shown(path)[0] == {GREY}
 
 
+@pytest.mark.parametrize("feed", ["\f", "\v"])
+def test_feeds_are_blanks_wherever_they_are(tmp_path: Path, feed: str) -> None:
+    """The kernel dropped what they stood in."""
+    path = changed(tmp_path / "a.step", BRACKET, a=("#17 = ADVANCED_FACE", f"#17 ={feed}ADVANCED_FACE{feed}"))
+    assert preflight.check("step", path) == ()
+    found = shown(path)[1]
+    assert (found.solids, found.faces) == (1, 19)
+
+
 def test_a_word_with_a_blank_in_it_says_nothing(tmp_path: Path) -> None:
     said = r"(ASSEMBLY_COMPONENT_USAGE('')NEXT_ASSEMBLY_USAGE_OCCURRENCE()PRODUCT_DEFINITION_ RELATIONSHIP(\1)"
     path = tmp_path / "a.step"

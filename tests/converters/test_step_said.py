@@ -148,6 +148,8 @@ def test_other_apostrophes_need_no_copy(tmp_path: Path) -> None:
         ("ADVANCED_FACE('',(#18)", "ADVANCED_FACE ( 'top',(#18)", ("Names of faces were passed over: 1.",)),
         ("ADVANCED_FACE('',(#18)", "ADVANCED_FACE('NONE',(#18)", ()),
         ("ADVANCED_FACE('',(#18)", "ADVANCED_FACE( '' ,(#18)", ()),
+        ("ADVANCED_FACE('',(#18)", "ADVANCED_FACE(''/* a */,(#18)", ()),
+        ("ADVANCED_FACE('',(#18)", "ADVANCED_FACE(/* a */'top',(#18)", ("Names of faces were passed over: 1.",)),
     ],
 )
 def test_names_that_no_output_has_are_told(tmp_path: Path, old: str, new: str, losses: tuple[str, ...]) -> None:

@@ -11,8 +11,9 @@ from shapr.converters.mentions import mentions
 from shapr.converters.preflight.graph import Graph
 
 QUOTE = b"''"  # within a string; of each string, one is left in the text of a graph
-SIGNS = b"/*", b"\t", b"\f", b"\v", b"\0"
-BEHIND = re.compile(rb"'[ \r\n]*+(?:/\*|[\t\f\v\0])")
+SIGNS = b"/*", b"\t", b"\0"
+BEHIND = re.compile(rb"'[ \r\n]*+(?:/\*|[\t\0])")
+FEEDS = b"\f\v"  # no white space to the scanner, wherever they are: it drops what they stand in
 STRING = re.compile(rb"('(?:[^']++|'')*+')(\s*+)")
 EARLY = re.compile(rb"''(?=[ \r\n]*+[,)])")
 SAME = rb"\\X\\27"  # a quote, in hexadecimal
@@ -20,7 +21,9 @@ SAME = rb"\\X\\27"  # a quote, in hexadecimal
 
 def odd(path: Path, graph: Graph) -> bool:
     """Whether there may be such strings."""
-    return QUOTE in graph.text or (any(mentions(path, sign) for sign in SIGNS) and _goes_on(path))
+    if QUOTE in graph.text or any(mentions(path, bytes((feed,))) for feed in FEEDS):
+        return True
+    return any(mentions(path, sign) for sign in SIGNS) and _goes_on(path)
 
 
 def _goes_on(path: Path) -> bool:
@@ -30,9 +33,9 @@ def _goes_on(path: Path) -> bool:
 
 def closed(content: bytes) -> bytes:
     """The same without them. `content` has no comments."""
-    return STRING.sub(_closed, content)
+    return STRING.sub(_closed, content.translate(bytes.maketrans(FEEDS, b"  ")))
 
 
 def _closed(found: re.Match[bytes]) -> bytes:
     string, behind = found.groups()
-    return b"'%b'%b" % (EARLY.sub(SAME, string[1:-1]), behind.translate(None, b"\t\f\v"))
+    return b"'%b'%b" % (EARLY.sub(SAME, string[1:-1]), behind.translate(None, b"\t"))
