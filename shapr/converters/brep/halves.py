@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 from OCP.Message import Message_ProgressRange, Message_ProgressScope
+from OCP.STEPCAFControl import STEPCAFControl_Reader
 from OCP.STEPControl import STEPControl_Reader
 from OCP.StepGeom import StepGeom_Axis2Placement3d
 from OCP.StepShape import StepShape_AdvancedBrepShapeRepresentation, StepShape_ManifoldSolidBrep
@@ -61,15 +62,28 @@ def read(reader: STEPControl_Reader, halves: Halves, steps: ctypes.c_ulong, prog
     beside = threading.Thread(target=_meet, args=(second, halves[1], Message_ProgressRange()))
     with contextlib.suppress(RuntimeError):  # no more threads for this user: it is as ever
         beside.start()
-    if not beside.ident:
-        return
-    _meet(first, halves[0], progress)
-    beside.join()
-    if not _given(second, first):
-        first.Clear()
-    for part in (*halves[0], *halves[1]):  # how it is placed is for who asks for it
-        _forget(address(first), reference(part))
+    if beside.ident:
+        _meet(first, halves[0], progress)
+        beside.join()
+        if not _given(second, first):
+            first.Clear()
+        for part in (*halves[0], *halves[1]):  # how it is placed is for who asks for it
+            _forget(address(first), reference(part))
     first.SetRootManagement(True)
+
+
+def discard(reader: STEPCAFControl_Reader, path: Path | None) -> None:
+    """Let another thread take apart a reader that nobody will use any more, if its file is given and small: some 2 % of
+    a job."""
+    if path and WORKS and path.stat().st_size <= LARGEST:
+        with contextlib.suppress(RuntimeError):  # no more threads for this user: whoever lets go of it does it
+            threading.Thread(target=_discard, args=(reader,)).start()
+
+
+def _discard(reader: STEPCAFControl_Reader) -> None:
+    session = reader.ChangeReader().WS()
+    _clear(address(session), 1)
+    _clear_transfer(address(session.TransferReader()), -1)
 
 
 def _meet(process: Transfer_TransientProcess, parts: Sequence[Part], progress: Message_ProgressRange) -> None:
@@ -81,10 +95,10 @@ def _meet(process: Transfer_TransientProcess, parts: Sequence[Part], progress: M
 
 def _given(source: Transfer_TransientProcess, target: Transfer_TransientProcess) -> bool:
     """Let one process know what the other has made; whether that was all new to it."""
-    before, count, place = target.NbMapped(), source.NbMapped(), address(target)
+    before, count, where, place = target.NbMapped(), source.NbMapped(), address(source), address(target)
     for at in range(1, count + 1):
-        entity, made = source.Mapped(at), source.MapItem(at)
-        _bind(place, reference(entity), NOTHING if made is None else reference(made))
+        made = source.MapItem(at)
+        _bind(place, ctypes.c_void_p(_mapped(where, at)), NOTHING if made is None else reference(made))
     return bool(target.NbMapped() == before + count)
 
 
@@ -128,8 +142,11 @@ try:
     _complete = symbol("TKXSBase", "_ZN16XSControl_Reader27InitializeMissingParametersEv")
     _set_steps = symbol("TKXSBase", "_ZN32Transfer_ActorOfTransientProcess18SetProcessingFlagsERKSt6bitsetILm18EE")
     _transfer = symbol("TKXSBase", f"{_PROCESS}8TransferE{_HANDLE}RK21Message_ProgressRange", ctypes.c_bool)
+    _mapped = symbol("TKXSBase", "_ZNK28Transfer_ProcessForTransient6MappedEi", ctypes.c_void_p)
     _bind = symbol("TKXSBase", f"{_PROCESS}4BindE{_HANDLE}RKNS1_I15Transfer_BinderEE")
     _forget = symbol("TKXSBase", f"{_PROCESS}6UnbindE{_HANDLE}", ctypes.c_bool)
+    _clear = symbol("TKXSBase", "_ZN21XSControl_WorkSession9ClearDataEi")
+    _clear_transfer = symbol("TKXSBase", "_ZN24XSControl_TransferReader5ClearEi")
     WORKS = True
 except (OSError, AttributeError):
     WORKS = False

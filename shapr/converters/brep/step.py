@@ -127,7 +127,8 @@ def read(
         document.say_unread(made, sentence)
     body_names.keep(reader, cleaned, made)
     reach(0.5)
-    del reader  # a second for a big file: so before the next step begins, which shows
+    halves.discard(reader, together)
+    del reader, shapes  # a second for a big file: so before the next step begins, which shows
     if resized:
         placed.settle(made, progress.step(SETTLED))
     return made
