@@ -9,7 +9,7 @@ from typing import Protocol
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from shapr.conversion import PROGRESS_AT, Conversion, Run, Step, tenths
+from shapr.conversion import PROGRESS_AT, Conversion, Run, Step, hundredths
 from shapr.errors import SUPERSEDED, TABLE, Refused, Unavailable
 
 LAST_WORDS = 3.0  # seconds that a step waits for its last progress to be told
@@ -85,7 +85,7 @@ async def in_touch(progress: Tells, conversion: Conversion, step: Step) -> Async
 
     def reach(own: float) -> None:
         nonlocal percent
-        percent = max(percent, tenths(start + (end - start) * min(own, 100) / 100))
+        percent = max(percent, hundredths(start + (end - start) * min(own, 100) / 100))
 
     done = asyncio.Event()
 

@@ -41,9 +41,9 @@ class Step(StrEnum):
 PROGRESS_AT: dict[Step, int] = {Step.UPLOAD: 0, Step.COMPRESS: 10, Step.STORE: 90, Step.NOTIFY: 98}
 
 
-def tenths(percent: float) -> float:
-    """As fine as progress is told: a whole percent of a long job takes longer than its watchers wait for a move."""
-    return math.floor(10 * percent) / 10
+def hundredths(percent: float) -> float:
+    """As fine as progress is told: a tenth of a percent of an hour takes longer than its watchers wait for a move."""
+    return math.floor(100 * percent) / 100
 
 
 Unit = Literal["mm", "cm", "m", "in", "ft"]

@@ -166,7 +166,7 @@ def at(conversion: Conversion) -> Step | None:
 
 
 def percent(conversion: Conversion, told: float) -> int | float:
-    """0..100, with a tenth where it is not whole; never falling within an attempt."""
+    """0..100, with hundredths where it is not whole; never falling within an attempt."""
     if conversion.state is State.COMPLETED:
         return 100
     step = conversion.failed_step if conversion.state in (State.FAILED, State.CANCELLED) else at(conversion)

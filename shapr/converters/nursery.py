@@ -42,6 +42,8 @@ DESCRIPTORS = struct.Struct("ii")
 HELD = 64  # more descriptors than a zygote ever has: three, its socket, that to the spare, and two of an order
 MINE = 3  # of the spare: where it is told
 ORDER = 1024  # bytes of the longest order: a few numbers
+PRESSURE = Path("/proc/pressure/cpu")
+WAITED = 20.0  # percent of its time
 
 # Loaded only when a job asks for them, by our modules, by numpy (masked arrays: 60 ms, for want of a compiled file), by
 # PIL when it saves, by zipfile. lib3mf has no wheel for arm64.
@@ -214,7 +216,13 @@ def wait(descriptor: int, parent: int, pages: Pages) -> NoReturn:
 
 def quiet() -> bool:
     """Whether there is a processor for what the next job may not need. Where they are all taken, jobs that need little
-    would pay for those that need more: a tenth of their CPU."""
+    would pay for those that need more: a tenth of their CPU.
+
+    By the percent of the last ten seconds in which something had to wait for one (Linux 4.20), or else by the load,
+    which goes on for minutes after it is over.
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError):  # not every system tells
+        return float(PRESSURE.read_text().partition("avg10=")[2].split(maxsplit=1)[0]) < WAITED
     return os.getloadavg()[0] < len(os.sched_getaffinity(0))
 
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from shapr.conversion import tenths
+from shapr.conversion import hundredths
 from shapr.converters import proc
 
 SIZE = 4096
@@ -222,7 +222,7 @@ class Reading:
         self.stands = (0.0, False), 0  # where the position was, whether the file closed, pages taken when it was so
 
     def percent(self) -> float:
-        return tenths(100 * self.done())
+        return hundredths(100 * self.done())
 
     def done(self) -> float:
         """The same, finer: 0..1."""

@@ -73,7 +73,7 @@ async def test_a_step_does_not_wait_for_ever_for_its_last_words() -> None:
 async def test_a_steps_own_percent_is_its_share_of_the_conversions() -> None:
     told = Told()
     beats = await worked(told, Step.COMPRESS, 0, 50.2, 20, 100, pause=1.2)
-    assert told.seen == [10, 50.1, 90]
+    assert told.seen == [10, 50.16, 90]
     assert [details[0] for details in beats] == sorted(details[0] for details in beats)
 
 

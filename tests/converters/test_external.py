@@ -67,7 +67,7 @@ cp "$1" "$3"
     seen: list[float] = []
     await convert(program(tmp_path, script), job(tmp_path, "stl,obj"), seen.append)
     assert seen == sorted(seen)
-    assert {12.5, 25.2, 62.5, 75.2, 100} <= set(seen)
+    assert {12.5, 25.25, 62.5, 75.25, 100} <= set(seen)
     assert seen[-1] == 100
 
 

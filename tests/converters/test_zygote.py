@@ -202,19 +202,29 @@ def own(process: int) -> int:
     return sum(int(line.split()[1]) << 10 for line in rollup if line.startswith("Private_Dirty"))
 
 
-async def test_the_spare_has_its_memory_before_there_is_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where not all processors are taken: here the load is always none."""
+@pytest.mark.parametrize("waited", [0.0, 100.0, None])
+async def test_the_spare_has_its_memory_before_there_is_a_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waited: float | None
+) -> None:
+    """Unless processors are waited for, which not every system tells: then it goes by the load, here none."""
+    pressure = tmp_path / "pressure"
+    if waited is not None:
+        pressure.write_text(f"some avg10={waited:.2f} avg60=50.00 avg300=50.00 total=1\n")
     shutil.copytree(zygotes.ROOT / "shapr", tmp_path / "shapr", ignore=shutil.ignore_patterns("__pycache__"))
     nursery = tmp_path / "shapr" / "converters" / "nursery.py"
-    load = "os.getloadavg()[0]"
-    assert load in nursery.read_text()
-    nursery.write_text(nursery.read_text().replace(load, "0"))
+    for told, instead in (("/proc/pressure/cpu", str(pressure)), ("os.getloadavg()[0]", "0")):
+        assert told in nursery.read_text()
+        nursery.write_text(nursery.read_text().replace(told, instead))
     monkeypatch.setattr(zygotes, "ROOT", tmp_path)
     made = Converter(Settings())
     spare = await until_idle(await pid(made))
-    async with asyncio.timeout(5):
-        while own(spare) < EARLY:
-            await asyncio.sleep(0.02)
+    if waited == 100.0:
+        await asyncio.sleep(0.3)
+        assert own(spare) < EARLY
+    else:
+        async with asyncio.timeout(5):
+            while own(spare) < EARLY:
+                await asyncio.sleep(0.02)
     made.close()
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from shapr.conversion import Error, tenths
+from shapr.conversion import Error, hundredths
 from shapr.converters import detect
 from shapr.converters.formats import FORMATS, Converter
 from shapr.converters.run import child
@@ -82,7 +82,7 @@ class External:
 
         def reach(percent: float) -> None:
             nonlocal highest
-            highest = max(highest, tenths((100 * len(written) + percent) / len(job.outputs)))
+            highest = max(highest, hundredths((100 * len(written) + percent) / len(job.outputs)))
             progress(highest)
 
         for last in (False, True):
