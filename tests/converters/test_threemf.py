@@ -13,6 +13,7 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shapr.converters.mesh import colour
 from shapr.converters.mesh.measure import measured
 from shapr.converters.mesh.model import Mesh, Part
 from shapr.errors import Refused
@@ -149,25 +150,44 @@ def test_a_colour_without_a_value_and_layers_of_nothing_are_damage(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("layers", "expected"),
+    ("layers", "indices", "expected"),
     [
-        ("", [187, 0, 188, 255]),  # half of blue over red, in linear light
-        ('blendmethods="mix"', [187, 0, 188, 255]),
-        ('blendmethods="multiply"', [0, 0, 0, 128]),
+        ('pids="5 6"', "0 1", [187, 0, 188, 255]),  # half of blue over the red surface, in linear light
+        ('pids="5 6" blendmethods="mix"', "0 1", [187, 0, 188, 255]),
+        ('pids="5 6" blendmethods="multiply"', "0 1", [0, 0, 255, 255]),  # nothing to multiply: it counts as opaque
+        ('pids="5 6"', "1 0", [0, 255, 0, 255]),  # opaque green hides a surface that can be seen through
+        ('pids="6"', "1", [0, 0, 255, 255]),  # the lowest colour counts as opaque
     ],
 )
-def test_layers_of_materials_are_one_colour(tmp_path: Path, layers: str, expected: list[int]) -> None:
+def test_layers_of_materials_are_one_colour(tmp_path: Path, layers: str, indices: str, expected: list[int]) -> None:
+    """As in chapter 5 of the materials extension."""
     resources = (
-        '<basematerials id="5"><base name="steel" displaycolor="#FF0000"/></basematerials>'
-        '<m:colorgroup id="6"><m:color color="#00FF00"/><m:color color="#0000FF80"/></m:colorgroup>'
-        f'<m:multiproperties id="7" pids="5 6" {layers}><m:multi pindices="0 1"/></m:multiproperties>'
+        '<basematerials id="5"><base name="steel" displaycolor="#FF0000"/><base name="glass" displaycolor="#FF000080"/>'
+        '</basematerials><m:colorgroup id="6"><m:color color="#00FF00"/><m:color color="#0000FF80"/></m:colorgroup>'
+        f'<m:multiproperties id="7" {layers}><m:multi pindices="{indices}"/></m:multiproperties>'
         f'<object id="1" pid="7" pindex="0">{tetrahedron()}</object>'
     )
     mesh = read(tmp_path, model(resources))
-    assert mesh.parts[0].material == "steel"
+    names = {"5": ("steel", "glass")[int(indices[0])], "6": ""}
+    assert mesh.parts[0].material == names[layers[6]]
     assert mesh.parts[0].colour is not None
     assert np.round(255 * np.array(mesh.parts[0].colour)).tolist() == expected
     assert mesh.losses == ("layers of materials became one colour",)
+
+
+@pytest.mark.parametrize(
+    ("below", "top", "multiplied", "expected"),
+    [
+        ((255, 0, 0, 255), (0, 0, 255, 128), False, (187, 0, 188, 255)),
+        ((255, 0, 0, 128), (0, 255, 0, 0), False, (255, 0, 0, 255)),  # what cannot be seen changes nothing
+        ((255, 255, 0, 255), (255, 0, 255, 128), True, (255, 0, 0, 128)),
+    ],
+)
+def test_two_layers_of_colours(
+    below: tuple[int, ...], top: tuple[int, ...], multiplied: bool, expected: tuple[int, ...]
+) -> None:
+    """A file cannot have two groups of colours; textures between them are passed over."""
+    assert colour.layered(None, [(below, False), (top, multiplied)]) == expected
 
 
 def test_a_component_that_contains_itself_is_damage(tmp_path: Path) -> None:

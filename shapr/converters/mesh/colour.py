@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from shapr.converters.mesh.model import Colour, Colours, Mesh, Part, Triangles, Vertices
-from shapr.converters.mesh.srgb import linear, of_linear
+from shapr.converters.mesh.srgb import Real, linear, of_linear
+
+Layer = Sequence[int]
 
 NEUTRAL = (192, 192, 192, 255)  # what has no colour, in a file that gives one to everything
 BOTH = "colours of faces are passed over: those of points are taken"
@@ -82,15 +84,25 @@ def by_vertex(part: Part) -> tuple[Vertices, Triangles, Colours | None]:
     return part.vertices, part.corners, np.tile(np.array(as_bytes(part.colour), np.uint8), (len(part.vertices), 1))
 
 
-def blended(below: Sequence[int], top: Sequence[int], multiplied: bool) -> tuple[int, ...]:
-    """Two layers of red, green, blue and alpha, 0..255, as one: multiplied, or mixed as far as the upper one is
-    opaque, both in linear light (3MF, materials extension, chapters 2 and 5)."""
-    one, two = linear(np.array([below, top]) / 255)
-    if multiplied:
-        return tuple(of_linear(one * two).tolist())
-    mixed = one + two[3] * (two - one)
-    mixed[3] = one[3] + two[3] * (1 - one[3])
-    return tuple(of_linear(mixed).tolist())
+def layered(surface: Layer | None, layers: Sequence[tuple[Layer, bool]]) -> tuple[int, ...]:
+    """Layers of red, green, blue and alpha, 0..255, as one colour; those that say so multiply what is below, others are
+    mixed with it as far as they are opaque. The lowest counts as opaque. A material's `surface` shows as far as all
+    of them together let it (3MF Materials and Properties Extension 1.2.1, chapter 5, in linear light)."""
+    (lowest, multiplied), *others = layers
+    seen = linear(np.array(lowest) / 255)
+    if surface is None or multiplied:
+        seen[3] = 1.0
+    for top, multiplied in others:
+        light = linear(np.array(top) / 255)
+        seen = seen * light if multiplied else _mixed(seen, light)
+    if surface is not None:
+        seen = _mixed(linear(np.array([*surface[:3], 255]) / 255), seen)
+    return tuple(of_linear(seen).tolist())
+
+
+def _mixed(below: Real, top: Real) -> Real:
+    alpha = top[3] + below[3] * (1 - top[3])
+    return np.append(top[:3] * top[3] + below[:3] * (1 - top[3]), alpha)
 
 
 def distinct(colours: Colours) -> tuple[Colours, Any]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from shapr.converters import archive
 from shapr.converters.mesh import threemf_aside, threemf_kinds, threemf_text, threemf_tree
 from shapr.converters.mesh.accessors import shown
-from shapr.converters.mesh.colour import blended
+from shapr.converters.mesh.colour import layered
 from shapr.converters.mesh.model import LONGEST_NAME, MAX_TRIANGLES, Colour, Colours, Mesh, Part
 from shapr.converters.mesh.threemf_arrays import geometry, kept_locale, properties, told, wrapper
 from shapr.converters.mesh.threemf_parts import Matrix, after, bodies, components, each_of, matrix, objects
@@ -248,19 +248,23 @@ class Reader:
         """What layers that are plain colours or materials look like together; the material is the lowest."""
         self._lose("layers of materials became one colour")
         layers = [group.GetLayer(at) for at in range(group.GetLayerCount())]
-        plain = [self.model.GetPropertyTypeByID(each.ResourceID) in PLAIN for each in layers]
-        if not all(plain):
+        kinds = [self.model.GetPropertyTypeByID(each.ResourceID) for each in layers]
+        if not all(kind in PLAIN for kind in kinds):
             self._lose(threemf_aside.TEXTURES)
         found = {}
         for each in group.GetAllPropertyIDs():
             chosen = group.GetMultiProperty(each, [0] * len(layers))  # with no place for them it is refused
-            colour, material = None, ""
-            for layer, property, known in zip(layers, chosen, plain, strict=True):
-                top, name = self._look(layer.ResourceID, property) if known else (None, "")
-                colour = blended(colour, top, layer.TheBlendMethod == MULTIPLY) if colour and top else colour or top
-                material = material or name
-            if colour is not None:
-                found[each] = (colour, material)
+            looks = [
+                (*self._look(layer.ResourceID, property), layer.TheBlendMethod == MULTIPLY)
+                for layer, property, kind in zip(layers, chosen, kinds, strict=True)
+                if kind in PLAIN
+            ]
+            material = kinds[:1] == [lib3mf.PropertyType.BaseMaterial]
+            surface, name, _ = looks.pop(0) if material else (None, "", False)
+            if colours := [(look, multiplied) for look, _, multiplied in looks if look]:
+                found[each] = (layered(surface, colours), name)
+            elif surface:
+                found[each] = (surface, name)
         return found
 
     def _whole(self) -> None:

@@ -30,7 +30,7 @@ def need(source_format: str, size: int, outputs: Iterable[str], limits: Limits) 
 
 
 def threads(size: int, running: int) -> int:
-    """How many threads the kernel may mesh with: all cores for a big source while no other job is there to use them."""
+    """How many threads the kernel may read and mesh with: all cores for a big source while no other job is there."""
     return len(os.sched_getaffinity(0)) if running == 1 and size >= BIG else 1
 
 
