@@ -178,3 +178,17 @@ def test_a_word_with_a_blank_in_it_says_nothing(tmp_path: Path) -> None:
     path.write_text(re.sub(USE, said + "PRODUCT_DEFINITION_USAGE());", HINGE))
     preflight.check("step", path)
     assert shown(path)[1].solids == 2, "the uses are broken for the kernel too"
+
+
+@pytest.mark.parametrize("word", ["MANIFOLD_SOLID _BREP", "MANIFOLD_SOLID\n_BREP", "MANIFOLD\t_SOLID_BREP"])
+def test_a_type_with_white_space_in_it_is_not_passed_over(tmp_path: Path, word: str) -> None:
+    path = changed(tmp_path / "broken.step", BRACKET, a=("MANIFOLD_SOLID_BREP", word))
+    with pytest.raises(Refused, match="white space in its name"):
+        preflight.check("step", path)
+
+
+def test_a_name_with_the_same_in_it_is_a_name(tmp_path: Path) -> None:
+    path = changed(
+        tmp_path / "named.step", BRACKET, a=("MANIFOLD_SOLID_BREP('", "MANIFOLD_SOLID_BREP('width = 3 mm /* or so */")
+    )
+    preflight.check("step", path)
